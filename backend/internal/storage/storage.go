@@ -1,0 +1,111 @@
+// Package storage holds the rules by which objects are kept, read and
+// forgotten. It knows no file system, no SQL and no protocol: it declares what
+// it needs of them as [Blobs], [Index] and [Cache], and package storagetest
+// holds the conformance suite that every implementation passes.
+//
+// Writing: the bytes become a durable blob, the row that names it is
+// committed, the cached copy is deleted, and only then the caller hears of
+// success. A deletion that the cache does not confirm raises the cache
+// generation in the database, so that nothing cached before is read again.
+//
+// Reading: a hit comes from the cache. On a miss, the one reader that holds the
+// lease reads the blob and fills the cache; a fill that lost a race with a write
+// is refused by the cache. Other readers of that key wait for the fill. A cache
+// that is down, slow or full never fails a read.
+package storage
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"memcache/shared/api"
+)
+
+// Object is the row of an object: its metadata and the blob that holds its bytes.
+type Object struct {
+	Key      string
+	Blob     string // the blob's content address
+	Size     int64  // bytes
+	Type     string // media type, sniffed from the bytes
+	Created  time.Time
+	Modified time.Time
+	Version  int64
+}
+
+// Blobs keeps immutable byte strings under their content address.
+type Blobs interface {
+	// Write stores the bytes of r; they are durable when it returns. It fails
+	// with r's error if reading fails, and then leaves nothing behind.
+	// The blob is safe from Sweep until it is released.
+	Write(ctx context.Context, r io.Reader) (Blob, error)
+	// Open opens a blob for reading; [fs.ErrNotExist] when there is none.
+	Open(ctx context.Context, id string) (io.ReadSeekCloser, error)
+	// Sweep removes the blobs older than age that inUse does not report, and
+	// abandoned temporary files; it returns how many blobs it removed.
+	// inUse gets at most 500 ids a call.
+	Sweep(ctx context.Context, age time.Duration, inUse func(context.Context, []string) (map[string]bool, error)) (int, error)
+}
+
+// Blob is a blob just written.
+type Blob struct {
+	ID      string // lower-case hexadecimal SHA-256 of the bytes
+	Size    int64
+	Release func() // lets Sweep take the blob if no row names it by now
+}
+
+// Index keeps the rows of objects.
+type Index interface {
+	// Get returns the row of key; [fs.ErrNotExist] when there is none.
+	Get(ctx context.Context, key string) (Object, error)
+	// Put inserts or replaces the row of o.Key. It sets Version and, on an
+	// insert, Created (to o.Modified); both are returned.
+	Put(ctx context.Context, o Object) (Object, error)
+	// Delete removes the row of key; [fs.ErrNotExist] when there is none.
+	Delete(ctx context.Context, key string) error
+	// DeleteAll removes every row and returns how many there were.
+	DeleteAll(ctx context.Context) (int64, error)
+	// List returns a page of rows. q is valid and has its defaults filled in.
+	List(ctx context.Context, q api.ListQuery) (Page, error)
+	// BlobsInUse tells which of the blobs are named by a row.
+	BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error)
+	// Generation returns the cache generation.
+	Generation(ctx context.Context) (int64, error)
+	// RaiseGeneration makes the cache generation one more and returns it.
+	RaiseGeneration(ctx context.Context) (int64, error)
+}
+
+// Page is a page of rows; Next, Total and Exact are those of [api.List].
+type Page struct {
+	Objects []Object
+	Next    string
+	Total   int64
+	Exact   bool
+}
+
+// Cache keeps copies of objects in the memory of other processes. Every method
+// has a small time budget of its own; any error means that the cache could not
+// be asked.
+type Cache interface {
+	// Get looks key up. On a miss the caller may have won the lease.
+	Get(ctx context.Context, key string) (Lookup, error)
+	// Fill stores head followed by body under the lease that Get gave.
+	// [ErrLeaseLost] when the entry was deleted or filled meanwhile.
+	Fill(ctx context.Context, key string, lease uint64, head, body []byte) error
+	// Release gives a lease up without filling, so that the next reader wins.
+	Release(ctx context.Context, key string, lease uint64) error
+	// Delete makes sure that key is not cached and that no lease on it can fill.
+	Delete(ctx context.Context, key string) error
+	// Clear does so for every key.
+	Clear(ctx context.Context) error
+	// MaxItem is the size of the largest value worth filling, in bytes.
+	MaxItem() int64
+}
+
+// Lookup is what Cache.Get found.
+type Lookup struct {
+	Value []byte // nil on a miss; valid until Release
+	Lease uint64 // on a miss: not 0 for the one reader that may fill
+
+	Release func() // gives Value's memory back; nil on a miss
+}

@@ -1,0 +1,204 @@
+// Package api is what crosses the wire between the UI and the backend: the
+// messages of the WebSocket and of the JSON API, the errors, the rules for keys
+// and the paths that address an object.
+//
+// The WebSocket at [LivePath] carries JSON-RPC 2.0 in text messages and upload
+// chunks in binary ones (see upload.go). The same types are the bodies of the
+// HTTP API below [Base]. Times are Unix milliseconds in UTC, sizes are bytes,
+// rates are fractions from 0 to 1.
+//
+// It imports only the standard library: it is compiled into the WebAssembly
+// program too.
+package api
+
+// Where the backend answers.
+const (
+	Base     = "/api/v1"
+	LivePath = "/ws"
+)
+
+// The methods of the WebSocket, with their parameters and results.
+const (
+	MethodList       = "objects.list"      // ListQuery → List
+	MethodStat       = "objects.stat"      // KeyParams → Object
+	MethodDelete     = "objects.delete"    // KeyParams → Empty
+	MethodCache      = "cache.get"         // Empty → Cache
+	MethodConfigure  = "cache.configure"   // CacheChange → Cache
+	MethodClear      = "cache.clear"       // Empty → Empty
+	MethodInvalidate = "cache.invalidate"  // KeyParams → Empty
+	MethodSubscribe  = "stats.subscribe"   // StatsQuery → Stats, then one NoteStats a second
+	MethodUnsub      = "stats.unsubscribe" // Empty → Empty
+	MethodPing       = "ping"              // Empty → Empty: the client's heartbeat
+	MethodUpload     = "upload.start"      // UploadStart → UploadState, then NoteUpload as credit grows
+	MethodFinish     = "upload.finish"     // UploadRef → Object, once it is stored for good
+	MethodCancel     = "upload.cancel"     // UploadRef → Empty
+)
+
+// The notifications that the server sends.
+const (
+	NoteStats   = "stats"           // Tick
+	NoteUpload  = "upload"          // UploadState
+	NoteChanged = "objects.changed" // Changed: some object was stored or deleted
+	NoteCache   = "cache.changed"   // Cache: the settings or the health of a node changed
+)
+
+// Empty is the parameters or the result of a method that has none.
+type Empty struct{}
+
+// KeyParams names one object.
+type KeyParams struct {
+	Key string `json:"key"`
+}
+
+// Object is what is known of a stored object without its bytes.
+type Object struct {
+	Key      string `json:"key"`
+	Size     int64  `json:"size"`     // bytes
+	Type     string `json:"type"`     // media type, found from the bytes
+	ETag     string `json:"etag"`     // strong, with its quotes
+	Created  int64  `json:"created"`  // when the key was first stored
+	Modified int64  `json:"modified"` // when these bytes were stored
+	Version  int64  `json:"version"`  // 1 for the first bytes of the key, then counting
+}
+
+// ListQuery asks for one page of keys.
+type ListQuery struct {
+	Prefix string `json:"prefix,omitempty"` // only keys that begin with it, byte-exact
+	Search string `json:"search,omitempty"` // only keys that contain it, taken literally, ASCII letters in either case
+	Sort   string `json:"sort,omitempty"`   // one of Sorts; "" is SortNewest
+	After  string `json:"after,omitempty"`  // the Next of the page before
+	Limit  int    `json:"limit,omitempty"`  // 1 to MaxListLimit; 0 is DefaultListLimit
+}
+
+// The orders of a list. Keys in byte order break ties.
+const (
+	SortNewest = "newest"
+	SortOldest = "oldest"
+	SortKey    = "key"
+)
+
+// Sorts are the orders a list can have.
+var Sorts = []string{SortNewest, SortOldest, SortKey}
+
+// Bounds of ListQuery.Limit.
+const (
+	DefaultListLimit = 100
+	MaxListLimit     = 1000
+)
+
+// List is a page of keys.
+type List struct {
+	Objects []Object `json:"objects"`
+	Next    string   `json:"next,omitempty"` // the After of the next page; "" on the last one
+	Total   int64    `json:"total"`          // all that match; a lower bound unless Exact
+	Exact   bool     `json:"exact"`
+}
+
+// Changed tells that what a list shows may no longer be so.
+type Changed struct {
+	Key     string `json:"key,omitempty"` // "" when many changed
+	Deleted bool   `json:"deleted,omitempty"`
+}
+
+// MB is the unit of capacities: 1,048,576 bytes.
+const MB = 1 << 20
+
+// Cache is how the cache is set and what is in it now.
+type Cache struct {
+	Capacity    int64    `json:"capacity"`    // bytes, as configured
+	Policy      string   `json:"policy"`      // as configured
+	Policies    []Policy `json:"policies"`    // what can be chosen
+	MinCapacity int64    `json:"minCapacity"` // bytes
+	MaxCapacity int64    `json:"maxCapacity"` // bytes: the memory of the machine
+	Nodes       []Node   `json:"nodes"`
+}
+
+// Policy is a replacement policy that can be chosen.
+type Policy struct {
+	Name  string `json:"name"`  // "lru"
+	Title string `json:"title"` // "LRU"
+	About string `json:"about"` // one plain sentence
+}
+
+// Node is one cache process and its state at this moment.
+type Node struct {
+	Name     string   `json:"name"` // its address, without secrets
+	Up       bool     `json:"up"`
+	Error    string   `json:"error,omitempty"` // why it is not up
+	Version  string   `json:"version,omitempty"`
+	Features []string `json:"features,omitempty"` // of Feature…; a plain memcached has none
+	Capacity int64    `json:"capacity"`           // bytes, as the node reports it
+	Policy   string   `json:"policy,omitempty"`   // as the node reports it
+	Items    int64    `json:"items"`
+	Bytes    int64    `json:"bytes"` // what the items occupy
+}
+
+// FeaturePolicy is the feature of a node whose policy can be switched.
+const FeaturePolicy = "policy"
+
+// CacheChange changes what is not nil.
+type CacheChange struct {
+	Capacity *int64  `json:"capacity,omitempty"` // bytes, whole MB
+	Policy   *string `json:"policy,omitempty"`   // a Policy's name
+}
+
+// StatsQuery asks for samples of the last Seconds; 0 is DefaultWindow.
+type StatsQuery struct {
+	Seconds int `json:"seconds,omitempty"`
+}
+
+// DefaultWindow is the length of the statistics shown first, in seconds.
+const DefaultWindow = 600
+
+// Stats are the recorded samples of a window, oldest first.
+type Stats struct {
+	Now     int64    `json:"now"`     // the server's time
+	Seconds int      `json:"seconds"` // the window's length
+	Samples []Sample `json:"samples"` // recorded every few seconds
+	Total   Summary  `json:"total"`   // over the window
+}
+
+// Sample is what the cache did from the sample before to Time, and what it
+// then held. The counters are of that interval alone, never since the start.
+type Sample struct {
+	Time      int64   `json:"t"`
+	Seconds   float64 `json:"s"`     // length of the interval, by a monotonic clock
+	Items     int64   `json:"items"` // at Time
+	Bytes     int64   `json:"bytes"` // at Time
+	Requests  int64   `json:"requests"`
+	Hits      int64   `json:"hits"`
+	Misses    int64   `json:"misses"`
+	Evictions int64   `json:"evictions"`
+}
+
+// Tick is one second of statistics.
+type Tick struct {
+	Sample Sample `json:"sample"`
+	Up     bool   `json:"up"` // false when no cache node answered; Sample is then empty but for its time
+}
+
+// Summary adds samples up.
+type Summary struct {
+	Requests  int64   `json:"requests"`
+	Hits      int64   `json:"hits"`
+	Misses    int64   `json:"misses"`
+	Evictions int64   `json:"evictions"`
+	HitRate   float64 `json:"hitRate"`  // hits of requests; 0 without requests
+	MissRate  float64 `json:"missRate"` // misses of requests; 0 without requests
+}
+
+// Summarize adds samples up.
+func Summarize(samples []Sample) Summary {
+	var s Summary
+	for _, x := range samples {
+		s.Requests += x.Requests
+		s.Hits += x.Hits
+		s.Misses += x.Misses
+		s.Evictions += x.Evictions
+	}
+	if s.Requests > 0 {
+		s.HitRate = float64(s.Hits) / float64(s.Requests)
+		s.MissRate = float64(s.Misses) / float64(s.Requests)
+	}
+	return s
+}
