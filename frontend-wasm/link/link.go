@@ -1,0 +1,52 @@
+// Package link is the UI's end of the WebSocket: JSON-RPC calls, the
+// notifications of the server, and uploads that survive a lost connection.
+//
+// A [Client] keeps one connection to [api.LivePath] and dials again, with
+// growing pauses, whenever it is lost. While there is none, [Client.Call] fails
+// at once with [api.Unavailable] and [Client.Upload] waits, then goes on where
+// the server's last acknowledged byte was.
+//
+// Everything but two small files ending in _js.go builds natively as well, and
+// is tested there against the real server. The WebSocket library is named in
+// socket.go alone.
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"memcache/shared/api"
+)
+
+// Config sets a Client up. URL is required.
+type Config struct {
+	// URL is the address of the server's [api.LivePath]: ws://… or wss://….
+	URL string
+	// OnState is told of every change of the connection, in order, and never
+	// twice at once. It must return soon: it may call Retry, nothing else here.
+	OnState func(State)
+	// OnNote is told of every notification but those of uploads, in order, and
+	// never twice at once. What comes after waits while it runs.
+	OnNote func(method string, params json.RawMessage)
+}
+
+// State is the state of the connection.
+type State struct {
+	Online  bool
+	Since   time.Time // when Online became what it is
+	RetryAt time.Time // offline: when the next attempt begins; zero while one runs
+	Err     string    // offline: why, for people; "" before the first attempt
+}
+
+// Source is what an upload reads. ReadAt fills p wholly, or fails; it never
+// reads beyond Size.
+type Source interface {
+	Size() int64 // bytes
+	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+}
+
+// errOffline is what calls get while there is no connection.
+func errOffline() *api.Error {
+	return api.Errorf(api.Unavailable, "there is no connection to the server: wait until it is back, then try again")
+}
