@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# Builds MemCache and runs its tests: "./build.sh help" tells how.
+set -euo pipefail
+cd -- "$(dirname -- "$0")"
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh [build | test | help]
+
+  build   build everything (what happens without an argument, too):
+            bin/memcache-cache     the cache process
+            bin/memcache-backend   the server, with the web app inside
+            web/app.wasm           the web app, with .br and .gz beside it
+          Needs Go and nothing else. What is up to date is not built again.
+  test    build, then run every check and every test, up to the first that
+          fails. Installs what they need (MariaDB, Chromium, Node.js,
+          ShellCheck, gcc) with apt-get where it may; says what is missing
+          and how to get it where it may not.
+  help    show this
+
+./start.sh runs what was built.
+TEXT
+}
+
+main() {
+  case ${1-build} in
+    build) build ;;
+    test) test_all ;;
+    help | -h | -help | --help) usage ;;
+    *)
+      usage >&2
+      die "\"$1\" is none of its commands: build, test and help are"
+      ;;
+  esac
+}
+
+die() {
+  { printf 'build.sh: '; printf '%s\n' "$@"; } >&2
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null; }
+
+# --- Building ---
+
+build() {
+  need_go
+  mkdir -p bin
+  (
+    flock 9 # two builds at once would read what the other is just writing
+
+    # The web app comes first: the backend embeds what lies in web/.
+    GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w"
+    copy_changed "$(go env GOROOT)/lib/wasm/wasm_exec.js" web/wasm_exec.js
+    go run ./web/wasmpack web/app.wasm
+
+    compile bin/memcache-cache ./cache "-s -w -X main.version=$(version)"
+    compile bin/memcache-backend ./backend "-s -w -X main.version=$(version)"
+  ) 9>bin/.lock
+}
+
+# compile builds package $2 as the program $1 with the linker's flags $3.
+# The web app gets no version, so that it changes with its sources alone.
+compile() {
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="$3" -o "$1" "$2"
+}
+
+copy_changed() {
+  cmp -s "$1" "$2" || install -m 644 "$1" "$2"
+}
+
+# version names the commit, and whether the sources differ from it.
+version() {
+  git describe --tags --always --dirty 2>/dev/null || echo unknown
+}
+
+# need_go makes sure of a Go that is new enough, by the line in go.mod.
+need_go() {
+  local need found
+  need=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod)
+  local advice=(
+    "Install it from https://go.dev/doc/install (the packages of Debian and Ubuntu are too old):"
+    "unpack the archive as /usr/local/go, then: export PATH=\$PATH:/usr/local/go/bin"
+  )
+  have go || die "Go $need or newer is needed, and there is no \"go\" on the PATH." "${advice[@]}"
+
+  # Go 1.21 and newer fetches the version in go.mod by itself, where that is allowed.
+  found=$(go env GOVERSION 2>/dev/null) || found=$(cd / && GOTOOLCHAIN=local go env GOVERSION)
+  found=${found#go}
+  [[ $(printf '%s\n' "$need" "$found" | sort -V | head -n 1) == "$need" ]] ||
+    die "Go $need or newer is needed, and \"$(command -v go)\" is Go $found." "${advice[@]}"
+}
+
+# --- Testing ---
+
+# The packages that run in the browser too, and are checked for it.
+browser_packages=(./frontend-wasm/... ./shared/... ./cache/policy/...)
+
+test_all() {
+  heading=
+  trap say_what_failed EXIT
+  need_go
+  need_tools
+
+  step "build" build
+  step "format (gofumpt)" check_format
+  step "modules (go mod tidy, go mod verify)" check_modules
+  step "vet" go vet ./...
+  step "vet for the browser" in_wasm go vet "${browser_packages[@]}"
+  step "staticcheck" tool staticcheck ./...
+  step "staticcheck for the browser" in_wasm tool staticcheck "${browser_packages[@]}"
+  step "scripts (shellcheck)" shellcheck build.sh start.sh .ci/run
+  step "tests of the shared packages in WebAssembly" test_in_wasm
+  step "tests, race detector on" env CGO_ENABLED=1 go test -race -shuffle=on -timeout 14m ./...
+
+  printf '\nAll checks and tests passed in %d min %d s.\n' $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+# step runs the rest of its arguments under the heading $1. It stands in no
+# condition, so that the first command that fails ends the script (set -e).
+step() {
+  heading=$1
+  local began=$SECONDS
+  printf '\n=== %s\n' "$heading"
+  "${@:2}"
+  printf -- '--- ok, %d s\n' $((SECONDS - began))
+  heading=
+}
+
+say_what_failed() {
+  [[ -z $heading ]] || printf '\n=== FAILED: %s\n' "$heading" >&2
+}
+
+tool() { go tool -modfile=.ci/tools.mod "$@"; }
+
+in_wasm() { GOOS=js GOARCH=wasm "$@"; }
+
+check_format() {
+  local wrong
+  wrong=$(tool gofumpt -l .)
+  [[ -n $wrong ]] || return 0
+  printf 'not as gofumpt would write them:\n%s\n' "$wrong"
+  echo "to mend them: go tool -modfile=.ci/tools.mod gofumpt -w ."
+  return 1
+}
+
+check_modules() {
+  go mod tidy -diff
+  go mod verify
+}
+
+test_in_wasm() {
+  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/...
+}
+
+# --- What the tests need ---
+
+# need_tools installs what is missing, or says what is and fails.
+need_tools() {
+  PATH=$PATH:/usr/sbin:/snap/bin # MariaDB and Ubuntu's Chromium are there, which not every PATH has
+  local missing
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} > 0)) || return 0
+  step "install ${missing[*]}" install "${missing[@]}"
+
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) ||
+    die "installed, but still missing or too old for the tests: ${missing[*]}" "$(explain "${missing[@]}")"
+}
+
+# missing_packages prints Debian's packages for the programs that are missing
+# or do not work.
+missing_packages() {
+  have mariadbd && have mariadb-install-db || echo mariadb-server
+  have shellcheck || echo shellcheck
+  [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) || echo nodejs
+  compiles_c || printf '%s\n' gcc libc6-dev
+  browser_works || echo chromium
+}
+
+# compiles_c tells whether there is a C compiler with its headers, which Go's
+# race detector needs.
+compiles_c() {
+  echo '#include <stdlib.h>' | gcc -xc -fsyntax-only - 2>/dev/null
+}
+
+# browser_works tries the first of the names that the tests look for: on Ubuntu
+# it may be a stub that only asks to install a snap.
+browser_works() {
+  local name
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    if have "$name"; then
+      "$name" --version >/dev/null 2>&1
+      return
+    fi
+  done
+  return 1
+}
+
+install() {
+  local root=()
+  have apt-get || die "missing for the tests, and there is no apt-get to install it:" "$(explain "$@")"
+  if ((EUID != 0)); then
+    sudo -n true 2>/dev/null ||
+      die "missing for the tests, and only root may install it:" "$(explain "$@")"
+    root=(sudo -n)
+  fi
+
+  local package packages=()
+  for package in "$@"; do
+    if [[ $package == chromium ]] && on_ubuntu; then
+      have snap || die "missing for the tests:" "$(explain chromium)"
+      "${root[@]}" snap install chromium
+    else
+      packages+=("$package")
+    fi
+  done
+  ((${#packages[@]} > 0)) || return 0
+  "${root[@]}" apt-get update -q
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+}
+
+on_ubuntu() { grep -qs '^ID=ubuntu' /etc/os-release; }
+
+# explain says for each package what it is for, and how to install it.
+explain() {
+  local package
+  for package in "$@"; do
+    case $package in
+      mariadb-server) echo "  MariaDB server (mariadbd), for the tests of the database: apt-get install mariadb-server" ;;
+      shellcheck) echo "  ShellCheck, for the scripts: apt-get install shellcheck" ;;
+      nodejs) echo "  Node.js 18 or newer, for the tests in WebAssembly: apt-get install nodejs, or https://nodejs.org where that is older" ;;
+      gcc) echo "  a C compiler, for the race detector: apt-get install gcc libc6-dev" ;;
+      chromium)
+        if on_ubuntu; then
+          echo "  Chromium, for the tests in the browser: snap install chromium. Where snaps do not run (in a container),"
+          echo "  Ubuntu has none: its packages are stubs. Remove them, then install Google Chrome's from https://www.google.com/chrome"
+        else
+          echo "  Chromium, for the tests in the browser: apt-get install chromium"
+        fi
+        ;;
+    esac
+  done
+}
+
+main "$@"

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# Runs MemCache: builds what is missing or stale, starts the cache process and
+# the backend, keeps both running, and ends both on Ctrl-C or SIGTERM.
+#
+#   ./start.sh [flags of the backend]     ./start.sh -h shows them
+#
+# It needs bash, and setsid, setpriv and flock of util-linux.
+set -euo pipefail
+
+root=$(dirname -- "$(readlink -f -- "$0")")
+data=${MEMCACHE_DATA:-$root/data}
+nodes=${MEMCACHE_CACHE-} # cache nodes that run elsewhere; empty for one of our own
+arguments=("$@")
+
+programs=()         # those we keep running, in the order of their start
+declare -A pid=()   # the process of a program that runs
+declare -A due=()   # when a program that ended is started again, in $SECONDS
+declare -A pause=() # how many seconds it then waits
+declare -A began=() # when it was started last, in $SECONDS
+readonly longest_pause=30 healthy=60 crash_loop=8
+
+main() {
+  read_arguments
+  build
+  lock_data
+  trap stop INT TERM HUP
+
+  exec {output}<> <(:) # a pipe for what the backend says: when it serves, and where
+  if [[ -z $nodes ]]; then
+    check_socket
+    programs+=(cache)
+    launch cache
+  fi
+  programs+=(backend)
+  launch backend
+
+  await_address
+  await_ready
+  cat <<TEXT
+
+  MemCache is ready: ${address/127.0.0.1/localhost}
+
+  Files are kept in $data. Ctrl-C ends it.
+
+TEXT
+  supervise
+}
+
+say() { printf 'start.sh: %s\n' "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 1
+}
+
+# --- Before the start ---
+
+# read_arguments looks for what concerns this script among the backend's flags.
+read_arguments() {
+  local i value
+  for ((i = 0; i < ${#arguments[@]}; i++)); do
+    value=${arguments[i]#*=}
+    [[ ${arguments[i]} == *=* ]] || value=${arguments[i + 1]-}
+    case ${arguments[i]} in
+      -data | --data | -data=* | --data=*) data=$value ;;
+      -cache | --cache | -cache=* | --cache=*) nodes=$value ;;
+      -h | -help | --help | -version | --version)
+        build >&2
+        exec "$root/bin/memcache-backend" "${arguments[i]}"
+        ;;
+    esac
+  done
+  [[ -n $data ]] || die "the data folder has an empty name: give -data the path of a folder"
+}
+
+# build is left out where there are only the programs, or nothing to build with.
+build() {
+  if [[ -x $root/bin/memcache-cache && -x $root/bin/memcache-backend ]]; then
+    [[ -e $root/go.mod ]] && command -v go >/dev/null || return 0
+  fi
+  "$root/build.sh"
+}
+
+# lock_data makes sure that nothing else runs on the data folder. The programs
+# inherit the lock, so that it holds for as long as one of them lives.
+lock_data() {
+  (umask 077 && mkdir -p -- "$data") || die "the data folder cannot be made: choose another with -data"
+  data=$(cd -- "$data" && pwd)
+  [[ -w $data ]] || die "the data folder $data cannot be written to: change its owner or mode, or choose another with -data"
+  exec {lock}<>"$data/start.lock"
+  local owner=
+  if ! flock -n "$lock"; then
+    read -r -u "$lock" owner || true
+    die "MemCache runs on $data already (started by process ${owner:-unknown}). Stop that one, or choose another folder with -data and another address with -listen"
+  fi
+  echo $$ >"$data/start.lock"
+}
+
+# check_socket refuses what the system would cut off or refuse less clearly.
+check_socket() {
+  socket=$data/cache.sock
+  local LC_ALL=C # count bytes
+  ((${#socket} <= 107)) || die "the path $socket is ${#socket} bytes long, and a unix socket's may have 107: choose a shorter data folder with -data"
+}
+
+# --- The programs ---
+
+# launch starts a program. setsid keeps Ctrl-C from it, because we end the
+# programs in order; setpriv has it ended when we are gone, even by kill -9.
+launch() {
+  local command
+  case $1 in
+    cache) command=("$root/bin/memcache-cache" -s "$socket") ;;
+    backend) command=("$root/bin/memcache-backend" -data "$data" "${arguments[@]}") ;;
+  esac
+  setsid setpriv --pdeathsig TERM "${command[@]}" >&"$output" &
+  pid[$1]=$!
+  began[$1]=$SECONDS
+}
+
+running() { kill -0 "${pid[$1]}" 2>/dev/null; }
+
+# await_address waits until the backend says where it serves.
+await_address() {
+  local line=
+  until [[ $line == *' listens on '* ]]; do
+    check_first_start
+    read -r -t 0.2 -u "$output" line || true
+  done
+  address=${line##* }
+}
+
+# await_ready waits until every part answers, but not for ever: a database that
+# is down may come back, and the pages say so meanwhile.
+await_ready() {
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    check_first_start
+    ! is_ready || return 0
+    sleep 0.1
+  done
+  say "not every part answers yet: $address/readyz tells which, and the messages above may tell why"
+}
+
+is_ready() (
+  host=${address#http://} port=${host##*:} host=${host%:*}
+  exec 3<>"/dev/tcp/${host//[\[\]]/}/$port"
+  printf 'GET /readyz HTTP/1.0\r\nHost: %s:%s\r\n\r\n' "$host" "$port" >&3
+  [[ $(timeout 5 cat <&3) == *'"ready"'* ]]
+) 2>/dev/null
+
+# check_first_start ends everything when a program fails at its first start:
+# what it lacks would not come by itself.
+check_first_start() {
+  local name
+  for name in "${programs[@]}"; do
+    running "$name" && continue
+    unset "pid[$name]"
+    say "the $name did not start: its message above says why"
+    end_all
+    exit 1
+  done
+}
+
+# supervise looks after the programs for ever, and repeats what they say.
+supervise() {
+  local name line
+  while true; do
+    ! read -r -t 0.5 -u "$output" line || printf '%s\n' "$line"
+    for name in "${programs[@]}"; do
+      if [[ -n ${pid[$name]-} ]]; then
+        running "$name" || start_later "$name"
+      elif ((SECONDS >= due[$name])); then
+        launch "$name"
+      fi
+    done
+  done
+}
+
+# start_later plans the next start of a program that has ended: the more often
+# it ends, the later.
+start_later() {
+  local name=$1 seconds=${pause[$1]-1} status=0
+  wait "${pid[$name]}" 2>/dev/null || status=$?
+  unset "pid[$name]"
+  if ((SECONDS - began[$name] >= healthy)); then
+    seconds=1
+  fi
+  say "the $name ended unexpectedly ($(describe "$status")): starting it again in $seconds s"
+  if ((seconds >= crash_loop)); then
+    say "the $name ends again and again: look for the reason in its messages above. Ctrl-C ends all"
+  fi
+  due[$name]=$((SECONDS + seconds))
+  pause[$name]=$((seconds * 2 < longest_pause ? seconds * 2 : longest_pause))
+}
+
+describe() {
+  if (($1 > 128)); then
+    echo "killed by SIG$(kill -l $(($1 - 128)))"
+  else
+    echo "exit status $1"
+  fi
+}
+
+# --- The end ---
+
+# stop ends both programs in good order; a second signal ends them at once.
+stop() {
+  trap force INT TERM HUP
+  say "ending MemCache; a second Ctrl-C does not wait for what is under way"
+  end_all
+  exit 0
+}
+
+force() {
+  trap '' INT TERM HUP
+  say "ending without waiting"
+  kill -KILL "${pid[@]}" 2>/dev/null || true
+  wait 2>/dev/null
+  exit 130
+}
+
+# end_all ends the programs, the last one started first, and waits for each.
+end_all() {
+  local i name status
+  for ((i = ${#programs[@]} - 1; i >= 0; i--)); do
+    name=${programs[i]} status=0
+    [[ -n ${pid[$name]-} ]] || continue
+    kill -TERM "${pid[$name]}" 2>/dev/null || true
+    wait "${pid[$name]}" 2>/dev/null || status=$?
+    ((status == 0)) || say "the $name did not end well ($(describe "$status"))"
+  done
+}
+
+main
