@@ -16,6 +16,7 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"  // 405
 	PreconditionFailed Code = "precondition_failed" // 412
 	TooLarge           Code = "too_large"           // 413
+	Misdirected        Code = "misdirected"         // 421: this server does not answer for that host
 	TooMany            Code = "too_many"            // 429: more than one client may use at once
 	Internal           Code = "internal"            // 500: the details are in the server's log
 	Unavailable        Code = "unavailable"         // 503: a part is down; trying again may help

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"memcache/backend/internal/access"
+	"memcache/backend/internal/cachectl"
+	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/filestore"
+	"memcache/backend/internal/httpapi"
+	"memcache/backend/internal/jobs"
+	"memcache/backend/internal/live"
+	"memcache/backend/internal/pages"
+	"memcache/backend/internal/sqlindex"
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// drainTimeout is how long requests in flight may take after the signal to end.
+	drainTimeout = 10 * time.Second
+)
+
+// app is the running backend: its parts, in the order in which they are opened.
+type app struct {
+	log      *slog.Logger
+	closers  []func() error // closed in reverse order
+	listener net.Listener
+	server   *http.Server
+	hub      *live.Hub
+	schedule *jobs.Schedule
+}
+
+// open opens every part, and none if one fails.
+func open(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
+	a := &app{log: log}
+	if err := a.openParts(ctx, cfg); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *app) openParts(ctx context.Context, cfg config) error {
+	rules, err := access.New(access.Config{Listen: cfg.listen, Hosts: splitList(cfg.hosts)})
+	if err != nil {
+		return err
+	}
+	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.defers(blobs.Close)
+	if err := a.listen(cfg.listen); err != nil {
+		return err
+	}
+	index, err := sqlindex.Open(ctx, sqlindex.Config{
+		SQLitePath: filepath.Join(cfg.data, "memcache.db"), DSN: cfg.database,
+		Capacity: int64(cfg.capacity) * api.MB, Policy: cfg.policy, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.defers(index.Close)
+	nodes, err := cachelink.New(cachelink.Config{Nodes: cfg.cacheNodes(), Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.defers(nodes.Close)
+	return a.wire(ctx, cfg, rules, blobs, index, nodes)
+}
+
+// wire puts the rules, the live side and the HTTP side on top of the stores.
+func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
+	var hub *live.Hub // set below, before anything can change
+	objects, err := storage.New(ctx, storage.Config{
+		Blobs: blobs, Index: index, Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
+		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
+	})
+	if err != nil {
+		return err
+	}
+	a.defers(objects.Close)
+	memory, err := cachectl.MachineMemory()
+	if err != nil {
+		return err
+	}
+	control := cachectl.New(cachectl.Config{
+		Database: index, Nodes: nodes, MaxCapacity: memory, Log: a.log,
+		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
+	})
+	hub, err = live.New(live.Config{
+		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control,
+		AllowOrigin: rules.AllowOrigin, MaxObject: int64(cfg.maxObject), Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.hub = hub
+	app, err := pages.New(pages.Config{Version: version, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.server = &http.Server{
+		Handler: httpapi.New(httpapi.Config{
+			Objects: objects, Cache: control, Stats: control, Live: hub, Pages: app, Admit: rules.Check,
+			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Log: a.log,
+		}),
+		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	a.schedule, err = jobs.Start(a.log, schedule(control, objects, index, hub)...)
+	return err
+}
+
+func schedule(control *cachectl.Controller, objects *storage.Store, index *sqlindex.DB, hub *live.Hub) []jobs.Job {
+	return []jobs.Job{
+		{Name: "sample", Every: time.Second, Do: func(ctx context.Context) error {
+			tick, err := control.Tick(ctx)
+			hub.Tick(tick)
+			return err
+		}},
+		{Name: "generation", Every: time.Second, Do: objects.RefreshGeneration},
+		{Name: "record", Every: 5 * time.Second, Do: control.Record},
+		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.PruneSamples(ctx, time.Now()) }},
+		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
+	}
+}
+
+func parts(index *sqlindex.DB, blobs *filestore.Store, nodes *cachelink.Client) []httpapi.Part {
+	return []httpapi.Part{
+		{Name: "database", Required: true, Check: index.Ping},
+		{Name: "store", Required: true, Check: blobs.Check},
+		{Name: "cache", Check: func(ctx context.Context) error {
+			for _, n := range nodes.Stats(ctx) {
+				if !n.Up {
+					return fmt.Errorf("the cache node %s does not answer: %w", n.Name, n.Err)
+				}
+			}
+			return nil
+		}},
+	}
+}
+
+func (a *app) listen(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; if another program has that port, choose a free one with -listen", address, err)
+	}
+	a.listener = listener
+	a.defers(func() error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (a *app) defers(closer func() error) { a.closers = append(a.closers, closer) }
+
+// serve answers until ctx ends, then drains: no new requests, the sockets are
+// closed, those in flight may finish.
+func (a *app) serve(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	a.log.Info("stopping", "grace", drainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	hubDone := make(chan error, 1)
+	go func() { hubDone <- a.hub.Shutdown(drain) }()
+	err := a.server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("requests in flight were cut off", "grace", drainTimeout)
+		err = a.server.Close()
+	}
+	<-served
+	return errors.Join(err, <-hubDone)
+}
+
+// close stops the jobs and closes the parts in reverse order.
+func (a *app) close() error {
+	var errs []error
+	if a.schedule != nil {
+		errs = append(errs, a.schedule.Stop())
+	}
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// liveObjects is the store as the WebSocket uses it: without conditions.
+type liveObjects struct{ *storage.Store }
+
+func (o liveObjects) Put(ctx context.Context, key string, r io.Reader) (api.Object, error) {
+	return o.Store.Put(ctx, key, r, storage.Cond{})
+}
+
+func (o liveObjects) Delete(ctx context.Context, key string) error {
+	return o.Store.Delete(ctx, key, storage.Cond{})
+}
+
+// liveCache is the cache as the WebSocket uses it.
+type liveCache struct {
+	*cachectl.Controller
+	store *storage.Store
+}
+
+func (c liveCache) Clear(ctx context.Context) error { return c.store.Clear(ctx) }
+
+func (c liveCache) Invalidate(ctx context.Context, key string) error {
+	return c.store.Invalidate(ctx, key)
+}

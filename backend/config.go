@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"memcache/backend/internal/access"
+	"memcache/shared/api"
+)
+
+// config is everything that can be set from outside.
+type config struct {
+	listen    string
+	hosts     string
+	data      string
+	database  string
+	cache     string
+	capacity  int // MB
+	policy    string
+	maxObject byteSize
+	courseAPI int
+	insecure  bool
+	logLevel  slog.Level
+	version   bool
+}
+
+const (
+	defaultListen    = "127.0.0.1:5000"
+	defaultCapacity  = 256 // MB
+	defaultPolicy    = "lru"
+	defaultMaxObject = 1 << 30
+)
+
+const usage = `memcache-backend serves MemCache: the app, its WebSocket and its HTTP API.
+
+It needs a cache process (memcache-cache, or memcached 1.6 and later); without one
+it serves from disk. ./start.sh starts both. Each flag can be set by an environment
+variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE.
+
+Flags:
+`
+
+// parseConfig reads flags, then the environment, then defaults, and checks the
+// result before anything starts.
+func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
+	c := config{maxObject: defaultMaxObject}
+	fs := flag.NewFlagSet("memcache-backend", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Usage = func() {
+		_, _ = io.WriteString(stderr, usage)
+		fs.PrintDefaults()
+	}
+	fs.StringVar(&c.listen, "listen", defaultListen, "`host:port` to serve on")
+	fs.StringVar(&c.hosts, "hosts", "", "further host `names` to answer for, separated by commas")
+	fs.StringVar(&c.data, "data", "data", "`folder` for the files, the SQLite database and the cache's socket")
+	fs.StringVar(&c.database, "database", "", "`mysql://user:password@host:3306/name`; empty for SQLite in the data folder")
+	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
+	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
+	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
+	fs.Var(&c.maxObject, "max-object", "largest object, in `bytes`, or with the unit k, m or g")
+	fs.IntVar(&c.courseAPI, "course-api", 1, "`generation` of course testers to answer: 1 gives keys as lists, 2 as strings")
+	fs.BoolVar(&c.insecure, "insecure", false, "serve beyond this machine although nobody has to log in")
+	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
+	fs.BoolVar(&c.version, "version", false, "print the version and exit")
+	if err := fromEnvironment(fs, getenv); err != nil {
+		return c, err
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return c, err
+		}
+		return c, errReported
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("there is no argument %q: -h lists the flags", fs.Arg(0))
+	}
+	return c, c.check()
+}
+
+// errReported is an error that package flag has already printed.
+var errReported = errors.New("bad flag")
+
+func fromEnvironment(fs *flag.FlagSet, getenv func(string) string) (err error) {
+	fs.VisitAll(func(f *flag.Flag) {
+		name := "MEMCACHE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value := getenv(name); value != "" && err == nil {
+			if failed := fs.Set(f.Name, value); failed != nil {
+				err = fmt.Errorf("the environment variable %s is not a good -%s: %w", name, f.Name, failed)
+			}
+		}
+	})
+	return err
+}
+
+func (c config) check() error {
+	host, port, err := net.SplitHostPort(c.listen)
+	if err != nil {
+		return fmt.Errorf("-listen %q is not host:port, as in %s", c.listen, defaultListen)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("-listen %q has the port %q: use a number from 0 to 65535", c.listen, port)
+	}
+	if !access.IsLoopback(host) && !c.insecure {
+		return fmt.Errorf("-listen %q can be reached from other machines, and nobody has to log in: listen on 127.0.0.1, or add -insecure if everyone who can reach it may read, change and delete everything", c.listen)
+	}
+	switch {
+	case c.data == "":
+		return errors.New("-data is empty: name the folder to keep the files in")
+	case c.courseAPI != 1 && c.courseAPI != 2:
+		return fmt.Errorf("-course-api %d is not known: use 1 or 2", c.courseAPI)
+	case c.capacity < 1:
+		return fmt.Errorf("-capacity %d is too small: use at least 1 (MB)", c.capacity)
+	case c.maxObject < 1:
+		return fmt.Errorf("-max-object %d is too small: use at least 1 (byte)", c.maxObject)
+	case c.database != "" && !strings.HasPrefix(c.database, "mysql://"):
+		return errors.New("-database is not of the form mysql://user:password@host:3306/name; leave it out for SQLite in the data folder")
+	}
+	return nil
+}
+
+func (c config) cacheNodes() []string {
+	if c.cache == "" {
+		return []string{"unix:" + filepath.Join(c.data, "cache.sock")}
+	}
+	return splitList(c.cache)
+}
+
+func splitList(s string) []string {
+	var list []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// byteSize is a number of bytes as a flag: 1048576, 1024k, 1m.
+type byteSize int64
+
+func (b *byteSize) String() string { return api.FormatBytes(int64(*b)) }
+
+func (b *byteSize) Set(s string) error {
+	number, shift := strings.ToLower(s), 0
+	for unit, by := range map[string]int{"k": 10, "m": 20, "g": 30, "t": 40} {
+		if trimmed, ok := strings.CutSuffix(number, unit); ok {
+			number, shift = trimmed, by
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > 1<<62>>shift {
+		return fmt.Errorf("%q is not a number of bytes such as 500m", s)
+	}
+	*b = byteSize(n << shift)
+	return nil
+}
+
+// version is set by the build; see [versionText].
+var version string
+
+func versionText() string {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v == "" {
+			v = info.Main.Version
+		}
+		v += " " + info.GoVersion
+	}
+	return "memcache-backend " + v
+}
+
+// newLog logs as text to a terminal and as JSON otherwise.
+func newLog(stderr io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if f, ok := stderr.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return slog.New(slog.NewTextHandler(stderr, options))
+		}
+	}
+	return slog.New(slog.NewJSONHandler(stderr, options))
+}

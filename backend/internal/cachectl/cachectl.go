@@ -1,0 +1,188 @@
+// Package cachectl controls the cache nodes: it keeps their settings in the
+// database and the nodes in step with them, and it turns their counters into
+// samples.
+//
+// The settings in the database are what counts. A change is stored, then
+// applied at once; [Controller.Tick] compares every second and applies them
+// again wherever a node differs, so that a node that was restarted, or was away
+// during a change, comes back into step by itself.
+package cachectl
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/sqlindex"
+	"memcache/cache/policy"
+	"memcache/shared/api"
+)
+
+// Database keeps settings and samples.
+type Database interface {
+	Settings(ctx context.Context) (sqlindex.Settings, error)
+	SaveSettings(ctx context.Context, capacity int64, policy string) error
+	RecordSample(ctx context.Context, node string, s api.Sample) error
+	Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error)
+}
+
+// Nodes are the cache nodes.
+type Nodes interface {
+	Stats(ctx context.Context) []cachelink.NodeStats
+	SetCapacity(ctx context.Context, bytes int64) error
+	SetPolicy(ctx context.Context, name string) error
+}
+
+// Config is what a Controller is made of. All fields are needed.
+type Config struct {
+	Database    Database
+	Nodes       Nodes
+	MaxCapacity int64           // bytes; see [MachineMemory]
+	Changed     func(api.Cache) // told when settings or the health of a node changed
+	Log         *slog.Logger
+}
+
+// Controller is safe for use by many goroutines.
+type Controller struct {
+	cfg Config
+
+	settingsMu sync.Mutex // held while settings are read, changed and applied
+
+	mu       sync.Mutex
+	counters map[string]*counter // by node
+	last     string              // what Changed was last told, to tell it only news
+}
+
+// New returns a controller; it does nothing until it is asked.
+func New(cfg Config) *Controller {
+	return &Controller{cfg: cfg, counters: map[string]*counter{}}
+}
+
+// MinCapacity is the least capacity of the cache, in bytes.
+const MinCapacity = api.MB
+
+// Cache returns the settings and the state of every node.
+func (c *Controller) Cache(ctx context.Context) (api.Cache, error) {
+	settings, err := c.cfg.Database.Settings(ctx)
+	if err != nil {
+		return api.Cache{}, unavailable("read the cache's settings", err)
+	}
+	return c.describe(settings, c.cfg.Nodes.Stats(ctx)), nil
+}
+
+// Configure stores a change and applies it at once. A node that does not
+// answer gets it when it is back.
+func (c *Controller) Configure(ctx context.Context, change api.CacheChange) (api.Cache, error) {
+	c.settingsMu.Lock()
+	defer c.settingsMu.Unlock()
+	if err := c.check(change); err != nil {
+		return api.Cache{}, err
+	}
+	settings, err := c.cfg.Database.Settings(ctx)
+	if err != nil {
+		return api.Cache{}, unavailable("read the cache's settings", err)
+	}
+	if change.Capacity != nil {
+		settings.Capacity = *change.Capacity
+	}
+	if change.Policy != nil {
+		settings.Policy = *change.Policy
+	}
+	if err := c.cfg.Database.SaveSettings(ctx, settings.Capacity, settings.Policy); err != nil {
+		return api.Cache{}, unavailable("keep the cache's settings", err)
+	}
+	c.reconcile(ctx, settings, c.cfg.Nodes.Stats(ctx))
+	cache := c.describe(settings, c.cfg.Nodes.Stats(ctx))
+	c.tell(cache)
+	return cache, nil
+}
+
+func (c *Controller) check(change api.CacheChange) error {
+	if n := change.Capacity; n != nil && (*n < MinCapacity || *n > c.cfg.MaxCapacity || *n%api.MB != 0) {
+		return api.Errorf(api.Invalid, "the capacity %d bytes cannot be set: it is a whole number of MB from %d to %d (%d to %d bytes)",
+			*n, MinCapacity/api.MB, c.cfg.MaxCapacity/api.MB, int64(MinCapacity), c.cfg.MaxCapacity)
+	}
+	if name := change.Policy; name != nil && !slices.Contains(policyNames(), *name) {
+		return api.Errorf(api.Invalid, "the policy %q is not known: use one of %s", *name, strings.Join(policyNames(), ", "))
+	}
+	return nil
+}
+
+// reconcile brings every node that answers into step with the settings.
+func (c *Controller) reconcile(ctx context.Context, settings sqlindex.Settings, nodes []cachelink.NodeStats) {
+	capacity, policy := false, false
+	for _, n := range nodes {
+		capacity = capacity || n.Up && n.Capacity != settings.Capacity
+		policy = policy || n.Up && n.Policy != settings.Policy && slices.Contains(n.Features, api.FeaturePolicy)
+	}
+	if capacity {
+		c.report("capacity", c.cfg.Nodes.SetCapacity(ctx, settings.Capacity))
+	}
+	if policy {
+		c.report("policy", c.cfg.Nodes.SetPolicy(ctx, settings.Policy))
+	}
+}
+
+func (c *Controller) report(what string, err error) {
+	if err != nil {
+		c.cfg.Log.Warn("cache node not in step with the settings; trying again", "setting", what, "error", err)
+	}
+}
+
+func (c *Controller) describe(settings sqlindex.Settings, nodes []cachelink.NodeStats) api.Cache {
+	cache := api.Cache{
+		Capacity: settings.Capacity, Policy: settings.Policy, Policies: policies(),
+		MinCapacity: MinCapacity, MaxCapacity: c.cfg.MaxCapacity,
+	}
+	for _, n := range nodes {
+		node := api.Node{
+			Name: n.Name, Up: n.Up, Version: n.Version, Features: n.Features,
+			Capacity: n.Capacity, Policy: n.Policy, Items: n.Items, Bytes: n.Bytes,
+		}
+		if n.Err != nil {
+			node.Error = n.Err.Error()
+		}
+		cache.Nodes = append(cache.Nodes, node)
+	}
+	return cache
+}
+
+// tell passes cache on if anything but its contents is new.
+func (c *Controller) tell(cache api.Cache) {
+	news := fmt.Sprint(cache.Capacity, cache.Policy)
+	for _, n := range cache.Nodes {
+		news += fmt.Sprint(n.Name, n.Up, n.Capacity, n.Policy)
+	}
+	c.mu.Lock()
+	same := news == c.last
+	c.last = news
+	c.mu.Unlock()
+	if !same {
+		c.cfg.Changed(cache)
+	}
+}
+
+func policies() []api.Policy {
+	var list []api.Policy
+	for _, p := range policy.Infos() {
+		list = append(list, api.Policy{Name: p.Name, Title: p.Title, About: p.About})
+	}
+	return list
+}
+
+func policyNames() []string {
+	var names []string
+	for _, p := range policy.Infos() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func unavailable(what string, err error) error {
+	return api.Errorf(api.Unavailable, "could not %s: the database does not answer; try again", what).Because(err)
+}

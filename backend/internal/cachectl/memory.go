@@ -1,0 +1,29 @@
+package cachectl
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"memcache/shared/api"
+)
+
+// MachineMemory returns the memory that processes here may use, in bytes
+// rounded down to whole MB: the machine's, or the control group's limit if that
+// is lower.
+func MachineMemory() (int64, error) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0, fmt.Errorf("ask for the machine's memory: %w", err)
+	}
+	memory := int64(info.Totalram) * int64(info.Unit)
+	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
+		if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			memory = min(memory, limit)
+		}
+	}
+	return memory / api.MB * api.MB, nil
+}

@@ -1,0 +1,198 @@
+// Package httpapi is the backend's HTTP interface: one file a resource, the
+// routes in one table, and one place where errors become statuses.
+//
+//	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
+//	GET /api/v1/objects                   the list of keys (list.go)
+//	GET, PUT /api/v1/cache                capacity and policy (cache.go)
+//	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
+//	GET /api/v1/stats                     samples (stats.go)
+//	GET /healthz, /readyz                 liveness and readiness (health.go)
+//	POST /api/…                           the course API (course.go)
+//	GET /ws                               the WebSocket, handed to package live
+//
+// Everything else is a page or an asset of the app. Keys come percent-encoded,
+// a "/" in them may stand as it is; paths are therefore never cleaned.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// Cache is what the routes need of the cache's control.
+type Cache interface {
+	Cache(ctx context.Context) (api.Cache, error)
+	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
+}
+
+// Stats is what the routes need of the statistics.
+type Stats interface {
+	Window(ctx context.Context, seconds int) (api.Stats, error)
+}
+
+// Part is something the backend depends on; readiness asks each.
+type Part struct {
+	Name     string
+	Required bool // without it the backend is not ready
+	Check    func(context.Context) error
+}
+
+// Config is what the routes are made of. All fields are needed.
+type Config struct {
+	Objects   *storage.Store
+	Cache     Cache
+	Stats     Stats
+	Live      http.Handler                // the WebSocket
+	Pages     http.Handler                // the app
+	Admit     func(r *http.Request) error // who is let in at all
+	Parts     []Part
+	MaxObject int64 // bytes
+	CourseAPI int   // the generation of testers to answer: 1 or 2
+	Log       *slog.Logger
+}
+
+type server struct {
+	Config
+	log    *slog.Logger
+	routes []route
+}
+
+// handler answers a request or says why not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one resource. A path that ends in "/" also takes the key after it.
+type route struct {
+	path    string
+	methods map[string]handler
+	fail    func(http.ResponseWriter, *http.Request, error) // nil: a problem document
+}
+
+// New returns the handler of everything the backend answers.
+func New(cfg Config) http.Handler {
+	s := &server{Config: cfg, log: cfg.Log}
+	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
+	return s
+}
+
+func (s *server) nativeRoutes() []route {
+	object := map[string]handler{"GET": s.getObject, "HEAD": s.headObject, "PUT": s.putObject, "DELETE": s.deleteObject}
+	return []route{
+		{path: api.ObjectsPath, methods: object},
+		{path: api.ObjectsPath + "/", methods: object},
+		{path: api.Base + "/objects", methods: map[string]handler{"GET": s.list}},
+		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
+		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
+		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},
+		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
+		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},
+		{path: "/readyz", methods: map[string]handler{"GET": s.ready}},
+	}
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	r = withRequestID(r)
+	rec := &recorder{ResponseWriter: w}
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.panicked(rec, r, reason)
+		}
+		s.logRequest(r, rec, time.Since(start))
+	}()
+	rec.Header()["X-Content-Type-Options"] = nosniff
+	rec.Header()["Referrer-Policy"] = sameOrigin
+	if err := s.Admit(r); err != nil {
+		s.fail(rec, r, err)
+		return
+	}
+	s.dispatch(rec, r)
+}
+
+var (
+	nosniff    = []string{"nosniff"}
+	sameOrigin = []string{"same-origin"}
+	inertCSP   = []string{"default-src 'none'; frame-ancestors 'none'; sandbox"}
+)
+
+func (s *server) dispatch(w *recorder, r *http.Request) {
+	path := r.URL.EscapedPath()
+	if path == api.LivePath {
+		w.route = path
+		s.Live.ServeHTTP(w, r)
+		return
+	}
+	to, found := s.match(path)
+	if !found {
+		s.elsewhere(w, r, path)
+		return
+	}
+	w.route = to.path
+	w.Header()["Content-Security-Policy"] = inertCSP
+	if err := to.serve(w, r); err != nil {
+		fail := to.fail
+		if fail == nil {
+			fail = s.fail
+		}
+		fail(w, r, err)
+	}
+}
+
+func (s *server) match(path string) (route, bool) {
+	for _, to := range s.routes {
+		if path == to.path || strings.HasSuffix(to.path, "/") && strings.HasPrefix(path, to.path) {
+			return to, true
+		}
+	}
+	return route{}, false
+}
+
+func (s *server) elsewhere(w *recorder, r *http.Request, path string) {
+	if path == "/api" || strings.HasPrefix(path, "/api/") {
+		s.fail(w, r, api.Errorf(api.NotFound, "there is nothing at %q", path))
+		return
+	}
+	w.route = "page"
+	s.Pages.ServeHTTP(w, r)
+}
+
+func (to route) serve(w http.ResponseWriter, r *http.Request) error {
+	handle, ok := to.methods[r.Method]
+	if !ok && r.Method == http.MethodHead {
+		handle, ok = to.methods[http.MethodGet]
+	}
+	if !ok {
+		allow := to.allow()
+		w.Header().Set("Allow", allow)
+		return api.Errorf(api.MethodNotAllowed, "the method %q is not allowed here: use %s", r.Method, allow)
+	}
+	return handle(w, r)
+}
+
+func (to route) allow() string {
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE"} {
+		_, ok := to.methods[method]
+		if _, get := to.methods["GET"]; ok || method == "HEAD" && get {
+			allowed = append(allowed, method)
+		}
+	}
+	return strings.Join(allowed, ", ")
+}
+
+func (s *server) panicked(w *recorder, r *http.Request, reason any) {
+	if reason == http.ErrAbortHandler {
+		panic(reason)
+	}
+	s.log.Error("request panicked", "id", requestID(r), "panic", reason, "stack", string(debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler) // too late to say so: cut the reply short
+	}
+	s.fail(w, r, api.Errorf(api.Internal, "something went wrong on the server; its log has the details"))
+}

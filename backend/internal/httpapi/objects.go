@@ -1,0 +1,203 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// Users' files are data and never run in our origin: whatever could hold
+// script is a download, and should a browser show it all the same, it does so
+// in a sandbox without script, network or our origin. PDFs cannot be shown in a
+// sandbox; their viewer keeps them apart from the page by itself.
+var (
+	fileCSP = []string{"default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"}
+	pdfCSP  = []string{"default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+
+	sameSite    = []string{"same-origin"}
+	revalidate  = []string{"no-cache"}
+	bytesRanges = []string{"bytes"}
+)
+
+func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
+	key, err := keyAfter(r, api.ObjectsPath+"/")
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	content, err := s.Objects.Open(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }()
+	objectHeader(w.Header(), content.Object)
+	w.Header()["Cache-Status"] = []string{cacheStatus(content)}
+	w.Header()["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
+	send(w, r, content)
+	return nil
+}
+
+func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
+	key, err := keyAfter(r, api.ObjectsPath+"/")
+	if err != nil {
+		return err
+	}
+	object, err := s.Objects.Stat(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	objectHeader(w.Header(), object)
+	w.Header().Set("Cache-Status", `MemCache; fwd=bypass; detail="the database has what HEAD asks for"`)
+	http.ServeContent(w, r, "", time.UnixMilli(object.Modified), emptyOf(object.Size))
+	return nil
+}
+
+// emptyOf is a reader of n bytes for HEAD, of which none is ever read.
+func emptyOf(n int64) io.ReadSeeker { return io.NewSectionReader(nil, 0, n) }
+
+// send answers with the bytes, or with the part of them that was asked for.
+func send(w http.ResponseWriter, r *http.Request, content *storage.Content) {
+	asked := r.Header
+	switch {
+	case content.Object.Size == 0 && asked.Get("Range") != "":
+		w.Header().Set("Content-Range", "bytes */0")
+		http.Error(w, "the object is empty: no range of it can be sent", http.StatusRequestedRangeNotSatisfiable)
+	case content.Bytes() != nil && plain(asked):
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(content.Bytes()))}
+		_, _ = w.Write(content.Bytes())
+	default:
+		http.ServeContent(w, r, "", time.UnixMilli(content.Object.Modified), content.Body())
+	}
+}
+
+// plain tells whether a GET has neither conditions nor ranges.
+func plain(h http.Header) bool {
+	for _, name := range [...]string{"Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"} {
+		if len(h[name]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func objectHeader(h http.Header, o api.Object) {
+	h["Content-Type"] = []string{o.Type}
+	h["Etag"] = []string{o.ETag}
+	h["Last-Modified"] = []string{time.UnixMilli(o.Modified).UTC().Format(http.TimeFormat)}
+	h["Content-Disposition"] = []string{disposition(o)}
+	h["Cache-Control"] = revalidate
+	h["Accept-Ranges"] = bytesRanges
+	h["Cross-Origin-Resource-Policy"] = sameSite
+	h["Content-Security-Policy"] = fileCSP
+	if o.Type == "application/pdf" {
+		h["Content-Security-Policy"] = pdfCSP
+	}
+}
+
+// disposition names the file by the last part of its key. Only types that
+// cannot hold script are shown in the browser.
+func disposition(o api.Object) string {
+	how := "attachment"
+	if showable(o.Type) {
+		how = "inline"
+	}
+	name := path.Base(o.Key)
+	if name == "." || name == "/" {
+		return how
+	}
+	return mime.FormatMediaType(how, map[string]string{"filename": name})
+}
+
+func showable(mediaType string) bool {
+	base, _, _ := strings.Cut(mediaType, ";")
+	switch base {
+	case "image/svg+xml":
+		return false
+	case "text/plain", "application/pdf", "application/ogg":
+		return true
+	}
+	kind, _, _ := strings.Cut(base, "/")
+	return kind == "image" || kind == "video" || kind == "audio"
+}
+
+// cacheStatus is the Cache-Status of RFC 9211.
+func cacheStatus(c *storage.Content) string {
+	status := map[storage.Source]string{
+		storage.Hit:       "MemCache; hit",
+		storage.Collapsed: "MemCache; hit; collapsed",
+		storage.Miss:      "MemCache; fwd=uri-miss; stored",
+		storage.Bypass:    "MemCache; fwd=bypass",
+	}[c.Source]
+	if c.Detail != "" {
+		status += fmt.Sprintf("; detail=%q", c.Detail)
+	}
+	return status
+}
+
+// serverTiming lists the steps that were taken, in milliseconds.
+func serverTiming(steps storage.Steps, total time.Duration) string {
+	var b strings.Builder
+	for _, step := range [...]struct {
+		name string
+		took time.Duration
+	}{{"cache", steps.Cache}, {"database", steps.Database}, {"blob", steps.Blob}, {"total", total}} {
+		if step.took <= 0 {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(step.name)
+		b.WriteString(";dur=")
+		b.WriteString(strconv.FormatFloat(float64(step.took.Microseconds())/1000, 'f', 3, 64))
+	}
+	return b.String()
+}
+
+func (s *server) putObject(w http.ResponseWriter, r *http.Request) error {
+	key, err := keyAfter(r, api.ObjectsPath+"/")
+	if err != nil {
+		return err
+	}
+	if r.ContentLength > s.MaxObject {
+		return api.Errorf(api.TooLarge, "the object is %d bytes long: the largest allowed is %d bytes", r.ContentLength, s.MaxObject)
+	}
+	object, err := s.Objects.Put(r.Context(), key, r.Body, conditions(r))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Etag", object.ETag)
+	w.Header().Set("Location", api.ObjectPath(key))
+	status := http.StatusOK
+	if object.Version == 1 {
+		status = http.StatusCreated
+	}
+	return reply(w, r, status, object)
+}
+
+func (s *server) deleteObject(w http.ResponseWriter, r *http.Request) error {
+	key, err := keyAfter(r, api.ObjectsPath+"/")
+	if err != nil {
+		return err
+	}
+	if err := s.Objects.Delete(r.Context(), key, conditions(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func conditions(r *http.Request) storage.Cond {
+	return storage.Cond{
+		IfMatch:     strings.Join(r.Header.Values("If-Match"), ","),
+		IfNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ","),
+	}
+}

@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"memcache/shared/api"
+)
+
+// problem is an RFC 9457 problem document.
+type problem struct {
+	Type      string   `json:"type"`
+	Title     string   `json:"title"`
+	Status    int      `json:"status"`
+	Detail    string   `json:"detail"`
+	Code      api.Code `json:"code"`
+	RequestID string   `json:"requestId"`
+}
+
+// statusOf is the one place where codes become statuses.
+func statusOf(code api.Code) int {
+	switch code {
+	case api.Invalid:
+		return http.StatusBadRequest
+	case api.Forbidden:
+		return http.StatusForbidden
+	case api.NotFound:
+		return http.StatusNotFound
+	case api.MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case api.PreconditionFailed:
+		return http.StatusPreconditionFailed
+	case api.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case api.Misdirected:
+		return http.StatusMisdirectedRequest
+	case api.TooMany:
+		return http.StatusTooManyRequests
+	case api.Unavailable:
+		return http.StatusServiceUnavailable
+	case api.Full:
+		return http.StatusInsufficientStorage
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// fail answers with err as a problem document and returns what to log of it.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e, status := s.explain(r, err)
+	w.Header().Set("Content-Type", "application/problem+json")
+	writeBody(w, r, status, problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: e.Message, Code: e.Code, RequestID: requestID(r),
+	})
+}
+
+// explain finds what to tell the client of err and logs what only we may know.
+func (s *server) explain(r *http.Request, err error) (*api.Error, int) {
+	if _, known := errors.AsType[*api.Error](err); !known {
+		err = inputError(err)
+	}
+	e := api.AsError(err)
+	status := statusOf(e.Code)
+	if status >= http.StatusInternalServerError {
+		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+			slog.String("id", requestID(r)), slog.Int("status", status), slog.Any("error", cause(err)))
+	}
+	return e, status
+}
+
+// inputError turns the errors of reading a request's body into the client's.
+func inputError(err error) error {
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return api.Errorf(api.TooLarge, "the request's body is over its limit of %d bytes", tooBig.Limit).Because(err)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return api.Errorf(api.Unavailable, "the request was given up before it was done: try again").Because(err)
+	}
+	return err
+}
+
+// cause is what an error hides from the client, or the error itself.
+func cause(err error) error {
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Unwrap() != nil {
+		return e.Unwrap()
+	}
+	return err
+}
+
+func reply(w http.ResponseWriter, r *http.Request, status int, body any) error {
+	w.Header().Set("Content-Type", "application/json")
+	writeBody(w, r, status, body)
+	return nil
+}
+
+// writeBody sends body as JSON. The types that come here always encode; what
+// fails is the connection, which then has nobody to tell.
+func writeBody(w http.ResponseWriter, r *http.Request, status int, body any) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(body)
+	}
+}

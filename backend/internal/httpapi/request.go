@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"memcache/shared/api"
+)
+
+type idKey struct{}
+
+func withRequestID(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), idKey{}, rand.Text()[:16]))
+}
+
+func requestID(r *http.Request) string {
+	id, _ := r.Context().Value(idKey{}).(string)
+	return id
+}
+
+// recorder notes what was answered, for the log.
+type recorder struct {
+	http.ResponseWriter
+	route  string
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom keeps the way open for sendfile.
+func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, r)
+	w.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// logRequest writes one line a request: reads that went well only at the debug
+// level, because a busy cache answers thousands of them a second.
+func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
+	level := slog.LevelInfo
+	if w.status < http.StatusBadRequest && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		level = slog.LevelDebug
+	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
+	s.log.LogAttrs(r.Context(), level, "request",
+		slog.String("id", requestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
+		slog.String("cache", w.Header().Get("Cache-Status")))
+}
+
+// keyAfter returns the key that the request names: after prefix in the path, or
+// as the query's key where the path is prefix without its last slash.
+func keyAfter(r *http.Request, prefix string) (string, error) {
+	raw, inPath := strings.CutPrefix(r.URL.EscapedPath(), prefix)
+	key, err := url.PathUnescape(raw)
+	if !inPath {
+		key, err = queryKey(r)
+	}
+	if err != nil {
+		return "", api.Errorf(api.Invalid, "the key in the address is not percent-encoded properly: %v", err)
+	}
+	return key, api.CheckKey(key)
+}
+
+func queryKey(r *http.Request) (string, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	return query.Get("key"), err
+}

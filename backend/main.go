@@ -1,0 +1,49 @@
+// Command memcache-backend serves MemCache: the app, its WebSocket and its HTTP
+// API, in front of the cache process, the file store and the database.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		if !errors.Is(err, errReported) {
+			_, _ = fmt.Fprintln(os.Stderr, "memcache-backend:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	cfg, err := parseConfig(args, getenv, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if cfg.version {
+		_, err := fmt.Fprintln(stdout, versionText())
+		return err
+	}
+	app, err := open(ctx, cfg, newLog(stderr, cfg.logLevel))
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(stdout, "MemCache listens on http://%s\n", app.listener.Addr()); err != nil {
+		return errors.Join(err, app.close())
+	}
+	return errors.Join(app.serve(ctx), app.close())
+}
