@@ -1,0 +1,109 @@
+package live
+
+import (
+	"context"
+
+	"memcache/shared/api"
+)
+
+// maxSeconds is the longest window of statistics: 30 days are kept.
+const maxSeconds = 30 * 24 * 60 * 60
+
+// table lists the methods. ping is answered before it gets here.
+func (h *Hub) table() map[string]method {
+	return map[string]method{
+		api.MethodPing:       with(func(context.Context, *conn, api.Empty) (any, error) { return api.Empty{}, nil }),
+		api.MethodList:       with(h.list),
+		api.MethodStat:       with(h.stat),
+		api.MethodDelete:     with(h.delete),
+		api.MethodCache:      with(h.cache),
+		api.MethodConfigure:  with(h.configure),
+		api.MethodClear:      with(h.clear),
+		api.MethodInvalidate: with(h.invalidate),
+		api.MethodSubscribe:  with(h.subscribe),
+		api.MethodUnsub:      with(h.unsubscribe),
+		api.MethodUpload:     with(h.startUpload),
+		api.MethodFinish:     with(h.finishUpload),
+		api.MethodCancel:     with(h.cancelUpload),
+	}
+}
+
+// list answers a shorter page than asked for when the keys are so long that the
+// page would not fit in a message.
+func (h *Hub) list(ctx context.Context, _ *conn, q api.ListQuery) (any, error) {
+	for {
+		page, err := h.config.Objects.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := encode(page)
+		if err != nil || len(raw) <= maxResult || len(page.Objects) < 2 {
+			return raw, err
+		}
+		q.Limit = len(page.Objects) / 2
+	}
+}
+
+func (h *Hub) stat(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {
+	if err := api.CheckKey(p.Key); err != nil {
+		return nil, err
+	}
+	return h.config.Objects.Stat(ctx, p.Key)
+}
+
+func (h *Hub) delete(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {
+	if err := api.CheckKey(p.Key); err != nil {
+		return nil, err
+	}
+	return api.Empty{}, h.config.Objects.Delete(ctx, p.Key)
+}
+
+func (h *Hub) cache(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
+	return h.config.Cache.Cache(ctx)
+}
+
+func (h *Hub) configure(ctx context.Context, _ *conn, change api.CacheChange) (any, error) {
+	if change.Capacity == nil && change.Policy == nil {
+		return nil, api.Errorf(api.Invalid, "the change is empty: give a capacity in bytes, a policy, or both")
+	}
+	return h.config.Cache.Configure(ctx, change)
+}
+
+func (h *Hub) clear(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
+	return api.Empty{}, h.config.Cache.Clear(ctx)
+}
+
+func (h *Hub) invalidate(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {
+	if err := api.CheckKey(p.Key); err != nil {
+		return nil, err
+	}
+	return api.Empty{}, h.config.Cache.Invalidate(ctx, p.Key)
+}
+
+// subscribe answers the window; run adds the client to the subscribers.
+func (h *Hub) subscribe(ctx context.Context, _ *conn, q api.StatsQuery) (any, error) {
+	if q.Seconds < 0 || q.Seconds > maxSeconds {
+		return nil, api.Errorf(api.Invalid, "the window of %d seconds is not possible: give 1 to %d, or 0 for %d", q.Seconds, maxSeconds, api.DefaultWindow)
+	}
+	if q.Seconds == 0 {
+		q.Seconds = api.DefaultWindow
+	}
+	return h.config.Stats.Window(ctx, q.Seconds)
+}
+
+func (h *Hub) unsubscribe(_ context.Context, c *conn, _ api.Empty) (any, error) {
+	c.subscribed.Store(false)
+	return api.Empty{}, nil
+}
+
+func (h *Hub) startUpload(_ context.Context, c *conn, s api.UploadStart) (any, error) {
+	return h.uploads.start(c, s)
+}
+
+func (h *Hub) finishUpload(ctx context.Context, _ *conn, r api.UploadRef) (any, error) {
+	return h.uploads.finish(ctx, r.Upload)
+}
+
+func (h *Hub) cancelUpload(ctx context.Context, _ *conn, r api.UploadRef) (any, error) {
+	return api.Empty{}, h.uploads.cancel(ctx, r.Upload)
+}

@@ -1,0 +1,212 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"memcache/shared/api"
+)
+
+// maxKept bounds the uploads that are remembered, running and settled ones.
+const maxKept = 1024
+
+// uploads are all uploads, whichever connection they come through.
+//
+// A running upload has a goroutine in Objects.Put that reads what arrives. A
+// settled one is remembered for a while: its client may have lost the
+// connection before it heard the outcome, or may still be sending.
+type uploads struct {
+	objects   Objects
+	log       *slog.Logger
+	limits    limits
+	maxObject int64
+	maxTotal  int
+	running   sync.WaitGroup // in Objects.Put
+
+	mu      sync.Mutex
+	byID    map[string]*upload
+	closing bool
+}
+
+func newUploads(config Config, limits limits) *uploads {
+	return &uploads{
+		objects:   config.Objects,
+		log:       config.Log,
+		limits:    limits,
+		maxObject: config.MaxObject,
+		maxTotal:  config.MaxUploads,
+		byID:      make(map[string]*upload),
+	}
+}
+
+// client is the connection that an upload comes through at present.
+type client interface {
+	// tellUpload sends the upload's state soon. It never waits.
+	tellUpload(*upload)
+}
+
+// start begins an upload, or lets c go on with one that it had begun.
+func (us *uploads) start(c client, s api.UploadStart) (api.UploadState, error) {
+	if err := us.check(s); err != nil {
+		return api.UploadState{}, err
+	}
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	if u := us.byID[s.Upload]; u != nil {
+		return u.resume(c, s)
+	}
+	if err := us.admit(c); err != nil {
+		return api.UploadState{}, err
+	}
+	u := newUpload(c, s)
+	us.byID[s.Upload] = u
+	us.running.Go(func() { us.put(u) })
+	return u.state(), nil
+}
+
+func (us *uploads) check(s api.UploadStart) error {
+	if _, err := api.AppendChunkHeader(nil, s.Upload, 0); err != nil {
+		return err
+	}
+	if err := api.CheckKey(s.Key); err != nil {
+		return err
+	}
+	if s.Size < 0 {
+		return api.Errorf(api.Invalid, "the size %d is negative: give the number of bytes", s.Size)
+	}
+	if s.Size > us.maxObject {
+		return api.Errorf(api.TooLarge, "%q has %s (%d bytes): the largest object allowed has %s (%d bytes)", s.Key, api.FormatBytes(s.Size), s.Size, api.FormatBytes(us.maxObject), us.maxObject)
+	}
+	return nil
+}
+
+// admit checks that one more upload may run, and makes room to remember it.
+func (us *uploads) admit(c client) error {
+	if us.closing {
+		return api.Errorf(api.Unavailable, "the server is shutting down: try again soon")
+	}
+	total, own := 0, 0
+	var oldest string
+	var oldestSettled time.Time
+	for _, u := range us.byID {
+		owner, settled := u.status()
+		switch {
+		case settled.IsZero():
+			total++
+			if owner == c {
+				own++
+			}
+		case oldest == "" || settled.Before(oldestSettled):
+			oldest, oldestSettled = u.id, settled
+		}
+	}
+	if own >= us.limits.perClient || total >= us.maxTotal {
+		return api.Errorf(api.TooMany, "%d uploads are running, %d of them yours: wait until one is finished", total, own)
+	}
+	if len(us.byID) >= maxKept {
+		delete(us.byID, oldest)
+	}
+	return nil
+}
+
+// put stores what arrives, and keeps the outcome.
+func (us *uploads) put(u *upload) {
+	object, err := us.store(u)
+	if cause := u.settle(object, err); cause != nil && cause.Code == api.Internal {
+		us.log.Error("upload failed", "key", u.key, "size", u.size, "err", err)
+	}
+}
+
+// store calls Put. A panic in it fails this upload alone.
+func (us *uploads) store(u *upload) (object api.Object, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while storing: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return us.objects.Put(u.ctx, u.key, u)
+}
+
+// find returns an upload, running or remembered.
+func (us *uploads) find(id string) (*upload, error) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	if u := us.byID[id]; u != nil {
+		return u, nil
+	}
+	return nil, api.Errorf(api.NotFound, "there is no upload %.40q: it was never started, or nobody went on with it; start again", id)
+}
+
+// chunk takes the data of an upload at offset. It returns false if there is no
+// such upload; a chunk that does not fit makes its upload fail.
+func (us *uploads) chunk(c client, id string, offset int64, data []byte) bool {
+	u, err := us.find(id)
+	if err != nil {
+		return false
+	}
+	u.take(c, offset, data)
+	return true
+}
+
+// finish says that all bytes have been sent, and waits until they are stored.
+func (us *uploads) finish(ctx context.Context, id string) (api.Object, error) {
+	u, err := us.find(id)
+	if err != nil {
+		return api.Object{}, err
+	}
+	if err := u.complete(); err != nil {
+		return api.Object{}, err
+	}
+	return u.wait(ctx)
+}
+
+// cancel drops an upload. Nothing of it is left when cancel returns nil.
+func (us *uploads) cancel(ctx context.Context, id string) error {
+	u, err := us.find(id)
+	if err != nil {
+		return err
+	}
+	u.fail(api.Errorf(api.Invalid, "the upload of %q was cancelled", u.key))
+	if _, err := u.wait(ctx); err == nil {
+		return api.Errorf(api.PreconditionFailed, "%q is stored already: delete it instead", u.key)
+	}
+	return ctx.Err()
+}
+
+// detach tells that c has gone. Its uploads wait for another connection.
+func (us *uploads) detach(c client) {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	for _, u := range us.byID {
+		u.detach(c)
+	}
+}
+
+// expire drops the uploads that nobody goes on with, and forgets old outcomes.
+func (us *uploads) expire() {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	for id, u := range us.byID {
+		if _, settled := u.status(); !settled.IsZero() {
+			if time.Since(settled) >= us.limits.keepUpload {
+				delete(us.byID, id)
+			}
+			continue
+		}
+		u.expire(us.limits)
+	}
+}
+
+// shutdown makes every upload fail. Wait for running afterwards.
+func (us *uploads) shutdown() {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	us.closing = true
+	for _, u := range us.byID {
+		u.fail(api.Errorf(api.Unavailable, "the server is shutting down: send %q again when it is back", u.key))
+	}
+}
