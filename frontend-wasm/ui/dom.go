@@ -1,0 +1,158 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+)
+
+// byID returns the element with that id; not Truthy when there is none.
+func byID(id string) app.Value { return app.Window().GetElementByID(id) }
+
+// setValue puts text into a field. Fields are set so, and not by an attribute,
+// because go-app trims attributes and would fight with what is being typed.
+func setValue(id, text string) {
+	if e := byID(id); e.Truthy() && e.Get("value").String() != text {
+		e.Set("value", text)
+	}
+}
+
+// fieldValue is what stands in the field that the event came from.
+func fieldValue(ctx app.Context) string { return ctx.JSSrc().Get("value").String() }
+
+// setText puts text into the element with that id.
+func setText(id, text string) {
+	if e := byID(id); e.Truthy() {
+		e.Set("textContent", text)
+	}
+}
+
+// setAttr sets an attribute of the element with that id.
+func setAttr(id, name, value string) {
+	if e := byID(id); e.Truthy() {
+		e.Call("setAttribute", name, value)
+	}
+}
+
+// focus moves the focus to the element with that id.
+func focus(id string) {
+	if e := byID(id); e.Truthy() {
+		e.Call("focus")
+	}
+}
+
+// listen calls fn for every such event of target, for as long as the page lives.
+func listen(target app.Value, event string, fn func(e app.Value)) {
+	target.Call("addEventListener", event, app.FuncOf(func(_ app.Value, args []app.Value) any {
+		if len(args) > 0 {
+			fn(args[0])
+		}
+		return nil
+	}))
+}
+
+// atRest tells whether the content of the element with that id can change
+// without moving what a person looks at or is about to use.
+func atRest(id string) bool {
+	const scrolled = 160
+	if app.Window().Get("scrollY").Float() > scrolled {
+		return false
+	}
+	e, active := byID(id), app.Window().Get("document").Get("activeElement")
+	return !e.Truthy() || !active.Truthy() || !e.Call("contains", active).Bool()
+}
+
+// await waits for a promise, or until ctx is done.
+func await(ctx context.Context, promise app.Value) (app.Value, error) {
+	type outcome struct {
+		value app.Value
+		err   error
+	}
+	settled := make(chan outcome, 1)
+	var then, catch app.Func
+	release := func() { then.Release(); catch.Release() }
+	then = app.FuncOf(func(_ app.Value, args []app.Value) any {
+		settled <- outcome{value: args[0]}
+		release()
+		return nil
+	})
+	catch = app.FuncOf(func(_ app.Value, args []app.Value) any {
+		settled <- outcome{err: errors.New(args[0].Call("toString").String())}
+		release()
+		return nil
+	})
+	promise.Call("then", then, catch)
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case o := <-settled:
+		return o.value, o.err
+	}
+}
+
+// reply is what a fetch brought.
+type reply struct {
+	Status       int
+	CacheStatus  string
+	ServerTiming string
+	Trip         float64 // milliseconds until the head of the reply
+	Offline      bool    // the copy of the browser, not the server's answer
+	blob         app.Value
+}
+
+// fetch asks the server for path without the browser's own cache. rangeHeader
+// may be "". The bytes stay in the browser, as a Blob.
+func fetch(ctx context.Context, path, rangeHeader string) (reply, error) {
+	headers := map[string]any{}
+	if rangeHeader != "" {
+		headers["Range"] = rangeHeader
+	}
+	abort := app.Window().Get("AbortController").New()
+	defer context.AfterFunc(ctx, func() { abort.Call("abort") })()
+	begin := now()
+	res, err := await(ctx, app.Window().Call("fetch", path, map[string]any{
+		"headers": headers,
+		"cache":   "no-store",
+		"signal":  abort.Get("signal"),
+	}))
+	if err != nil {
+		return reply{}, err
+	}
+	r := reply{Status: res.Get("status").Int(), Trip: now() - begin}
+	get := func(name string) string {
+		if v := res.Get("headers").Call("get", name); v.Truthy() {
+			return v.String()
+		}
+		return ""
+	}
+	r.CacheStatus, r.ServerTiming = get("Cache-Status"), get("Server-Timing")
+	r.blob, err = await(ctx, res.Call("blob"))
+	return r, err
+}
+
+// bytes copies at most limit bytes of the reply.
+func (r reply) bytes(ctx context.Context, limit int) ([]byte, error) {
+	buffer, err := await(ctx, r.blob.Call("slice", 0, limit).Call("arrayBuffer"))
+	if err != nil {
+		return nil, err
+	}
+	array := app.Window().Get("Uint8Array").New(buffer)
+	b := make([]byte, array.Get("length").Int())
+	app.CopyBytesToGo(b, array)
+	return b, nil
+}
+
+// now is the time in milliseconds of a clock that never jumps.
+func now() float64 { return app.Window().Get("performance").Call("now").Float() }
+
+// wallNow is the time of day in Unix milliseconds.
+func wallNow() int64 { return int64(app.Window().Get("Date").Call("now").Float()) }
+
+// pageQuery is the query of the page's address.
+func pageQuery(ctx app.Context) url.Values { return ctx.Page().URL().Query() }
+
+// newTab lets the browser follow a link by itself, into a new tab: go-app
+// would take it for an address of ours.
+func newTab(_ app.Context, e app.Event) { e.StopImmediatePropagation() }

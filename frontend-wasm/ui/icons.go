@@ -1,0 +1,45 @@
+package ui
+
+import "github.com/maxence-charriere/go-app/v9/pkg/app"
+
+// The icons, drawn for this project on a grid of 24 with lines of the text's
+// colour. They are decoration: what they stand for is always written too.
+var icons = map[string]string{
+	"objects":  `<path d="M4 7.5 12 3.5l8 4v9l-8 4-8-4z"/><path d="m4 7.5 8 4 8-4M12 11.5v9"/>`,
+	"cache":    `<rect x="4" y="4" width="16" height="16" rx="3"/><path d="M8 9h8M8 12.5h8M8 16h4"/>`,
+	"stats":    `<path d="M4 4v14a2 2 0 0 0 2 2h14"/><path d="m7.5 14.5 3.5-4 3 2.5 5-6"/>`,
+	"upload":   `<path d="M12 15V4.5M7.5 8.5 12 4l4.5 4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,
+	"download": `<path d="M12 4v10.5M7.5 10.5 12 15l4.5-4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,
+	"search":   `<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5"/>`,
+	"trash":    `<path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 12.5h9l1-12.5M10 11v5M14 11v5"/>`,
+	"close":    `<path d="m6.5 6.5 11 11M17.5 6.5l-11 11"/>`,
+	"again":    `<path d="M19.5 12a7.5 7.5 0 1 1-2.2-5.3L19.5 9M19.5 4v5h-5"/>`,
+	"replace":  `<path d="M4 9h13.5M14 5.5 17.5 9 14 12.5M20 15H6.5M10 11.5 6.5 15l3.5 3.5"/>`,
+	"copy":     `<path d="M10 14a4 4 0 0 0 5.7.3l3.2-3.2a4 4 0 0 0-5.7-5.7l-1.4 1.4"/><path d="M14 10a4 4 0 0 0-5.7-.3l-3.2 3.2a4 4 0 0 0 5.7 5.7l1.4-1.4"/>`,
+	"broom":    `<path d="M12 3v8M7.5 11h9l2 9h-13zM10 16v4M14 16v4"/>`,
+	"back":     `<path d="M19 12H5.5M11 6l-6 6 6 6"/>`,
+	"image":    `<rect x="4" y="5" width="16" height="14" rx="2.5"/><circle cx="9" cy="10" r="1.6"/><path d="m5 17 5-4.5 3 2.5 3-3 4 4"/>`,
+	"video":    `<rect x="3.5" y="6" width="12" height="12" rx="2.5"/><path d="m15.5 11 5-3v8l-5-3z"/>`,
+	"audio":    `<path d="M9 17.5V6l10-2v11.5"/><circle cx="6.5" cy="17.5" r="2.5"/><circle cx="16.5" cy="15.5" r="2.5"/>`,
+	"text":     `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M9 11h6M9 14h6M9 17h4"/>`,
+	"pdf":      `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M14 3.5v4h4M9 17c2-1 3.500-4 3-6.500 1 3 2 4.500 3.500 5"/>`,
+	"file":     `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M14 3.5v4h4"/>`,
+	"warn":     `<path d="M12 4 2.8 19.5h18.400z"/><path d="M12 10v4M12 16.800v.2"/>`,
+	"memory":   `<path d="M13 3 5 13.5h6L10.500 21 19 10.500h-6.500z"/>`,
+	"disk":     `<ellipse cx="12" cy="6.500" rx="7.500" ry="3"/><path d="M4.500 6.500v11c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3v-11M4.500 12c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3"/>`,
+	"check":    `<path d="m5 12.500 4.500 4.500L19 7.500"/>`,
+	"open":     `<path d="M13.500 4.500h6v6M19 5l-8 8M17 14v4.500a1.500 1.500 0 0 1-1.500 1.500h-10A1.500 1.500 0 0 1 4 18.500v-10A1.500 1.500 0 0 1 5.500 7H10"/>`,
+}
+
+func icon(name string) app.UI {
+	return app.Raw(`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">` + icons[name] + `</svg>`)
+}
+
+// mark is the logo: slabs of memory, the hot one on top.
+func mark() app.UI {
+	return app.Raw(`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">` +
+		`<rect class="mark-plate" width="32" height="32" rx="9"/>` +
+		`<rect class="mark-hot" x="7" y="8" width="18" height="4.500" rx="2.250"/>` +
+		`<rect class="mark-warm" x="7" y="14" width="13" height="4.500" rx="2.250"/>` +
+		`<rect class="mark-cold" x="7" y="20" width="8" height="4.500" rx="2.250"/></svg>`)
+}

@@ -1,0 +1,163 @@
+package ui
+
+import (
+	"strconv"
+	"strings"
+)
+
+// provenance is where the bytes of a reply came from and how long that took.
+type provenance struct {
+	Known   bool // the reply said so
+	Hit     bool // from the cache's memory
+	Forward string
+	Stored  bool // a copy is in memory now
+	Detail  string
+	Steps   []step
+	Trip    float64 // milliseconds in the browser, from asking to the reply's head
+}
+
+// step is one part of the work, in milliseconds.
+type step struct {
+	Name string
+	Ms   float64
+}
+
+// parseProvenance reads the headers Cache-Status (RFC 9211; the cache nearest
+// to us is the last one) and Server-Timing.
+func parseProvenance(cacheStatus, serverTiming string) provenance {
+	var p provenance
+	if entries := splitOutside(cacheStatus, ','); len(entries) > 0 {
+		p.readStatus(entries[len(entries)-1])
+	}
+	for _, entry := range splitOutside(serverTiming, ',') {
+		if s, ok := parseStep(entry); ok {
+			p.Steps = append(p.Steps, s)
+		}
+	}
+	return p
+}
+
+func (p *provenance) readStatus(entry string) {
+	for _, part := range splitOutside(entry, ';')[1:] {
+		name, value, _ := strings.Cut(part, "=")
+		value = unquote(value)
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "hit":
+			p.Known, p.Hit = true, value != "?0"
+		case "fwd":
+			p.Known, p.Forward = true, value
+		case "stored":
+			p.Stored = value != "?0"
+		case "detail":
+			p.Detail = value
+		}
+	}
+}
+
+func parseStep(entry string) (step, bool) {
+	parts := splitOutside(entry, ';')
+	s, ok := step{Name: parts[0]}, false
+	for _, part := range parts[1:] {
+		name, value, _ := strings.Cut(part, "=")
+		value = unquote(value)
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "dur":
+			ms, err := strconv.ParseFloat(value, 64)
+			s.Ms, ok = ms, err == nil && ms >= 0
+		case "desc":
+			if value != "" {
+				s.Name = value
+			}
+		}
+	}
+	return s, ok
+}
+
+// splitOutside splits s at sep where that is not between quotation marks, and
+// trims the parts. Nothing gives no parts.
+func splitOutside(s string, sep byte) []string {
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
+	var parts []string
+	inside, begin := false, 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && inside:
+			i++
+		case s[i] == '"':
+			inside = !inside
+		case s[i] == sep && !inside:
+			parts = append(parts, strings.TrimSpace(s[begin:i]))
+			begin = i + 1
+		}
+	}
+	return append(parts, strings.TrimSpace(s[begin:]))
+}
+
+func unquote(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return s
+	}
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(s[1 : len(s)-1])
+}
+
+// total is the server's own time: the step called total, else all of them.
+func (p provenance) total() (float64, bool) {
+	sum := 0.0
+	for _, s := range p.Steps {
+		if strings.EqualFold(s.Name, "total") {
+			return s.Ms, true
+		}
+		sum += s.Ms
+	}
+	return sum, len(p.Steps) > 0
+}
+
+// headline says it in a few words: "from memory in 0.8 ms".
+func (p provenance) headline() string {
+	text := "source not known"
+	if p.Known {
+		text = "from disk"
+		if p.Hit {
+			text = "from memory"
+		}
+	}
+	if ms, ok := p.total(); ok {
+		return text + " in " + millis(ms)
+	}
+	return text + " in " + millis(p.Trip)
+}
+
+// forwards explains the values of fwd.
+var forwards = map[string]string{
+	"bypass":   "the cache was not asked",
+	"miss":     "it was not in memory",
+	"uri-miss": "it was not in memory",
+	"stale":    "the copy in memory was too old",
+	"partial":  "only a part was in memory",
+	"request":  "the request asked for it",
+	"method":   "such a request is not cached",
+}
+
+// why explains the headline in a sentence.
+func (p provenance) why() string {
+	switch {
+	case !p.Known:
+		return "The reply did not say where it came from."
+	case p.Hit:
+		return "A hit: the bytes were in the cache's memory."
+	}
+	text := "A miss"
+	if why := forwards[p.Forward]; why != "" {
+		text += ": " + why
+	}
+	if p.Detail != "" {
+		text += " (" + strings.ReplaceAll(p.Detail, "-", " ") + ")"
+	}
+	if p.Stored {
+		return text + ". A copy is in memory now."
+	}
+	return text + "."
+}

@@ -1,0 +1,262 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
+)
+
+// client is the connection to the backend. Its errors are *[api.Error].
+type client interface {
+	Call(ctx context.Context, method string, params, result any) error
+	Upload(ctx context.Context, key string, file app.Value, progress func(sent, size int64)) error
+	Retry() // dial at once if there is no connection
+}
+
+// callTimeout is how long a call may take.
+const callTimeout = 20 * time.Second
+
+// change tells watchers what is new; several may come together.
+type change int
+
+const (
+	changeConn    change = 1 << iota // the connection came or went
+	changeStats                      // the window of statistics
+	changeCache                      // the cache's settings or health
+	changeObjects                    // objects were stored or deleted, see news.touches
+	changeUploads                    // the queue of uploads
+	changeFrame                      // what the shell shows: toasts, questions
+	changeClock                      // a second has passed
+)
+
+// watcher is a mounted component that follows the session. It is called on the
+// UI goroutine and redraws itself.
+type watcher interface {
+	sessionChanged(c change, n *news)
+}
+
+// session is what all pages share: the connection, what is known of the
+// server, the uploads, and what the shell shows. Only the UI goroutine uses it;
+// the inbox alone is filled from others.
+type session struct {
+	ctx      app.Context
+	client   client
+	box      inbox
+	watchers []watcher
+
+	conn      connState
+	network   bool // false when the browser knows that it has none
+	cacheDown bool
+	cache     *api.Cache
+	cacheAt   int64 // when it was seen, in Unix milliseconds
+	stats     window
+	statsAt   int64
+	statsKept int64
+	uploads   queue
+	seen      seen
+
+	trail     trail
+	lastQuery listQuery // the list that was shown last, for a quick way back
+	lastList  *api.List
+	scroll    float64 // where it was scrolled to
+
+	toasts    []toast
+	lastToast int
+	question  question
+	said      string // announced to assistive technology
+}
+
+func newSession() *session {
+	return &session{network: true, stats: newWindow(api.Stats{})}
+}
+
+// start connects and begins to listen; it runs once, in the browser.
+func (s *session) start(ctx app.Context) {
+	s.ctx = ctx
+	s.box.flush = func() { ctx.Dispatch(s.receive) }
+	s.seen = seen{storage: ctx.LocalStorage()}
+	s.recallAll()
+	s.conn.Since = time.Now()
+	s.listenToBrowser()
+	s.client = connect(
+		func(c connState) { s.box.put(func(n *news) { n.conn = &c }) },
+		func(method string, params json.RawMessage) { s.box.put(func(n *news) { n.note(method, params) }) },
+	)
+	go s.tickClock()
+}
+
+// recallAll fills in what was seen last.
+func (s *session) recallAll() {
+	if c := recall[*api.Cache](s.seen, seenCache); c.Value != nil {
+		s.cache, s.cacheAt = c.Value, c.At
+	}
+	if w := recall[api.Stats](s.seen, seenStats); w.At != 0 {
+		s.stats, s.statsAt = newWindow(w.Value), w.At
+	}
+}
+
+// tickClock tells the pages of every second, for what they show changes with it.
+func (s *session) tickClock() {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-t.C:
+			s.ctx.Dispatch(func(app.Context) { s.notify(changeClock, nil) })
+		}
+	}
+}
+
+// note takes a notification of the server; one that cannot be read is dropped,
+// because the next one of its kind says it again.
+func (n *news) note(method string, params json.RawMessage) {
+	switch method {
+	case api.NoteStats:
+		var t api.Tick
+		if json.Unmarshal(params, &t) == nil {
+			n.addTick(t)
+		}
+	case api.NoteCache:
+		var c api.Cache
+		if json.Unmarshal(params, &c) == nil {
+			n.cache = &c
+		}
+	case api.NoteChanged:
+		var c api.Changed
+		if json.Unmarshal(params, &c) == nil {
+			n.addChanged(c)
+		}
+	}
+}
+
+// receive hands on what has arrived.
+func (s *session) receive(app.Context) {
+	n := s.box.take()
+	var c change
+	if n.conn != nil {
+		c |= changeConn
+		s.connected(*n.conn)
+	}
+	if n.cache != nil {
+		c |= changeCache
+		s.setCache(n.cache)
+	}
+	if len(n.ticks) > 0 {
+		c |= changeStats
+		s.addTicks(n.ticks)
+	}
+	if n.changed {
+		c |= changeObjects
+	}
+	if len(n.progress)+len(n.finished) > 0 {
+		c |= changeUploads
+		s.takeProgress(&n)
+	}
+	s.notify(c, &n)
+}
+
+func (s *session) connected(c connState) {
+	came := c.Online && !s.conn.Online
+	if s.conn.Online == c.Online && !s.conn.Since.IsZero() {
+		c.Since = s.conn.Since
+	}
+	s.conn = c
+	if came {
+		s.subscribe()
+	}
+}
+
+// subscribe asks for the statistics and the cache's settings.
+func (s *session) subscribe() {
+	stats := new(api.Stats)
+	s.call(api.MethodSubscribe, api.StatsQuery{}, stats, func(err error) {
+		if err == nil {
+			s.stats.renew(*stats)
+			s.statsAt = wallNow()
+			s.keepStats()
+			s.notify(changeStats, nil)
+		}
+	})
+	s.loadCache(nil)
+}
+
+// loadCache reads the cache's settings; done may be nil.
+func (s *session) loadCache(done func(error)) {
+	cache := new(api.Cache)
+	s.call(api.MethodCache, api.Empty{}, cache, func(err error) {
+		if err == nil {
+			s.setCache(cache)
+			s.notify(changeCache, nil)
+		}
+		if done != nil {
+			done(err)
+		}
+	})
+}
+
+func (s *session) setCache(c *api.Cache) {
+	s.cache, s.cacheAt = c, wallNow()
+	s.cacheDown = len(c.Nodes) > 0 && usageOf(c).Up == 0
+	_ = keep(s.seen, seenCache, s.cacheAt, c)
+}
+
+func (s *session) addTicks(ticks []api.Tick) {
+	for _, t := range ticks {
+		s.stats.add(t)
+		s.cacheDown = !t.Up
+	}
+	s.statsAt = wallNow()
+	const keepEvery = 10_000
+	if s.statsAt-s.statsKept > keepEvery {
+		s.keepStats()
+	}
+}
+
+func (s *session) keepStats() {
+	s.statsKept = s.statsAt
+	_ = keep(s.seen, seenStats, s.statsAt, api.Stats{Now: s.stats.Now, Seconds: s.stats.Seconds, Samples: s.stats.Samples})
+}
+
+// call runs a method of the server and then done, on the UI goroutine.
+func (s *session) call(method string, params, result any, done func(error)) {
+	go func() {
+		ctx, cancel := context.WithTimeout(s.ctx, callTimeout)
+		defer cancel()
+		err := s.client.Call(ctx, method, params, result)
+		s.ctx.Dispatch(func(app.Context) { done(err) })
+	}()
+}
+
+func (s *session) watch(w watcher) { s.watchers = append(s.watchers, w) }
+
+func (s *session) unwatch(w watcher) {
+	for i, x := range s.watchers {
+		if x == w {
+			s.watchers = append(s.watchers[:i:i], s.watchers[i+1:]...)
+			return
+		}
+	}
+}
+
+func (s *session) notify(c change, n *news) {
+	if c == 0 {
+		return
+	}
+	for _, w := range s.watchers {
+		w.sessionChanged(c, n)
+	}
+}
+
+// shown tells whether what a page shows is as the server has it now.
+func (s *session) live() bool { return s.conn.Online }
+
+// notice is what the shell says about the connection.
+func (s *session) notice() notice {
+	return connNotice(s.conn, s.network, s.cacheDown, time.Now())
+}

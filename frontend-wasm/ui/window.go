@@ -1,0 +1,89 @@
+package ui
+
+import (
+	"sort"
+
+	"memcache/shared/api"
+)
+
+// window is the samples of the last minutes, oldest first, and the server's
+// time at its right edge.
+type window struct {
+	Seconds int
+	Now     int64
+	Samples []api.Sample
+}
+
+// newWindow takes what the server answered to a subscription.
+func newWindow(s api.Stats) window {
+	w := window{Seconds: s.Seconds, Now: s.Now, Samples: s.Samples}
+	if w.Seconds <= 0 {
+		w.Seconds = api.DefaultWindow
+	}
+	sort.SliceStable(w.Samples, func(i, j int) bool { return w.Samples[i].Time < w.Samples[j].Time })
+	if n := len(w.Samples); n > 0 {
+		w.Now = max(w.Now, w.Samples[n-1].Time)
+	}
+	w.trim()
+	return w
+}
+
+// renew takes a newer answer, and keeps the live samples that are newer still.
+func (w *window) renew(s api.Stats) {
+	old := w.Samples
+	*w = newWindow(s)
+	for _, x := range old {
+		w.add(api.Tick{Sample: x, Up: true})
+	}
+}
+
+// add appends a live tick. One that is not newer than what is there says
+// nothing new; one without a cache node moves the window and leaves a gap.
+func (w *window) add(t api.Tick) {
+	w.Now = max(w.Now, t.Sample.Time)
+	if n := len(w.Samples); t.Up && (n == 0 || t.Sample.Time > w.Samples[n-1].Time) {
+		w.Samples = append(w.Samples, t.Sample)
+	}
+	w.trim()
+}
+
+// start is the time at the left edge.
+func (w *window) start() int64 { return w.Now - int64(w.Seconds)*1000 }
+
+// trim drops what has left the window.
+func (w *window) trim() {
+	start := w.start()
+	i := sort.Search(len(w.Samples), func(i int) bool { return w.Samples[i].Time > start })
+	if i > 0 {
+		w.Samples = append(w.Samples[:0], w.Samples[i:]...)
+	}
+}
+
+// last returns the newest sample.
+func (w *window) last() (api.Sample, bool) {
+	if len(w.Samples) == 0 {
+		return api.Sample{}, false
+	}
+	return w.Samples[len(w.Samples)-1], true
+}
+
+// at returns the index of the sample nearest to the fraction x of the window's
+// width, or -1 when none is within a 60th of it.
+func (w *window) at(x float64) int {
+	want := w.start() + int64(x*float64(w.Seconds)*1000)
+	i := sort.Search(len(w.Samples), func(i int) bool { return w.Samples[i].Time >= want })
+	best, near := -1, int64(w.Seconds)*1000/60
+	for _, c := range []int{i - 1, i} {
+		if c < 0 || c >= len(w.Samples) {
+			continue
+		}
+		d := w.Samples[c].Time - want
+		if d < 0 {
+			d = -d
+		}
+		if d <= near {
+			best, near = c, d
+		}
+	}
+	return best
+}
