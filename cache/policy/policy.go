@@ -1,0 +1,96 @@
+// Package policy holds the replacement policies: the rules by which a full
+// cache chooses what to let go.
+//
+// A policy knows no keys and no values. The cache numbers its objects with
+// slots (small integers that it reuses) and tells the policy what happens to
+// each; the policy keeps what it must remember in arrays indexed by slot and
+// names a victim when room is needed. It is single-threaded, has no clock and
+// no goroutine, and draws chance from a seed, so that a server and a browser
+// given the same requests evict the same objects in the same order.
+//
+// The package compiles to WebAssembly and imports only the pure part of the
+// standard library; a test holds that.
+package policy
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Object is what a policy may weigh about an object.
+type Object struct {
+	Hash   uint64 // of its key, well mixed
+	Size   int64  // bytes of its value: what a miss costs
+	Charge int64  // bytes it occupies in the cache: what evicting it frees
+}
+
+// Policy orders the objects of one cache for eviction.
+// A slot is present from Add until Remove, or until Evict returns it.
+// Add of a slot that is present, and Access or Remove of one that is not, are
+// mistakes of the caller and may panic.
+type Policy interface {
+	// Add tells that an object was stored in slot.
+	Add(slot uint32, o Object)
+	// Access tells that the object in slot was asked for.
+	Access(slot uint32)
+	// Remove tells that the object in slot is gone for another reason than eviction.
+	Remove(slot uint32)
+	// Evict chooses the object to let go, forgets it and returns its slot;
+	// ok is false when there is none. It takes constant time.
+	Evict() (slot uint32, ok bool)
+	// Len returns how many slots are present.
+	Len() int
+}
+
+// Info describes a policy for people.
+type Info struct {
+	Name  string // as in flags, settings and the protocol: "lru"
+	Title string // "LRU"
+	About string // one plain sentence
+}
+
+// Default is the name of the policy that a cache has unless told otherwise.
+const Default = "lru"
+
+// Infos returns every policy, in the order to offer them.
+func Infos() []Info {
+	return []Info{
+		{"lru", "LRU", "Lets go of what has not been used for the longest time; a sound choice when what was used lately is used again."},
+		{"random", "Random", "Lets go of any object by chance; costs nothing to keep track of and has no pattern that defeats it."},
+	}
+}
+
+// Names returns the names of every policy, separated by commas.
+func Names() string {
+	var names []string
+	for _, i := range Infos() {
+		names = append(names, i.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// New returns an empty policy by name. Policies that use chance draw it from
+// seed alone. The error lists the names that are known.
+func New(name string, seed uint64) (Policy, error) {
+	switch name {
+	case "lru":
+		return newLRU(), nil
+	case "random":
+		return newRandom(seed), nil
+	}
+	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
+}
+
+// Move hands every slot of from over to to, in the order in which from would
+// have evicted them, so that to begins with what from knew. object tells what
+// is in a slot. from is empty afterwards.
+func Move(from, to Policy, object func(slot uint32) Object) {
+	for {
+		slot, ok := from.Evict()
+		if !ok {
+			return
+		}
+		to.Add(slot, object(slot))
+	}
+}

@@ -1,0 +1,153 @@
+package policy_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"memcache/cache/policy"
+)
+
+func TestEveryPolicyIsMadeByItsName(t *testing.T) {
+	for _, info := range policy.Infos() {
+		p, err := policy.New(info.Name, 1)
+		if err != nil || p.Len() != 0 {
+			t.Errorf("New(%q): %v", info.Name, err)
+		}
+		if info.Title == "" || !strings.HasSuffix(info.About, ".") {
+			t.Errorf("%q is not described: %+v", info.Name, info)
+		}
+	}
+	if _, err := policy.New(policy.Default, 1); err != nil {
+		t.Errorf("the default: %v", err)
+	}
+}
+
+func TestAnUnknownNameIsAnsweredWithTheKnownOnes(t *testing.T) {
+	_, err := policy.New("clairvoyant", 1)
+	if err == nil {
+		t.Fatal("an unknown policy was made")
+	}
+	for _, want := range []string{`"clairvoyant"`, "lru", "random"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not mention %s", err, want)
+		}
+	}
+}
+
+func TestLRUEvictsTheLeastRecentlyUsed(t *testing.T) {
+	p := filled(t, "lru", 5)
+	p.Access(0)
+	p.Access(3)
+	p.Access(3)
+	p.Remove(2)
+	if got, want := evictAll(p), []uint32{1, 4, 0, 3}; !slices.Equal(got, want) {
+		t.Errorf("evicted %v, want %v", got, want)
+	}
+}
+
+func TestSlotsAreReused(t *testing.T) {
+	for _, info := range policy.Infos() {
+		p := filled(t, info.Name, 3)
+		p.Remove(1)
+		p.Add(1, policy.Object{})
+		got := evictAll(p)
+		slices.Sort(got)
+		if !slices.Equal(got, []uint32{0, 1, 2}) {
+			t.Errorf("%s evicted %v", info.Name, got)
+		}
+		if _, ok := p.Evict(); ok || p.Len() != 0 {
+			t.Errorf("%s is not empty after evicting everything", info.Name)
+		}
+	}
+}
+
+// Every slot must be the first victim equally often: chi-squared over 64 slots
+// stays below the 99.99 % quantile of 63 degrees of freedom.
+func TestRandomIsUniform(t *testing.T) {
+	const slots, rounds = 64, 64_000
+	p := filled(t, "random", slots)
+	var count [slots]float64
+	for range rounds {
+		slot, _ := p.Evict()
+		count[slot]++
+		p.Add(slot, policy.Object{})
+	}
+	var chi2 float64
+	for _, n := range count {
+		chi2 += math.Pow(n-rounds/slots, 2) / (rounds / slots)
+	}
+	if chi2 > 113 {
+		t.Errorf("chi-squared is %.1f: %v", chi2, count)
+	}
+}
+
+func TestRandomDependsOnItsSeedAlone(t *testing.T) {
+	order := func(seed uint64) []uint32 {
+		p, _ := policy.New("random", seed)
+		for slot := range uint32(100) {
+			p.Add(slot, policy.Object{})
+		}
+		return evictAll(p)
+	}
+	if !slices.Equal(order(7), order(7)) {
+		t.Error("the same seed evicts in two orders")
+	}
+	if slices.Equal(order(7), order(8)) {
+		t.Error("two seeds evict in the same order")
+	}
+	// The same numbers natively and under WebAssembly.
+	if got, want := order(7)[:8], []uint32{38, 1, 88, 56, 43, 23, 95, 30}; !slices.Equal(got, want) {
+		t.Errorf("seed 7 evicts %v first, want %v", got, want)
+	}
+}
+
+func TestMoveKeepsTheOrderAndDropsNothing(t *testing.T) {
+	from, to := filled(t, "lru", 4), filled(t, "lru", 0)
+	from.Access(1)
+	policy.Move(from, to, func(uint32) policy.Object { return policy.Object{Size: 1, Charge: 1} })
+	if got, want := evictAll(to), []uint32{0, 2, 3, 1}; !slices.Equal(got, want) {
+		t.Errorf("after the move the order is %v, want %v", got, want)
+	}
+	if from.Len() != 0 {
+		t.Errorf("%d slots were left behind", from.Len())
+	}
+}
+
+func BenchmarkEvict(b *testing.B) {
+	for _, info := range policy.Infos() {
+		b.Run(info.Name, func(b *testing.B) {
+			p, _ := policy.New(info.Name, 1)
+			for slot := range uint32(1_000_000) {
+				p.Add(slot, policy.Object{})
+			}
+			for b.Loop() {
+				slot, _ := p.Evict()
+				p.Add(slot, policy.Object{})
+			}
+		})
+	}
+}
+
+func filled(t *testing.T, name string, n uint32) policy.Policy {
+	t.Helper()
+	p, err := policy.New(name, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for slot := range n {
+		p.Add(slot, policy.Object{Size: 1, Charge: 1})
+	}
+	return p
+}
+
+func evictAll(p policy.Policy) (slots []uint32) {
+	for {
+		slot, ok := p.Evict()
+		if !ok {
+			return slots
+		}
+		slots = append(slots, slot)
+	}
+}
