@@ -1,0 +1,165 @@
+package sqlindex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// The time an operation may take when its context has no deadline.
+const (
+	defaultTimeout = 5 * time.Second
+	bulkTimeout    = time.Minute // for what touches many rows, and for opening
+)
+
+// Config says which database to open. One of SQLitePath and DSN is set.
+type Config struct {
+	SQLitePath string // the file, created when missing; its folder exists
+	DSN        string // a MySQL address: see CheckDSN
+
+	// The settings of a fresh database.
+	Capacity int64  // bytes
+	Policy   string // a policy's name
+
+	Log *slog.Logger
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	name    string // for messages: never with a password
+	dialect dialect
+	writer  *sql.DB
+	reader  *sql.DB // the same as writer on MySQL
+}
+
+var _ storage.Index = (*DB)(nil)
+
+// Open opens the database, creates it and its tables when missing, and applies
+// the migrations that are new. It fails within seconds, with an api.Error of
+// code api.Unavailable, when MySQL does not answer: try again then. It refuses
+// a database that a newer version of this program has changed.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := withTimeout(ctx, bulkTimeout)
+	defer cancel()
+	db, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = db.migrate(ctx, c.Log)
+	if err == nil {
+		err = db.firstSettings(ctx, c.Capacity, c.Policy)
+	}
+	if err != nil {
+		return nil, errors.Join(db.fail(ctx, "open", err), db.Close())
+	}
+	return db, nil
+}
+
+func (c Config) check() error {
+	switch {
+	case (c.SQLitePath == "") == (c.DSN == ""):
+		return errors.New("open the database: give either the path of a SQLite file or the address of a MySQL database")
+	case c.Log == nil:
+		return errors.New("open the database: no logger was given")
+	}
+	return checkSettings(c.Capacity, c.Policy)
+}
+
+func (c Config) connect(ctx context.Context) (*DB, error) {
+	if c.DSN != "" {
+		return openMySQL(ctx, c.DSN, c.Log)
+	}
+	return openSQLite(c.SQLitePath)
+}
+
+// Name describes the database for people, without its password.
+func (db *DB) Name() string { return db.name }
+
+// Ping checks that the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	short, cancel := withTimeout(ctx, defaultTimeout)
+	defer cancel()
+	var one int
+	err := db.reader.QueryRowContext(short, "SELECT 1 FROM settings").Scan(&one)
+	return db.fail(ctx, "ping", err)
+}
+
+// Close waits for the statements that run and closes all connections.
+func (db *DB) Close() error {
+	var err error
+	if db.reader != db.writer {
+		err = db.reader.Close()
+	}
+	return errors.Join(err, db.writer.Close())
+}
+
+// write runs fn in a transaction that commits when fn returns nil. It may run
+// fn again after a deadlock.
+func (db *DB) write(ctx context.Context, limit time.Duration, op string, fn func(context.Context, *sql.Tx) error) error {
+	short, cancel := withTimeout(ctx, limit)
+	defer cancel()
+	err := retryConflicts(short, func() error {
+		return inTx(short, db.writer, nil, fn)
+	})
+	return db.fail(ctx, op, err)
+}
+
+// read runs fn on one snapshot of the database.
+func (db *DB) read(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
+	short, cancel := withTimeout(ctx, defaultTimeout)
+	defer cancel()
+	err := inTx(short, db.reader, &sql.TxOptions{ReadOnly: true}, fn)
+	return db.fail(ctx, op, err)
+}
+
+func inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(context.Context, *sql.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := fn(ctx, tx); err != nil {
+		// The rollback's own failure adds nothing: the connection is dropped.
+		_ = tx.Rollback()
+		return deadlineFirst(ctx, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return deadlineFirst(ctx, fmt.Errorf("commit: %w", err))
+	}
+	return nil
+}
+
+// deadlineFirst names the end of ctx as the cause of err, which otherwise shows
+// it in the words of a driver or of database/sql.
+func deadlineFirst(ctx context.Context, err error) error {
+	if ctx.Err() == nil || errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
+}
+
+// withTimeout gives ctx a deadline if it has none.
+func withTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+func checkSettings(capacity int64, policy string) error {
+	if capacity <= 0 {
+		return api.Errorf(api.Invalid, "the capacity %d is not above 0 bytes: choose a larger one", capacity)
+	}
+	if policy == "" || len(policy) > 64 {
+		return api.Errorf(api.Invalid, "the policy %q is not a name of 1 to 64 bytes: choose a known policy", policy)
+	}
+	return nil
+}

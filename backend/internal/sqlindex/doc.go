@@ -1,0 +1,52 @@
+// Package sqlindex keeps the rows of objects, the settings and the statistics
+// samples in a database: an embedded SQLite file, or MySQL or MariaDB. [DB]
+// is the storage.Index of the backend, and passes storagetest.Index on both.
+//
+// # Schema
+//
+// Each database has its folder of numbered migrations, which Open applies. A
+// migration that was released is never edited; a change is a new file. They
+// make the same three tables:
+//
+//	objects  object_key, blob_id, size, content_type, created, modified, version
+//	settings one row: capacity, policy, generation
+//	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions
+//
+// The columns are object_key and blob_id because KEY and BLOB are reserved
+// words. Times are integers, milliseconds since 1970 in UTC, so that no session
+// time zone and no driver conversion can move them. object_key is BLOB in
+// SQLite and VARBINARY(1024) in MySQL: both compare byte by byte, where text
+// would fold case, accents or trailing spaces. Even with the time in front it
+// stays below InnoDB's 3072 bytes an index entry.
+//
+// Indexes: one on the key, one for each order by time with ascending keys as
+// tie-break (a single index read backwards would give descending ones), one on
+// the blob for the sweep, and samples by time and by span and time. (MariaDB
+// before 10.8 ignores that an index descends: lists are right there, but sort.)
+//
+// samples.span is 0 for a row as recorded and 60 for a minute rolled up from
+// those. A new database starts with the time of its creation as its cache
+// generation, so that a cache that outlived an older database is never believed.
+//
+// # Writing
+//
+// SQLite has one connection for writes, with immediate transactions, and a pool
+// for reads: parallel writers queue in Go instead of failing with SQLITE_BUSY.
+// It runs in WAL mode with synchronous=FULL: what is committed survives a power
+// cut. MySQL writers that lose to a deadlock try again.
+//
+// # Lists
+//
+// A page starts after the last row of the page before, found through an index
+// (keyset paging); it is never an OFFSET, whose cost grows with the page. The
+// rows at the cursor's own time are one index range and the rows beyond it
+// another, so a million rows with one time page as quickly as any. The total is
+// counted up to [CountLimit].
+//
+// # Deadlines and errors
+//
+// Every statement ends at the deadline of its context; a context without one
+// gets a few seconds. A database that cannot be reached or does not answer in
+// time is an api.Error with the code api.Unavailable, a full disk one with
+// api.Full. No error and no log line contains the password of the DSN.
+package sqlindex

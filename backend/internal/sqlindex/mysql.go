@@ -1,0 +1,130 @@
+package sqlindex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+
+	"memcache/shared/api"
+)
+
+var mysqlDialect = dialect{
+	goose:      goose.DialectMySQL,
+	migrations: "migrations/mysql",
+	putObject: insertObject + `ON DUPLICATE KEY UPDATE blob_id = VALUES(blob_id), size = VALUES(size),
+content_type = VALUES(content_type), modified = VALUES(modified), version = version + 1`,
+	firstSetting: insertSetting + `ON DUPLICATE KEY UPDATE id = id`,
+	putSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = VALUES(seconds), items = VALUES(items),
+bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses = VALUES(misses), evictions = VALUES(evictions)`,
+	addSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = seconds + VALUES(seconds), items = VALUES(items),
+bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
+evictions = evictions + VALUES(evictions)`,
+	forUpdate: " FOR UPDATE",
+	contains:  mysqlContains,
+}
+
+// mysqlContains folds the letters of the needle in the key, one REPLACE each:
+// LOWER does nothing on binary strings, and with a character set it would fold
+// more than ASCII. Letters that the needle lacks cannot take part in a match.
+func mysqlContains(needle string) (string, any) {
+	needle = lowerASCII(needle)
+	folded := "object_key"
+	for c := 'a'; c <= 'z'; c++ {
+		if strings.ContainsRune(needle, c) {
+			folded = fmt.Sprintf("REPLACE(%s, '%c', '%c')", folded, c-'a'+'A', c)
+		}
+	}
+	return "LOCATE(?, " + folded + ") > 0", []byte(needle)
+}
+
+// openMySQL connects to the database of dsn and creates it when missing.
+func openMySQL(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
+	c, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := configure(c, log); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("MySQL %s at %s", c.DBName, c.Addr)
+	if err := createDatabase(ctx, c); err != nil {
+		return nil, connectError(name, c.User, err)
+	}
+	pool, err := poolOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return &DB{name: name, dialect: mysqlDialect, writer: pool, reader: pool}, nil
+}
+
+func configure(c *mysql.Config, log *slog.Logger) error {
+	c.Logger = driverLog{log}
+	c.Params = map[string]string{
+		// A server that cuts values short instead of refusing them would break keys.
+		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+		"innodb_lock_wait_timeout": "5",
+	}
+	return c.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
+}
+
+// createDatabase makes sure that c's database exists. It asks to create it
+// only when it is missing: the user may have no right to.
+func createDatabase(ctx context.Context, c *mysql.Config) error {
+	err := execOnce(ctx, c, "SELECT 1")
+	if mysqlNumber(err) != mysqlUnknownDatabase {
+		return err
+	}
+	server := c.Clone()
+	server.DBName = ""
+	quoted := "`" + strings.ReplaceAll(c.DBName, "`", "``") + "`"
+	return execOnce(ctx, server, "CREATE DATABASE IF NOT EXISTS "+quoted+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+}
+
+// execOnce runs one statement on a connection of its own.
+func execOnce(ctx context.Context, c *mysql.Config, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	pool, err := poolOf(c)
+	if err != nil {
+		return err
+	}
+	_, err = pool.ExecContext(ctx, statement)
+	return errors.Join(err, pool.Close())
+}
+
+func poolOf(c *mysql.Config) (*sql.DB, error) {
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, fmt.Errorf("set up MySQL %s at %s: %w", c.DBName, c.Addr, err)
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(32)
+	pool.SetMaxIdleConns(32)
+	// Below the idle limits of servers and proxies, and so that a failover
+	// behind one address is noticed.
+	pool.SetConnMaxIdleTime(time.Minute)
+	pool.SetConnMaxLifetime(5 * time.Minute)
+	return pool, nil
+}
+
+// connectError says what to do about a failure to connect.
+func connectError(name, user string, err error) error {
+	if mysqlNumber(err) != 0 && !isUnreachable(err) {
+		return fmt.Errorf("open %s as user %q: %w: check the user, its password and its rights", name, user, err)
+	}
+	return api.Errorf(api.Unavailable, "%s does not answer: check that it runs and that the address is right: %w", name, err)
+}
+
+// driverLog writes what the driver has to say to the log.
+type driverLog struct{ log *slog.Logger }
+
+func (l driverLog) Print(v ...any) {
+	l.log.Warn("MySQL driver", "message", fmt.Sprint(v...))
+}

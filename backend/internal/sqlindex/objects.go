@@ -1,0 +1,136 @@
+package sqlindex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"memcache/backend/internal/storage"
+)
+
+// maxIDs is how many blobs one statement asks for.
+const maxIDs = 500
+
+const objectColumns = "object_key, blob_id, size, content_type, created, modified, version"
+
+// Get returns the row of key; [fs.ErrNotExist] when there is none.
+func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
+	short, cancel := withTimeout(ctx, defaultTimeout)
+	defer cancel()
+	row := db.reader.QueryRowContext(short, "SELECT "+objectColumns+" FROM objects WHERE object_key = ?", []byte(key))
+	o, err := scanObject(row.Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return storage.Object{}, missing(key)
+	}
+	return o, db.fail(ctx, "get the row of an object", err)
+}
+
+// Put inserts or replaces the row of o.Key and returns it with its Version,
+// which is 1 or one more than before, and its Created, which is Modified on an
+// insert. Times are cut to milliseconds. After an error, the row may have been
+// written or not.
+func (db *DB) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	modified := o.Modified.UnixMilli()
+	o.Modified = fromMillis(modified)
+	err := db.write(ctx, defaultTimeout, "put the row of an object", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, db.dialect.putObject, []byte(o.Key), o.Blob, o.Size, o.Type, modified, modified)
+		if err != nil {
+			return err
+		}
+		// The row is locked by now: nobody else's version can be read here.
+		row := tx.QueryRowContext(ctx, "SELECT created, version FROM objects WHERE object_key = ?", []byte(o.Key))
+		var created int64
+		err = row.Scan(&created, &o.Version)
+		o.Created = fromMillis(created)
+		return err
+	})
+	if err != nil {
+		return storage.Object{}, err
+	}
+	return o, nil
+}
+
+// Delete removes the row of key; [fs.ErrNotExist] when there is none.
+func (db *DB) Delete(ctx context.Context, key string) error {
+	n, err := db.deleteRows(ctx, defaultTimeout, "DELETE FROM objects WHERE object_key = ?", []byte(key))
+	if err == nil && n == 0 {
+		return missing(key)
+	}
+	return err
+}
+
+// DeleteAll removes every row, all at once, and returns how many there were.
+func (db *DB) DeleteAll(ctx context.Context) (int64, error) {
+	return db.deleteRows(ctx, bulkTimeout, "DELETE FROM objects")
+}
+
+func (db *DB) deleteRows(ctx context.Context, limit time.Duration, statement string, args ...any) (n int64, err error) {
+	err = db.write(ctx, limit, "delete rows of objects", func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err = result.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// BlobsInUse tells which of the blobs are named by a row: those are true in
+// the result, the others are absent.
+func (db *DB) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
+	used := make(map[string]bool, len(ids))
+	for chunk := range slices.Chunk(ids, maxIDs) {
+		if err := db.addUsed(ctx, used, chunk); err != nil {
+			return nil, db.fail(ctx, "look for blobs in use", err)
+		}
+	}
+	return used, nil
+}
+
+func (db *DB) addUsed(ctx context.Context, used map[string]bool, ids []string) error {
+	short, cancel := withTimeout(ctx, defaultTimeout)
+	defer cancel()
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
+	rows, err := db.reader.QueryContext(short, "SELECT DISTINCT blob_id FROM objects WHERE blob_id IN ("+marks+")", args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		used[id] = true
+	}
+	return rows.Err()
+}
+
+func scanObject(scan func(...any) error) (storage.Object, error) {
+	var o storage.Object
+	var created, modified int64
+	if err := scan(&o.Key, &o.Blob, &o.Size, &o.Type, &created, &modified, &o.Version); err != nil {
+		return storage.Object{}, err
+	}
+	o.Created, o.Modified = fromMillis(created), fromMillis(modified)
+	return o, nil
+}
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func missing(key string) error {
+	return fmt.Errorf("no object has the key %q: %w", key, fs.ErrNotExist)
+}

@@ -1,0 +1,120 @@
+package sqlindex
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// dialect is where the two databases differ.
+type dialect struct {
+	goose        goose.Dialect
+	migrations   string // folder
+	putObject    string // key, blob, size, type, created, modified
+	firstSetting string // capacity, policy, generation
+	putSample    string // a row of samples; replaces one that is there
+	addSample    string // a row of samples; is added to one that is there
+	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
+	// contains is the condition that a key contains the needle, ASCII
+	// letters in either case, and the condition's argument.
+	contains func(needle string) (string, any)
+}
+
+const (
+	insertObject = `INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, version)
+VALUES (?, ?, ?, ?, ?, ?, 1) `
+	insertSetting = `INSERT INTO settings (id, capacity, policy, generation) VALUES (1, ?, ?, ?) `
+	insertSample  = `INSERT INTO samples (time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
+)
+
+var sqliteDialect = dialect{
+	goose:      goose.DialectSQLite3,
+	migrations: "migrations/sqlite",
+	putObject: insertObject + `ON CONFLICT (object_key) DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size,
+content_type = excluded.content_type, modified = excluded.modified, version = version + 1`,
+	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
+	putSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = excluded.seconds, items = excluded.items,
+bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, misses = excluded.misses, evictions = excluded.evictions`,
+	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
+bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + excluded.hits, misses = misses + excluded.misses,
+evictions = evictions + excluded.evictions`,
+	contains: sqliteContains,
+}
+
+// sqliteContains relies on lower changing ASCII letters only, as SQLite
+// documents it, and on keys being free of NUL.
+func sqliteContains(needle string) (string, any) {
+	return "instr(lower(object_key), ?) > 0", lowerASCII(needle)
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// openSQLite opens the file at path; the connections are made when needed.
+func openSQLite(path string) (*DB, error) {
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("create the SQLite file: %w", err)
+	}
+	writer, err := sql.Open("sqlite", sqliteURI(path, "immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open the SQLite file %s: %w", path, err)
+	}
+	reader, err := sql.Open("sqlite", sqliteURI(path, "deferred", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the SQLite file %s: %w", path, err), writer.Close())
+	}
+	limitConns(writer, 1)
+	limitConns(reader, max(4, runtime.GOMAXPROCS(0)))
+	return &DB{name: "SQLite " + path, dialect: sqliteDialect, writer: writer, reader: reader}, nil
+}
+
+// limitConns bounds the pool to n connections. They are to a file, so none
+// grows stale: they live as long as the pool.
+func limitConns(pool *sql.DB, n int) {
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	pool.SetConnMaxLifetime(0)
+}
+
+// createPrivate makes an empty file at path that only its owner can read, if
+// there is none; SQLite gives its side files the same mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// sqliteURI addresses the file at path, whatever characters it has.
+func sqliteURI(path, lock string, more ...string) string {
+	pragmas := append([]string{
+		"busy_timeout(10000)", // first: the next one may have to wait. The context ends it earlier.
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(1)",
+		"journal_size_limit(67108864)",
+	}, more...)
+	q := url.Values{"_txlock": {lock}, "_pragma": pragmas}
+	p := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
+	return "file:" + p + "?" + q.Encode()
+}
