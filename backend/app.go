@@ -21,6 +21,7 @@ import (
 	"memcache/backend/internal/pages"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
+	"memcache/frontend-wasm/ui"
 	"memcache/shared/api"
 )
 
@@ -30,6 +31,8 @@ const (
 	maxHeaderBytes = 64 << 10
 	// drainTimeout is how long requests in flight may take after the signal to end.
 	drainTimeout = 10 * time.Second
+	// closeTimeout is how long the storage may take to settle what is in doubt.
+	closeTimeout = 5 * time.Second
 )
 
 // app is the running backend: its parts, in the order in which they are opened.
@@ -83,14 +86,18 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 // wire puts the rules, the live side and the HTTP side on top of the stores.
 func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
-	objects, err := storage.New(ctx, storage.Config{
-		Blobs: blobs, Index: index, Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
+	objects, err := storage.New(storage.Config{
+		Blobs: blobs, Index: index, Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})
 	if err != nil {
 		return err
 	}
-	a.defers(objects.Close)
+	a.defers(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		return objects.Close(ctx)
+	})
 	memory, err := cachectl.MachineMemory()
 	if err != nil {
 		return err
@@ -107,7 +114,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	a.hub = hub
-	app, err := pages.New(pages.Config{Version: version, Log: a.log})
+	app, err := pages.New(pages.Config{Version: version, Routes: ui.Register, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"memcache/backend/internal/access"
+	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
 )
 
@@ -121,8 +122,8 @@ func (c config) check() error {
 		return fmt.Errorf("-capacity %d is too small: use at least 1 (MB)", c.capacity)
 	case c.maxObject < 1:
 		return fmt.Errorf("-max-object %d is too small: use at least 1 (byte)", c.maxObject)
-	case c.database != "" && !strings.HasPrefix(c.database, "mysql://"):
-		return errors.New("-database is not of the form mysql://user:password@host:3306/name; leave it out for SQLite in the data folder")
+	case c.database != "":
+		return sqlindex.CheckDSN(c.database)
 	}
 	return nil
 }

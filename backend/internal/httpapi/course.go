@@ -164,7 +164,7 @@ func (s *server) courseKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) courseDeleteAll(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Objects.DeleteAll(r.Context()); err != nil {
+	if _, err := s.Objects.DeleteAll(r.Context()); err != nil {
 		return err
 	}
 	return courseReply(w, r, map[string]any{})

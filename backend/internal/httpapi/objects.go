@@ -196,8 +196,25 @@ func (s *server) deleteObject(w http.ResponseWriter, r *http.Request) error {
 }
 
 func conditions(r *http.Request) storage.Cond {
-	return storage.Cond{
-		IfMatch:     strings.Join(r.Header.Values("If-Match"), ","),
-		IfNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ","),
+	return storage.Cond{IfMatch: etags(r.Header.Values("If-Match")), IfNoneMatch: etags(r.Header.Values("If-None-Match"))}
+}
+
+// etags splits the lists of entity tags in a header's values; nil when there is
+// no such header. A tag may hold commas between its quotes. What is no tag is
+// kept: it matches nothing, so that a condition never silently vanishes.
+func etags(values []string) []string {
+	var tags []string
+	for _, value := range values {
+		quoted, start := false, 0
+		for i := range len(value) + 1 {
+			switch {
+			case i == len(value) || value[i] == ',' && !quoted:
+				tags = append(tags, strings.TrimSpace(value[start:i]))
+				start = i + 1
+			case value[i] == '"':
+				quoted = !quoted
+			}
+		}
 	}
+	return tags
 }

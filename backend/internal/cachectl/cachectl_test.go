@@ -1,0 +1,266 @@
+package cachectl
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/sqlindex"
+	"memcache/shared/api"
+)
+
+// nodes are cache nodes in this process: they keep what they are set to.
+type nodes struct {
+	mu    sync.Mutex
+	list  []cachelink.NodeStats
+	calls []string
+}
+
+func (n *nodes) Stats(context.Context) []cachelink.NodeStats {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]cachelink.NodeStats(nil), n.list...)
+}
+
+func (n *nodes) SetCapacity(_ context.Context, bytes int64) error {
+	return n.set("capacity", func(s *cachelink.NodeStats) { s.Capacity = bytes })
+}
+
+func (n *nodes) SetPolicy(_ context.Context, name string) error {
+	return n.set("policy", func(s *cachelink.NodeStats) { s.Policy = name })
+}
+
+func (n *nodes) set(what string, change func(*cachelink.NodeStats)) (err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.calls = append(n.calls, what)
+	for i := range n.list {
+		if n.list[i].Up {
+			change(&n.list[i])
+		} else {
+			err = errors.New("a node is down")
+		}
+	}
+	return err
+}
+
+// edit changes node i under the lock.
+func (n *nodes) edit(i int, change func(*cachelink.NodeStats)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(&n.list[i])
+}
+
+func node(name string) cachelink.NodeStats {
+	return cachelink.NodeStats{Name: name, Up: true, Instance: "1", Capacity: 64 * api.MB, Policy: "lru", Features: []string{api.FeaturePolicy}}
+}
+
+type fixture struct {
+	*Controller
+	nodes *nodes
+	db    *sqlindex.DB
+	told  []api.Cache
+}
+
+func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
+	t.Helper()
+	db, err := sqlindex.Open(t.Context(), sqlindex.Config{
+		SQLitePath: filepath.Join(t.TempDir(), "test.db"), Capacity: 64 * api.MB, Policy: "lru", Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	f := &fixture{nodes: &nodes{list: list}, db: db}
+	f.Controller = New(Config{
+		Database: db, Nodes: f.nodes, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
+		Changed: func(c api.Cache) { f.told = append(f.told, c) },
+	})
+	return f
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestFault20_CapacityOutOfRangeIsRefusedAndNothingChanges(t *testing.T) {
+	f := start(t, node("a"))
+	for _, bytes := range []int64{-1, 0, 1, api.MB - 1, api.MB + 1, 1025 * api.MB, 1 << 62, -1 << 63} {
+		_, err := f.Configure(t.Context(), api.CacheChange{Capacity: &bytes, Policy: ptr("random")})
+		if e := api.AsError(err); e == nil || e.Code != api.Invalid || !strings.Contains(e.Message, "1 to 1024") {
+			t.Errorf("capacity %d: %v, want an error that names the range", bytes, err)
+		}
+	}
+	cache, err := f.Cache(t.Context())
+	if err != nil || cache.Capacity != 64*api.MB || cache.Policy != "lru" {
+		t.Errorf("the settings are %+v, %v; want them unchanged", cache, err)
+	}
+}
+
+func TestFault21_UnknownPolicyIsRefusedWithTheKnown(t *testing.T) {
+	f := start(t, node("a"))
+	_, err := f.Configure(t.Context(), api.CacheChange{Policy: ptr("newest")})
+	e := api.AsError(err)
+	if e == nil || e.Code != api.Invalid || !strings.Contains(e.Message, "lru") || !strings.Contains(e.Message, "random") {
+		t.Errorf("got %v, want an error that lists the policies", err)
+	}
+}
+
+func TestConfigureAppliesAtOnceAndIsKept(t *testing.T) {
+	f := start(t, node("a"), node("b"))
+	cache, err := f.Configure(t.Context(), api.CacheChange{Capacity: ptr[int64](3 * api.MB), Policy: ptr("random")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range cache.Nodes {
+		if n.Capacity != 3*api.MB || n.Policy != "random" {
+			t.Errorf("node %s has %d bytes and %s, want 3 MB and random", n.Name, n.Capacity, n.Policy)
+		}
+	}
+	kept, err := f.db.Settings(t.Context())
+	if err != nil || kept.Capacity != 3*api.MB || kept.Policy != "random" {
+		t.Errorf("the database has %+v, %v", kept, err)
+	}
+	if len(f.told) != 1 {
+		t.Errorf("told %d times, want once", len(f.told))
+	}
+}
+
+func TestNodeThatComesBackGetsTheSettings(t *testing.T) {
+	f := start(t, node("a"))
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Up = false })
+	if _, err := f.Configure(t.Context(), api.CacheChange{Capacity: ptr[int64](5 * api.MB), Policy: ptr("random")}); err != nil {
+		t.Fatalf("a change while the node is down: %v", err)
+	}
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Up, n.Instance = true, "2" })
+	if _, err := f.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.nodes.Stats(t.Context())[0]; n.Capacity != 5*api.MB || n.Policy != "random" {
+		t.Errorf("the node has %d bytes and %s, want 5 MB and random", n.Capacity, n.Policy)
+	}
+	calls := len(f.nodes.calls)
+	if _, err := f.Tick(t.Context()); err != nil || len(f.nodes.calls) != calls {
+		t.Errorf("a node in step was set again: %v, %v", f.nodes.calls, err)
+	}
+}
+
+func TestPlainMemcachedKeepsItsPolicy(t *testing.T) {
+	plain := node("memcached")
+	plain.Policy, plain.Features = "", nil
+	f := start(t, plain)
+	if _, err := f.Configure(t.Context(), api.CacheChange{Policy: ptr("random")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.nodes.calls) != 0 {
+		t.Errorf("asked for %v, want nothing", f.nodes.calls)
+	}
+}
+
+func TestTicksCountWhatHappenedSinceTheTickBefore(t *testing.T) {
+	f := start(t, node("a"), node("b"))
+	for i := range 2 {
+		f.nodes.edit(i, func(n *cachelink.NodeStats) { n.Gets, n.Hits, n.Misses, n.Evictions = 100, 90, 10, 5 })
+	}
+	begin := time.Now()
+	first := f.count(f.nodes.Stats(t.Context()), begin).Sample
+	if first.Requests != 0 || first.Seconds != 0 {
+		t.Errorf("the first reading counts %+v, want nothing", first)
+	}
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits, n.Misses, n.Items = 110, 97, 13, 3 })
+	f.nodes.edit(1, func(n *cachelink.NodeStats) { n.Gets, n.Hits, n.Misses, n.Items = 101, 91, 10, 4 })
+	got := f.count(f.nodes.Stats(t.Context()), begin.Add(time.Second)).Sample
+	want := api.Sample{Time: begin.Add(time.Second).UnixMilli(), Seconds: 1, Items: 7, Requests: 11, Hits: 8, Misses: 3}
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestFault70_RestartedNodeCountsFromZero(t *testing.T) {
+	f := start(t, node("a"))
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits = 100, 90 })
+	begin := time.Now()
+	f.count(f.nodes.Stats(t.Context()), begin)
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Instance, n.Gets, n.Hits = "2", 6, 5 })
+	if s := f.count(f.nodes.Stats(t.Context()), begin.Add(time.Second)).Sample; s.Requests != 6 || s.Hits != 5 {
+		t.Errorf("after a restart: %d requests and %d hits, want 6 and 5", s.Requests, s.Hits)
+	}
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits = 0, 0 }) // `stats reset`
+	if s := f.count(f.nodes.Stats(t.Context()), begin.Add(2*time.Second)).Sample; s.Requests < 0 || s.Hits < 0 {
+		t.Errorf("after a reset: %+v, want nothing negative", s)
+	}
+}
+
+func TestNoNodeUpIsSaidSo(t *testing.T) {
+	down := node("a")
+	down.Up, down.Err = false, errors.New("connection refused")
+	f := start(t, down)
+	tick, err := f.Tick(t.Context())
+	if err != nil || tick.Up || tick.Sample.Time == 0 {
+		t.Errorf("got %+v, %v; want not up, with a time", tick, err)
+	}
+	if len(f.told) != 1 || f.told[0].Nodes[0].Error != "connection refused" {
+		t.Errorf("told %+v, want the node's error once", f.told)
+	}
+}
+
+func TestWindowHoldsTheRecordedAndTheNewest(t *testing.T) {
+	f := start(t, node("a"))
+	now := time.Now()
+	for i := range 4 {
+		f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits = int64(10*i), int64(5*i) })
+		f.count(f.nodes.Stats(t.Context()), now.Add(time.Duration(i-4)*time.Second))
+		if i == 2 {
+			if err := f.Record(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stats, err := f.Window(t.Context(), 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stats.Samples) != 2 || stats.Total.Requests != 30 || stats.Total.HitRate != 0.5 {
+		t.Errorf("got %+v, want a recorded and a new sample, 30 requests and a hit rate of 0.5", stats)
+	}
+	for _, seconds := range []int{-1, 0, maxWindow + 1} {
+		if _, err := f.Window(t.Context(), seconds); err == nil || api.AsError(err).Code != api.Invalid {
+			t.Errorf("a window of %d s: %v, want a refusal", seconds, err)
+		}
+	}
+}
+
+// failingOnce refuses the first sample it is given.
+type failingOnce struct {
+	*sqlindex.DB
+	failed bool
+}
+
+func (d *failingOnce) RecordSample(ctx context.Context, node string, s api.Sample) error {
+	if !d.failed {
+		d.failed = true
+		return errors.New("the database is away")
+	}
+	return d.DB.RecordSample(ctx, node, s)
+}
+
+func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
+	f := start(t, node("a"))
+	f.cfg.Database = &failingOnce{DB: f.db}
+	now := time.Now()
+	for i := range 3 {
+		f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets = int64(10 * i) })
+		f.count(f.nodes.Stats(t.Context()), now.Add(time.Duration(i-3)*time.Second))
+		if err := f.Record(t.Context()); (err != nil) != (i == 1) {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+	samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now)
+	if err != nil || len(samples) != 1 || samples[0].Requests != 20 || samples[0].Seconds != 2 {
+		t.Errorf("got %+v, %v; want one sample of 2 s with 20 requests", samples, err)
+	}
+}
