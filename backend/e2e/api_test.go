@@ -1,0 +1,184 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"memcache/backend/internal/sqlindex/mariadbtest"
+	"memcache/shared/api"
+)
+
+// picture returns a PNG of about size bytes that compresses badly.
+func picture(t *testing.T, size int) []byte {
+	t.Helper()
+	side := 1
+	for side*side*3 < size {
+		side++
+	}
+	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	seed := uint32(1)
+	for y := range side {
+		for x := range side {
+			seed = seed*1664525 + 1013904223
+			m.Set(x, y, color.RGBA{uint8(seed >> 24), uint8(seed >> 16), uint8(seed >> 8), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// The main job over HTTP, on every database.
+func TestStoryOverHTTP(t *testing.T) {
+	t.Parallel()
+	for name, arguments := range map[string]func(*testing.T) []string{
+		"SQLite":  func(*testing.T) []string { return nil },
+		"MariaDB": func(t *testing.T) []string { return []string{"-database", mariadbtest.Start(t)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, arguments(t)...)
+			s.storeAndFind()
+			s.hitsAndMisses()
+			s.settings()
+			s.statistics()
+			s.stop()
+
+			s.start() // everything is still there
+			if c := s.cacheNow(); c.Capacity != 4*api.MB || c.Policy != "random" {
+				t.Errorf("after a new start the settings are %d bytes and %q", c.Capacity, c.Policy)
+			}
+			s.do("GET", "/objects/pictures/a%20b", nil, http.StatusOK)
+			s.do("DELETE", "/objects/pictures/a%20b", nil, http.StatusNoContent)
+			s.do("GET", "/objects/pictures/a%20b", nil, http.StatusNotFound)
+			s.stop()
+		})
+	}
+}
+
+func (s *site) storeAndFind() {
+	s.t.Helper()
+	image := picture(s.t, 100_000)
+	s.do("PUT", "/objects/pictures/a%20b", bytes.NewReader(image), http.StatusCreated)
+	s.do("PUT", "/objects/notes/Z%C3%BCrich", strings.NewReader("Grüezi"), http.StatusCreated)
+	s.do("PUT", "/objects?key=..%2F..%2Fetc%2Fpasswd", strings.NewReader("a plain key"), http.StatusCreated)
+	for query, want := range map[string][]string{
+		"":                  {"../../etc/passwd", "notes/Zürich", "pictures/a b"},
+		"&search=A%20B":     {"pictures/a b"},
+		"&search=z%C3%BCri": {"notes/Zürich"},
+		"&prefix=pictures/": {"pictures/a b"},
+		"&search=%25":       nil,
+	} {
+		var list api.List
+		s.do("GET", "/api/v1/objects?sort=key"+query, nil, http.StatusOK).json(s.t, &list)
+		var got []string
+		for _, o := range list.Objects {
+			got = append(got, o.Key)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || list.Total != int64(len(want)) {
+			s.t.Errorf("the list for %q has %q (%d), want %q", query, got, list.Total, want)
+		}
+	}
+	got := s.do("GET", "/objects?key=..%2F..%2Fetc%2Fpasswd", nil, http.StatusOK)
+	if string(got.body) != "a plain key" {
+		s.t.Errorf("the key ../../etc/passwd holds %q", got.body)
+	}
+	got = s.do("GET", "/objects/pictures/a%20b", nil, http.StatusOK)
+	if !bytes.Equal(got.body, image) || got.Header.Get("Content-Type") != "image/png" {
+		s.t.Errorf("the picture came back with %d bytes as %q", len(got.body), got.Header.Get("Content-Type"))
+	}
+}
+
+// hitsAndMisses reads an object that has been read once.
+func (s *site) hitsAndMisses() {
+	s.t.Helper()
+	const path = "/objects/pictures/a%20b"
+	s.reads(path, "hit")
+	s.do("DELETE", "/api/v1/cache/items/pictures/a%20b", nil, http.StatusNoContent)
+	s.reads(path, "miss")
+	s.reads(path, "hit")
+	s.do("DELETE", "/api/v1/cache/items", nil, http.StatusNoContent)
+	s.reads(path, "miss")
+	s.reads(path, "hit")
+	newer := picture(s.t, 50_000)
+	s.do("PUT", path, bytes.NewReader(newer), http.StatusOK)
+	if got := s.reads(path, "miss"); !bytes.Equal(got.body, newer) {
+		s.t.Error("old bytes came back after an overwrite")
+	}
+}
+
+// reads expects that path is answered from memory ("hit") or not ("miss").
+func (s *site) reads(path, want string) reply {
+	s.t.Helper()
+	r := s.do("GET", path, nil, http.StatusOK)
+	got := "miss"
+	if strings.Contains(r.Header.Get("Cache-Status"), "; hit") {
+		got = "hit"
+	}
+	if got != want || !strings.Contains(r.Header.Get("Server-Timing"), "dur=") {
+		s.t.Errorf("GET %s: Cache-Status %q, Server-Timing %q: want a %s", path, r.Header.Get("Cache-Status"), r.Header.Get("Server-Timing"), want)
+	}
+	return r
+}
+
+func (s *site) cacheNow() api.Cache {
+	s.t.Helper()
+	var c api.Cache
+	s.do("GET", "/api/v1/cache", nil, http.StatusOK).json(s.t, &c)
+	return c
+}
+
+func (s *site) settings() {
+	s.t.Helper()
+	for i := range 12 { // 12 MB in the cache, which then shrinks to 4
+		path := fmt.Sprintf("/objects/mb-%d", i)
+		s.do("PUT", path, bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 1000_000)), http.StatusCreated)
+		s.do("GET", path, nil, http.StatusOK)
+	}
+	if n := s.cacheNow().Nodes[0]; n.Bytes < 12_000_000 {
+		s.t.Errorf("the cache holds %d bytes after 12 MB were read", n.Bytes)
+	}
+	s.do("PUT", "/api/v1/cache", strings.NewReader(`{"capacity":4194304,"policy":"random"}`), http.StatusOK)
+	n := s.cacheNow().Nodes[0]
+	if !n.Up || n.Capacity != 4*api.MB || n.Policy != "random" || n.Bytes > n.Capacity || n.Bytes < api.MB {
+		s.t.Errorf("after shrinking the node is %+v", n)
+	}
+	for _, bad := range []string{`{"capacity":-1}`, `{"capacity":0}`, `{"capacity":1e30}`, `{"policy":"fancy"}`, `{"capacity":"abc"}`} {
+		s.do("PUT", "/api/v1/cache", strings.NewReader(bad), http.StatusBadRequest)
+	}
+	if c := s.cacheNow(); c.Capacity != 4*api.MB || c.Policy != "random" {
+		s.t.Errorf("refused settings have changed the cache to %d bytes and %q", c.Capacity, c.Policy)
+	}
+}
+
+// statistics waits until what was done is in the recorded samples.
+func (s *site) statistics() {
+	s.t.Helper()
+	eventually(s.t, patience, "the statistics are recorded", func() error {
+		var st api.Stats
+		s.do("GET", "/api/v1/stats?window=10m", nil, http.StatusOK).json(s.t, &st)
+		total := api.Summarize(st.Samples)
+		switch {
+		case total.Hits < 3 || total.Misses < 15 || total.Evictions < 8:
+			return fmt.Errorf("they have %+v", total)
+		case total != st.Total || total.Requests != total.Hits+total.Misses:
+			return errors.New("they do not add up")
+		}
+		return nil
+	})
+	var none api.Stats
+	s.do("GET", "/api/v1/stats?window=1s", nil, http.StatusOK).json(s.t, &none)
+	if age := time.Since(time.UnixMilli(none.Now)); age < -time.Minute || age > time.Minute {
+		s.t.Errorf("the server's time is %v from ours", age)
+	}
+}

@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"memcache/backend/internal/browsertest"
+)
+
+// patience is how long a page may take for what a person would call "at once";
+// other tests keep the machine busy meanwhile.
+const patience = 30 * time.Second
+
+// page is a tab of Chromium that a test drives. Its selectors are CSS.
+type page struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// openPage starts a browser.
+func openPage(t *testing.T, opts ...browsertest.Option) *page {
+	t.Helper()
+	opts = append([]browsertest.Option{browsertest.Limit(10 * time.Minute)}, opts...)
+	return &page{t, browsertest.Start(t, opts...)}
+}
+
+// do runs actions that must not take longer than patience.
+func (p *page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatalf("%s: %v\n%s", what, err, p.snapshot())
+	}
+}
+
+func (p *page) open(url string) {
+	p.t.Helper()
+	p.do("open "+url, chromedp.Navigate(url))
+}
+
+// click waits until the element can be seen, and clicks on it.
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// fill replaces what is in a field, by typing.
+func (p *page) fill(selector, text string) {
+	p.t.Helper()
+	p.do("fill "+selector, chromedp.Focus(chromedp.CSS(selector)))
+	p.run(fmt.Sprintf(`document.querySelector(%s).select()`, quote(selector)))
+	p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// press sends keys to whatever has the focus.
+func (p *page) press(keys string, opts ...chromedp.KeyOption) {
+	p.t.Helper()
+	p.do("press a key", chromedp.KeyEvent(keys, opts...))
+}
+
+// choose gives files to an input.
+func (p *page) choose(selector string, files ...string) {
+	p.t.Helper()
+	p.do("choose files in "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), files, chromedp.NodeReady))
+}
+
+func (p *page) run(script string) {
+	p.t.Helper()
+	p.do("run "+script, chromedp.Evaluate[chromedp.Void](script))
+}
+
+
+// eval returns the value of a JavaScript expression.
+func eval[T any](p *page, expression string) T {
+	p.t.Helper()
+	v, err := tryEval[T](p, expression)
+	if err != nil {
+		p.t.Fatalf("evaluate %s: %v\n%s", expression, err, p.snapshot())
+	}
+	return v
+}
+
+func tryEval[T any](p *page, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// until waits until a JavaScript expression is true. It survives navigations,
+// while nothing can be evaluated.
+func (p *page) until(expression string) {
+	p.t.Helper()
+	p.untilWithin(patience, expression)
+}
+
+func (p *page) untilWithin(limit time.Duration, expression string) {
+	p.t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		is, err := tryEval[bool](p, "Boolean("+expression+")")
+		if err == nil && is {
+			return
+		}
+		if time.Now().After(deadline) || p.ctx.Err() != nil {
+			p.t.Fatalf("waited %v in vain until %s (%v)\n%s", limit, expression, err, p.snapshot())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// shows waits until an element's visible text contains text.
+func (p *page) shows(selector, text string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.querySelector(%s)?.innerText.includes(%s)`, quote(selector), quote(text)))
+}
+
+// text returns the visible text of an element.
+func (p *page) text(selector string) string {
+	p.t.Helper()
+	return eval[string](p, fmt.Sprintf(`document.querySelector(%s).innerText`, quote(selector)))
+}
+
+// has waits until an element is there.
+func (p *page) has(selector string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.querySelector(%s)`, quote(selector)))
+}
+
+// hasNot waits until it is gone.
+func (p *page) hasNot(selector string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`!document.querySelector(%s)`, quote(selector)))
+}
+
+// snapshot describes the page for the message of a failed test.
+func (p *page) snapshot() string {
+	text, err := tryEval[string](p, `location.href + "\n" + document.body.innerText.slice(0, 2000)`)
+	if err != nil {
+		return fmt.Sprintf("(the page cannot be read: %v)", err)
+	}
+	return "the page is " + text
+}
+
+// screenshots is the environment variable with the folder that pictures of the
+// pages are written to, for people to look at.
+const screenshots = "MEMCACHE_SCREENSHOTS"
+
+func (p *page) screenshot(name string) {
+	p.t.Helper()
+	dir := os.Getenv(screenshots)
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	image, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name+".png"), image, 0o644))
+	}
+	if err != nil {
+		p.t.Errorf("screenshot %s: %v", name, err)
+	}
+}
+
+// quote writes s as a JavaScript string.
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
