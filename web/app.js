@@ -1,0 +1,252 @@
+// The loader: it starts the WebAssembly program, says so when that fails, and
+// looks after the service worker. Until the program has mounted, the page shows
+// what the server has drawn. The server writes the value in double braces.
+"use strict";
+
+(() => {
+  const programURL = "/web/app.wasm";
+  const rawLengthHeader = "X-Raw-Length"; // bytes of the program, uncompressed
+  const quietMillis = 1000; // how long loading goes on unmentioned
+  const patienceMillis = 20_000; // how long it goes on without a way out
+  const checkMillis = 60_000; // at most one look for a new version in this time
+
+  // ------------------------------------------------------------ the program
+
+  const boot = document.getElementById("boot");
+  let mounted = false;
+  let percent = "";
+  let lastWords = "";
+
+  // run starts the program and returns when it has ended, which it never should.
+  async function run() {
+    if (typeof WebAssembly !== "object") {
+      throw new Error("WebAssembly is switched off or not supported.");
+    }
+    if (typeof Go !== "function") {
+      throw new Error("a part of the page (wasm_exec.js) did not load.");
+    }
+    const go = new Go();
+    go.exit = () => {}; // run's caller reports it
+    listenForLastWords();
+    const { instance } = await load(go.importObject);
+    await go.run(instance);
+    throw new Error(lastWords || "the program ended.");
+  }
+
+  async function load(imports) {
+    const response = await fetch(programURL);
+    if (!response.ok) {
+      throw new Error(`the server answered ${response.status} instead of the program (${programURL}).`);
+    }
+    return WebAssembly.instantiateStreaming(counted(response), imports);
+  }
+
+  // counted lets the first visit see progress. Later ones get the program from
+  // the service worker, and as an untouched response, because only then does the
+  // browser use the code it compiled the last time.
+  function counted(response) {
+    const total = Number(response.headers.get(rawLengthHeader));
+    if (navigator.serviceWorker?.controller || !total) {
+      return response;
+    }
+    let loaded = 0;
+    const counter = new TransformStream({
+      transform(chunk, controller) {
+        loaded += chunk.byteLength;
+        percent = ` ${Math.floor((100 * loaded) / total)} %`;
+        controller.enqueue(chunk);
+      },
+    });
+    return new Response(response.body.pipeThrough(counter), { headers: response.headers });
+  }
+
+  // listenForLastWords remembers what the program says when it dies: Go writes
+  // the reason of a panic to its standard error.
+  function listenForLastWords() {
+    const write = fs.writeSync;
+    const decoder = new TextDecoder();
+    fs.writeSync = (fd, bytes) => {
+      const reason = /^(panic|fatal error): .*/m.exec(decoder.decode(bytes));
+      if (reason) {
+        lastWords = reason[0];
+      }
+      return write.call(fs, fd, bytes);
+    };
+  }
+
+  // ---------------------------------------------------------- what is shown
+
+  function say(text, retry) {
+    boot.replaceChildren(text);
+    boot.role = retry ? "alert" : "status";
+    if (retry) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Try again";
+      button.addEventListener("click", () => location.reload());
+      boot.append(button);
+    }
+    boot.hidden = false;
+  }
+
+  function watchStart() {
+    const began = performance.now();
+    const timer = setInterval(() => {
+      const waited = performance.now() - began;
+      if (waited > patienceMillis) {
+        say(`MemCache is still loading …${percent} Is the connection slow?`, true);
+      } else if (waited > quietMillis) {
+        say(`Loading MemCache …${percent}`, false);
+      }
+    }, 250);
+    // The program replaces the drawn page, which is the body's first element.
+    const drawn = document.body.firstElementChild;
+    const observer = new MutationObserver(() => {
+      if (document.body.firstElementChild === drawn) {
+        return;
+      }
+      performance.mark("memcache-mounted");
+      mounted = true;
+      boot.hidden = true;
+      stop();
+    });
+    const stop = () => {
+      clearInterval(timer);
+      observer.disconnect();
+    };
+    observer.observe(document.body, { childList: true });
+    return stop;
+  }
+
+  function start() {
+    const stop = watchStart();
+    run().catch((err) => {
+      stop();
+      console.error("MemCache:", err);
+      const reason = err?.message ?? String(err);
+      say(mounted ? `MemCache has stopped: ${reason}` : `MemCache could not start in this browser: ${reason}`, true);
+    });
+  }
+
+  // ---------------------------------------------------- the service worker
+
+  let registration;
+  let updateReady = false;
+  let onUpdate = () => {};
+  let lastCheck = performance.now();
+
+  // go-app sets its handler when the program starts, and the new version may
+  // have been found before that.
+  Object.defineProperty(window, "goappOnUpdate", {
+    get: () => onUpdate,
+    set: (handler) => {
+      onUpdate = handler;
+      if (updateReady) {
+        queueMicrotask(() => onUpdate());
+      }
+    },
+  });
+
+  function announceUpdate() {
+    if (!updateReady) {
+      updateReady = true;
+      onUpdate();
+    }
+  }
+
+  async function registerWorker() {
+    const container = navigator.serviceWorker;
+    if (!container) {
+      return; // a private window or an insecure address: all works but offline use
+    }
+    // The first worker takes over a page that had none; that is no update.
+    let controlled = Boolean(container.controller);
+    container.addEventListener("controllerchange", () => {
+      if (controlled) {
+        announceUpdate(); // another tab has agreed to the new version
+      }
+      controlled = true;
+    });
+    registration = await container.register("/app-worker.js", { updateViaCache: "none" });
+    if (registration.waiting && container.controller) {
+      announceUpdate();
+    }
+    registration.addEventListener("updatefound", () => {
+      const worker = registration.installing;
+      worker?.addEventListener("statechange", () => {
+        if (worker.state === "installed" && container.controller) {
+          announceUpdate();
+        }
+      });
+    });
+  }
+
+  // memcacheCheckUpdate looks for a new version; the program calls it when the
+  // server is back after it was away.
+  window.memcacheCheckUpdate = () => {
+    const now = performance.now();
+    if (registration && now - lastCheck > checkMillis) {
+      lastCheck = now;
+      registration.update().catch(() => {}); // no network: the next time
+    }
+  };
+
+  // memcacheReload is what the button of the notice of a new version calls: the
+  // waiting version takes over, and the page is loaded from it.
+  window.memcacheReload = async () => {
+    const waiting = (await navigator.serviceWorker?.getRegistration())?.waiting;
+    if (!waiting) {
+      location.reload();
+      return;
+    }
+    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
+    // A long download through the old version may hold the new one up.
+    setTimeout(() => location.reload(), 3000);
+    waiting.postMessage({ type: "skip-waiting" });
+  };
+
+  // -------------------------------------------- what go-app expects to find
+
+  const env = {
+    GOAPP_VERSION: "{{version}}",
+    GOAPP_STATIC_RESOURCES_URL: "",
+    GOAPP_ROOT_PREFIX: "",
+    GOAPP_INTERNAL_URLS: "null",
+  };
+  let installPrompt = null;
+
+  window.goappNav = () => {};
+  window.goappOnAppInstallChange = () => {};
+  window.goappGetenv = (name) => env[name];
+  window.goappIsAppInstalled = () =>
+    window.matchMedia("(display-mode: standalone)").matches || navigator.standalone === true;
+  window.goappIsAppInstallable = () => installPrompt !== null && !window.goappIsAppInstalled();
+  window.goappShowInstallPrompt = async () => {
+    const prompt = installPrompt;
+    installPrompt = null;
+    await prompt?.prompt();
+    window.goappOnAppInstallChange();
+  };
+
+  window.addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault(); // the app has a button of its own
+    installPrompt = event;
+    window.goappOnAppInstallChange();
+  });
+  window.addEventListener("appinstalled", () => {
+    installPrompt = null;
+    window.goappOnAppInstallChange();
+  });
+
+  // ------------------------------------------------------------------ begin
+
+  start();
+  registerWorker().catch((err) => console.warn("offline use is not available:", err));
+  window.addEventListener("online", window.memcacheCheckUpdate);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") {
+      window.memcacheCheckUpdate();
+    }
+  });
+  setInterval(window.memcacheCheckUpdate, 60 * checkMillis);
+})();
