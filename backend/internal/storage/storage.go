@@ -16,6 +16,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -94,6 +95,9 @@ type Cache interface {
 	Fill(ctx context.Context, key string, lease uint64, head, body []byte) error
 	// Release gives a lease up without filling, so that the next reader wins.
 	Release(ctx context.Context, key string, lease uint64) error
+	// Hold makes sure, as long as a commit may take, that key is not cached, that
+	// no lease on it can fill and that none is given; Delete ends it.
+	Hold(ctx context.Context, key string) error
 	// Delete makes sure that key is not cached and that no lease on it can fill.
 	Delete(ctx context.Context, key string) error
 	// Clear does so for every key.
@@ -102,10 +106,18 @@ type Cache interface {
 	MaxItem() int64
 }
 
+// ErrLeaseLost says that a lease can no longer fill: the entry was deleted,
+// held or filled meanwhile, or the cache process is another one by now.
+var ErrLeaseLost = errors.New("storage: the lease was lost")
+
+// ErrNoCache says that there is no cache to ask.
+var ErrNoCache = errors.New("storage: no cache is configured")
+
 // Lookup is what Cache.Get found.
 type Lookup struct {
 	Value []byte // nil on a miss; valid until Release
 	Lease uint64 // on a miss: not 0 for the one reader that may fill
+	Held  bool   // on a miss: a writer holds the key, so waiting for a fill is in vain
 
 	Release func() // gives Value's memory back; nil on a miss
 }

@@ -1,0 +1,258 @@
+package cachelink
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// node is one cache process, at one address.
+type node struct {
+	name             string // the address as configured
+	network, address string
+	timeout          time.Duration
+	log              *slog.Logger
+	breaker          breaker
+	buffers          buffers
+	maxItem          atomic.Int64 // 0: not known yet
+
+	next  atomic.Uint32
+	slots []slot
+	wg    sync.WaitGroup // the readers of connections
+
+	mu     sync.Mutex // guards what follows
+	run    run
+	closed bool
+}
+
+// slot is the place of one connection.
+type slot struct {
+	cn      atomic.Pointer[conn]
+	dialing sync.Mutex
+}
+
+// run identifies one run of the cache process.
+type run struct{ pid, started int64 }
+
+func (r run) same(as run) bool {
+	return r.pid == as.pid && max(r.started-as.started, as.started-r.started) <= 2
+}
+
+func newNode(address string, cfg Config) (*node, error) {
+	n := &node{
+		name: address, network: "tcp", address: address, timeout: cfg.Timeout, log: cfg.Log,
+		slots:   make([]slot, cfg.Conns),
+		breaker: breaker{first: cfg.Backoff, most: 20 * cfg.Backoff},
+	}
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		n.network, n.address = "unix", path
+		if path == "" {
+			return nil, fmt.Errorf("cachelink: the address %q names no socket: write unix:/path/of/the.socket", address)
+		}
+		return n, nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("cachelink: the address %q is neither unix:/path nor host:port: %w", address, err)
+	}
+	return n, nil
+}
+
+// budget is the time that q may take: large fills get 1 ms for every 32 KiB.
+func (n *node) budget(q *call) time.Duration {
+	return n.timeout + time.Duration(len(q.body)>>15)*time.Millisecond
+}
+
+// do sends q over one of the connections and returns which. A connection that
+// had gone stale is replaced once.
+func (n *node) do(ctx context.Context, q *call) (*conn, error) {
+	budget := n.budget(q)
+	probe, err := n.breaker.allow(n.name, budget)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(budget)
+	cn, err := n.try(ctx, q, deadline)
+	if errors.Is(err, errStale) {
+		q.again()
+		cn, err = n.try(ctx, q, deadline)
+	}
+	return cn, n.judge(ctx, probe, err)
+}
+
+func (n *node) try(ctx context.Context, q *call, deadline time.Time) (*conn, error) {
+	cn, err := n.connect(ctx, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return cn, cn.roundTrip(ctx, q, deadline)
+}
+
+// doOn sends q over cn and no other connection.
+func (n *node) doOn(ctx context.Context, cn *conn, q *call) error {
+	if cn.dead() {
+		return errStale
+	}
+	budget := n.budget(q)
+	probe, err := n.breaker.allow(n.name, budget)
+	if err != nil {
+		return err
+	}
+	err = cn.roundTrip(ctx, q, time.Now().Add(budget))
+	if errors.Is(err, errStale) {
+		return err // that the connection is gone says nothing of the node
+	}
+	return n.judge(ctx, probe, err)
+}
+
+// judge tells the breaker how a request went, and names the node in its error.
+func (n *node) judge(ctx context.Context, probe bool, err error) error {
+	switch {
+	case err == nil:
+		if n.breaker.succeed(probe) {
+			n.log.Info("the cache node answers again", "node", n.name)
+		}
+		return nil
+	case errors.Is(err, errBusy), ctx.Err() != nil, errors.Is(err, net.ErrClosed) && n.isClosed():
+	case n.breaker.fail(probe, err):
+		n.log.Warn("the cache node does not answer: it is left alone for a moment", "node", n.name, "err", err)
+	}
+	return fmt.Errorf("cache node %s: %w", n.name, err)
+}
+
+func (n *node) isClosed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closed
+}
+
+// connect returns a living connection, in turn.
+func (n *node) connect(ctx context.Context, deadline time.Time) (*conn, error) {
+	s := &n.slots[n.next.Add(1)%uint32(len(n.slots))]
+	if cn := s.cn.Load(); cn != nil && !cn.dead() {
+		return cn, nil
+	}
+	s.dialing.Lock()
+	defer s.dialing.Unlock()
+	if cn := s.cn.Load(); cn != nil && !cn.dead() {
+		return cn, nil
+	}
+	if !time.Now().Before(deadline) {
+		return nil, errTimeout
+	}
+	cn, who, err := n.dial(ctx, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return cn, n.adopt(s, cn, who)
+}
+
+// dial makes a connection and asks who is at its other end.
+func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, run, error) {
+	d := net.Dialer{Deadline: deadline}
+	nc, err := d.DialContext(ctx, n.network, n.address)
+	if err != nil {
+		return nil, run{}, err
+	}
+	br := bufio.NewReaderSize(nc, 64<<10)
+	stats, err := greet(nc, br, deadline)
+	if err != nil {
+		nc.Close()
+		return nil, run{}, fmt.Errorf("ask the cache who it is: %w", err)
+	}
+	n.learn(stats)
+	who := run{pid: number(stats["pid"]), started: number(stats["time"]) - number(stats["uptime"])}
+	limit := max(number(stats["item_size_max"]), defaultItemLimit)
+	return newConn(nc, br, &n.buffers, int(limit)), who, nil
+}
+
+// defaultItemLimit is memcached's.
+const defaultItemLimit = 1 << 20
+
+// itemOverhead is more than what a node adds to a value: its key and header.
+const itemOverhead = 512
+
+// greet asks for the statistics and the settings at once.
+func greet(nc net.Conn, br *bufio.Reader, deadline time.Time) (map[string]string, error) {
+	if err := nc.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	if _, err := nc.Write([]byte("stats\r\nstats settings\r\n")); err != nil {
+		return nil, err
+	}
+	all := make(map[string]string)
+	for range 2 {
+		stats, _, err := readStats(br)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range stats {
+			all[name] = value
+		}
+	}
+	return all, nc.SetDeadline(time.Time{})
+}
+
+// learn notes the size of the largest item from statistics with settings.
+func (n *node) learn(stats map[string]string) {
+	limit := number(stats["item_size_max"])
+	if limit == 0 {
+		limit = defaultItemLimit
+	}
+	if capacity := number(stats["limit_maxbytes"]); capacity > 0 {
+		limit = min(limit, capacity)
+	}
+	n.maxItem.Store(max(limit-itemOverhead, 0))
+}
+
+// number reads a statistic; what is missing or no number counts as 0.
+func number(s string) int64 {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// adopt puts a new connection into use. When it leads to another run of the
+// process than the older ones, those are ended: a deletion confirmed by the one
+// would say nothing of what the other holds.
+func (n *node) adopt(s *slot, cn *conn, who run) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		cn.nc.Close()
+		return net.ErrClosed
+	}
+	if !who.same(n.run) {
+		for i := range n.slots {
+			if old := n.slots[i].cn.Load(); old != nil && !old.dead() {
+				old.fail(errors.New("another cache process answers at the address now"))
+			}
+		}
+	}
+	n.run = who
+	s.cn.Store(cn)
+	n.wg.Go(cn.read)
+	return nil
+}
+
+// close ends all connections and waits for their readers.
+func (n *node) close() {
+	n.mu.Lock()
+	n.closed = true
+	for i := range n.slots {
+		if cn := n.slots[i].cn.Load(); cn != nil {
+			cn.fail(net.ErrClosed)
+		}
+	}
+	n.mu.Unlock()
+	n.wg.Wait()
+}

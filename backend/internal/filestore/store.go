@@ -1,0 +1,270 @@
+// Package filestore keeps blobs on the local file system. It is the
+// [storage.Blobs] of a backend that runs on one machine.
+//
+// A data folder looks so:
+//
+//	lock          held by the server that uses the folder, with its process id
+//	blobs/ab/cd…  a blob, named by the SHA-256 of its bytes in hexadecimal
+//	tmp/          blobs that are being written
+//
+// A blob is written to tmp, synced, and renamed to its place; then the folder
+// is synced. So a blob either is there whole or not at all, whatever happens to
+// the process or the machine. Its place depends on its bytes alone: no text of
+// a user is ever part of a path, and symbolic links are refused.
+//
+// Blobs are never changed. The ones that nothing names any more are removed by
+// Sweep; one that is about to be named is pending, and safe from it.
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"memcache/shared/api"
+)
+
+// The names within a data folder.
+const (
+	blobsDir = "blobs"
+	tmpDir   = "tmp"
+	lockFile = "lock"
+)
+
+// Config is how a data folder is used. The zero value will do.
+type Config struct {
+	Log *slog.Logger
+}
+
+// Store is an open data folder. It is safe for concurrent use.
+type Store struct {
+	root    *os.Root
+	blobs   *os.File // the folder of the blobs
+	lock    *lock
+	log     *slog.Logger
+	unclean bool
+
+	// create makes a temporary file; tests put failing disks here.
+	create func(name string) (file, error)
+
+	mu       sync.Mutex
+	pending  map[string]int           // blobs about to be named, by how many writers
+	sweeping map[string]chan struct{} // blobs that a sweep may be unlinking; closed when it is done
+	writing  map[string]bool          // the temporary files in use
+}
+
+// file is what a blob is written to.
+type file interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// Open opens the data folder dir for this process alone, making it if need be,
+// and removes what half-written blobs an earlier process left in it. It fails
+// when another server uses the folder.
+func Open(dir string, cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	l, unclean, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		lock: l, log: cfg.Log, unclean: unclean,
+		pending: map[string]int{}, sweeping: map[string]chan struct{}{}, writing: map[string]bool{},
+	}
+	s.create = s.createTemp
+	if err := s.prepare(dir); err != nil {
+		s.release(false)
+		return nil, fmt.Errorf("open the data folder %q: %w", dir, err)
+	}
+	return s, nil
+}
+
+// makeFolder makes dir; its entry in the folder above is durable then.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder %q: %w", dir, err)
+	}
+	parent, err := os.Open(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return fmt.Errorf("make the data folder %q: %w", dir, err)
+	}
+	defer parent.Close()
+	if err := parent.Sync(); err != nil {
+		return fmt.Errorf("make the data folder %q durable: %w", dir, err)
+	}
+	return nil
+}
+
+// prepare makes the folders within dir and clears the temporary one.
+func (s *Store) prepare(dir string) error {
+	var err error
+	if s.root, err = os.OpenRoot(dir); err != nil {
+		return err
+	}
+	for _, name := range []string{blobsDir, tmpDir} {
+		if err := s.makeDir(name); err != nil {
+			return err
+		}
+	}
+	if err := s.clearTemporary(); err != nil {
+		return err
+	}
+	// All fan-out folders now, so that no write has to make one and sync two.
+	for i := range 256 {
+		if err := s.makeDir(fmt.Sprintf("%s/%02x", blobsDir, i)); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{blobsDir, "."} {
+		if err := s.syncDir(name); err != nil {
+			return err
+		}
+	}
+	fd, err := unix.Open(filepath.Join(dir, blobsDir), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: blobsDir, Err: err}
+	}
+	s.blobs = os.NewFile(uintptr(fd), filepath.Join(dir, blobsDir))
+	return nil
+}
+
+// makeDir makes a folder unless it is there; a link to one is refused.
+func (s *Store) makeDir(name string) error {
+	if err := s.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := s.root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is not a folder but %v: remove it", name, info.Mode())
+	}
+	return nil
+}
+
+// syncDir makes the names in a folder durable.
+func (s *Store) syncDir(name string) error {
+	d, err := s.root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Unclean tells that the process which used the folder before did not close
+// it: it was killed, or the machine went down.
+func (s *Store) Unclean() bool { return s.unclean }
+
+// Close gives the folder free. Writes and sweeps must have ended.
+func (s *Store) Close() error { return s.release(true) }
+
+func (s *Store) release(clean bool) error {
+	var errs []error
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.root != nil {
+		errs = append(errs, s.root.Close())
+	}
+	return errors.Join(append(errs, s.lock.release(clean))...)
+}
+
+// Open opens a blob. [fs.ErrNotExist] when there is none.
+func (s *Store) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
+	if !validID(id) {
+		return nil, fmt.Errorf("open blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
+	}
+	f, err := s.openRegular(id)
+	if err != nil {
+		return nil, diskError(fmt.Errorf("open blob %s: %w", id, err))
+	}
+	return f, nil
+}
+
+// openRegular opens the file of a blob without following a link anywhere.
+func (s *Store) openRegular(id string) (*os.File, error) {
+	dir, err := openAt(int(s.blobs.Fd()), id[:2], unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	// O_NONBLOCK: a planted pipe must not block the reader.
+	fd, err := openAt(dir, id[2:], unix.O_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), s.root.Name()+"/"+blobPath(id))
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("it is not a regular file but %v: %w", info.Mode(), fs.ErrInvalid)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func openAt(dir int, name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
+		switch err {
+		case nil:
+			return fd, nil
+		case unix.EINTR:
+			continue
+		case unix.ELOOP, unix.ENOTDIR:
+			return -1, fmt.Errorf("%q is a link or not a folder, which is refused: %w", name, err)
+		}
+		return -1, err
+	}
+}
+
+// blobPath is where a blob is, below the data folder.
+func blobPath(id string) string { return blobsDir + "/" + id[:2] + "/" + id[2:] }
+
+// validID tells whether id is a SHA-256 in lower-case hexadecimal.
+func validID(id string) bool {
+	if len(id) != 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// diskError gives an error of the disk its code and a message for people.
+func diskError(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return api.Errorf(api.Full, "the disk is full: delete something, or make room on it").Because(err)
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return api.Errorf(api.Unavailable, "the data folder cannot be used: check its permissions and whether it is mounted read-only").Because(err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return api.Errorf(api.Unavailable, "the server has too many files open: try again in a moment").Because(err)
+	}
+	return err
+}

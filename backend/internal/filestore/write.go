@@ -1,0 +1,146 @@
+package filestore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"memcache/backend/internal/storage"
+)
+
+// copyBytes is the memory that a write takes, whatever the blob's size.
+const copyBytes = 128 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
+// Write stores the bytes of r. Errors: r's own, ctx's, and the disk's: a full
+// disk is api.Full, one that cannot be written api.Unavailable.
+func (s *Store) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
+	tmp := tmpDir + "/" + rand.Text()
+	s.setWriting(tmp, true)
+	defer s.setWriting(tmp, false)
+	id, size, err := s.writeTemp(ctx, tmp, r)
+	if err == nil {
+		err = s.keep(ctx, tmp, id)
+	}
+	if err != nil {
+		if rm := s.root.Remove(tmp); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+			s.log.Warn("a temporary file stays until the next sweep", "file", tmp, "err", rm)
+		}
+		return storage.Blob{}, err
+	}
+	return storage.Blob{ID: id, Size: size, Release: sync.OnceFunc(func() { s.unpend(id) })}, nil
+}
+
+func (s *Store) setWriting(tmp string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.writing[tmp] = true
+	} else {
+		delete(s.writing, tmp)
+	}
+}
+
+func (s *Store) createTemp(name string) (file, error) {
+	return s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// writeTemp copies r into a durable temporary file.
+func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader) (id string, size int64, err error) {
+	f, err := s.create(tmp)
+	if err != nil {
+		return "", 0, diskError(fmt.Errorf("create a temporary file: %w", err))
+	}
+	defer func() {
+		if e := f.Close(); e != nil && err == nil {
+			err = diskError(fmt.Errorf("close a temporary file: %w", e))
+		}
+	}()
+	hash := sha256.New()
+	if size, err = copyTo(ctx, f, hash, r); err != nil {
+		return "", 0, err
+	}
+	// What a failed sync has lost stays lost: it is never tried again.
+	if err := f.Sync(); err != nil {
+		return "", 0, diskError(fmt.Errorf("sync a temporary file: %w", err))
+	}
+	return hex.EncodeToString(hash.Sum(nil)), size, nil
+}
+
+// copyTo copies r to f and hash until r ends or ctx does.
+func copyTo(ctx context.Context, f, hash io.Writer, r io.Reader) (size int64, err error) {
+	buf := copyBuffers.Get().(*[copyBytes]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		if err := ctx.Err(); err != nil {
+			return size, err
+		}
+		n, err := r.Read(buf[:])
+		if n > 0 && (err == nil || err == io.EOF) {
+			hash.Write(buf[:n])
+			if _, err := f.Write(buf[:n]); err != nil {
+				return size, diskError(fmt.Errorf("write a temporary file: %w", err))
+			}
+			size += int64(n)
+		}
+		switch {
+		case err == io.EOF:
+			return size, nil
+		case err != nil:
+			return size, err
+		}
+	}
+}
+
+// keep makes tmp the blob id, durably, and leaves it pending. A blob that is
+// there already is replaced by the same bytes: that heals it if it is damaged,
+// and makes it young again for Sweep.
+func (s *Store) keep(ctx context.Context, tmp, id string) error {
+	if err := s.pend(ctx, id); err != nil {
+		return err
+	}
+	err := s.root.Rename(tmp, blobPath(id))
+	if err == nil {
+		err = s.syncDir(blobsDir + "/" + id[:2])
+	}
+	if err != nil {
+		s.unpend(id)
+		return diskError(fmt.Errorf("keep blob %s: %w", id, err))
+	}
+	return nil
+}
+
+// pend makes id safe from Sweep, once a sweep that has it in hand is done.
+func (s *Store) pend(ctx context.Context, id string) error {
+	for {
+		s.mu.Lock()
+		busy := s.sweeping[id]
+		if busy == nil {
+			s.pending[id]++
+			s.mu.Unlock()
+			return nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Store) unpend(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending[id]--; s.pending[id] <= 0 {
+		delete(s.pending, id)
+	}
+}

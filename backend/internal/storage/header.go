@@ -1,0 +1,84 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+
+	"memcache/shared/api"
+)
+
+// A cached value is a header and the object's bytes. The header is
+//
+//	format (1 byte) · length of the header (4) · CRC-32C of what follows (4) ·
+//	size, created, modified, version (8 each) · key, type, ETag (length in 2, then the bytes)
+//
+// with all numbers big-endian. It carries the key, so that a value that came
+// back for the wrong key, for whatever reason, is never served.
+const (
+	headerFormat = 1
+	headerFixed  = 1 + 4 + 4 + 4*8
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var errHeader = errors.New("the cached value has no valid header for this key")
+
+// encodeHeader returns the header of o's cached value.
+func encodeHeader(o api.Object) []byte {
+	size := headerFixed + 3*2 + len(o.Key) + len(o.Type) + len(o.ETag)
+	b := make([]byte, 9, size)
+	b[0] = headerFormat
+	binary.BigEndian.PutUint32(b[1:], uint32(size))
+	for _, n := range []int64{o.Size, o.Created, o.Modified, o.Version} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	for _, s := range []string{o.Key, o.Type, o.ETag} {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s)))
+		b = append(b, s...)
+	}
+	binary.BigEndian.PutUint32(b[5:], crc32.Checksum(b[9:], castagnoli))
+	return b
+}
+
+// decodeValue splits a cached value of key into the object and its bytes.
+func decodeValue(key string, value []byte) (api.Object, []byte, error) {
+	if len(value) < headerFixed || value[0] != headerFormat {
+		return api.Object{}, nil, errHeader
+	}
+	size := int(binary.BigEndian.Uint32(value[1:]))
+	if size < headerFixed || size > len(value) {
+		return api.Object{}, nil, errHeader
+	}
+	head, body := value[9:size], value[size:]
+	if crc32.Checksum(head, castagnoli) != binary.BigEndian.Uint32(value[5:]) {
+		return api.Object{}, nil, errHeader
+	}
+	var o api.Object
+	for _, n := range []*int64{&o.Size, &o.Created, &o.Modified, &o.Version} {
+		*n = int64(binary.BigEndian.Uint64(head))
+		head = head[8:]
+	}
+	for _, s := range []*string{&o.Key, &o.Type, &o.ETag} {
+		var ok bool
+		if *s, head, ok = cutString(head); !ok {
+			return api.Object{}, nil, errHeader
+		}
+	}
+	if o.Key != key || o.Size != int64(len(body)) || len(head) != 0 {
+		return api.Object{}, nil, errHeader
+	}
+	return o, body, nil
+}
+
+// cutString takes one string with its length before it off b.
+func cutString(b []byte) (s string, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return "", nil, false
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if len(b) < 2+n {
+		return "", nil, false
+	}
+	return string(b[2 : 2+n]), b[2+n:], true
+}

@@ -1,0 +1,311 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"memcache/shared/api"
+)
+
+// The reasons for which the cache did not serve a content.
+const (
+	DetailNoCache    = "no-cache"        // none is configured
+	DetailCacheDown  = "cache-down"      // it did not answer in time
+	DetailDistrusted = "cache-distrust"  // it may hold outdated objects
+	DetailTooLarge   = "too-large"       // the object is over the limit of an item
+	DetailNoMemory   = "no-memory"       // too many misses are in memory already
+	DetailWriting    = "being-written"   // a write of the object is under way
+	DetailTimeout    = "fill-timeout"    // another reader's fill took too long
+	DetailUncached   = "could-not-cache" // another reader tried and failed
+)
+
+// loadTimeout bounds the reading of a row and a blob for the cache, which goes
+// on when the reader who began it is gone: others wait for it.
+const loadTimeout = 20 * time.Second
+
+// The pauses between two questions whether another backend's fill is done.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 16 * time.Millisecond
+)
+
+// reading is one Open.
+type reading struct {
+	*Store
+	key   string
+	start time.Time
+	c     *Content
+}
+
+// Open opens the object for reading, from the cache if it can. Errors: Invalid,
+// NotFound, Unavailable, and Internal for a damaged blob.
+func (s *Store) Open(ctx context.Context, key string) (*Content, error) {
+	if err := api.CheckKey(key); err != nil {
+		return nil, err
+	}
+	r := &reading{Store: s, key: key, start: time.Now(), c: &Content{}}
+	waited := false
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		g, why, ok := s.readable(ctx)
+		if !ok {
+			return r.direct(ctx, why)
+		}
+		ck := cacheKey(g, key)
+		if f := s.flights.running(ck); f != nil {
+			waited = true
+			if why, err := r.join(ctx, f); why != "" || err != nil {
+				return r.directUnless(ctx, err, why)
+			}
+		}
+		found, err := s.cache.Get(ctx, ck)
+		switch {
+		case err != nil:
+			return r.directUnless(ctx, ctx.Err(), cacheTrouble(err))
+		case found.Value != nil:
+			if r.hit(found, waited) {
+				return r.c, nil
+			}
+			s.log.Warn("a cached value is damaged: it is dropped", "key", key)
+			if err := s.cache.Delete(ctx, ck); err != nil {
+				return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
+			}
+		case found.Lease != 0:
+			return r.load(ctx, ck, found.Lease)
+		case found.Held:
+			return r.direct(ctx, DetailWriting)
+		}
+		// Another reader fills: one of this process is joined at once, one of
+		// another backend is waited for.
+		waited = true
+		if s.flights.running(ck) == nil {
+			if err := sleep(ctx, pause); err != nil {
+				return nil, err
+			}
+		}
+		if time.Since(r.start) > s.cfg.Wait {
+			return r.direct(ctx, DetailTimeout)
+		}
+	}
+}
+
+func cacheTrouble(err error) string {
+	if errors.Is(err, ErrNoCache) {
+		return DetailNoCache
+	}
+	return DetailCacheDown
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join waits for another reader's flight. It returns why the cache need not be
+// asked, or "".
+func (r *reading) join(ctx context.Context, f *flight) (string, error) {
+	ended, err := f.wait(ctx, r.cfg.Wait-time.Since(r.start))
+	switch {
+	case err != nil:
+		return "", err
+	case !ended:
+		return DetailTimeout, nil
+	case f.result == notCached:
+		return DetailUncached, nil
+	}
+	return "", nil
+}
+
+// hit makes a found value the content; it reports false for a damaged one.
+func (r *reading) hit(found Lookup, waited bool) bool {
+	o, body, err := decodeValue(r.key, found.Value)
+	if err != nil {
+		found.Release()
+		return false
+	}
+	r.c.Object, r.c.Source = o, Hit
+	if waited {
+		r.c.Source = Collapsed
+	}
+	r.c.setBytes(body, found.Release)
+	r.c.Steps.Cache = time.Since(r.start)
+	return true
+}
+
+func (r *reading) directUnless(ctx context.Context, err error, why string) (*Content, error) {
+	if err != nil {
+		return nil, err
+	}
+	return r.direct(ctx, why)
+}
+
+// direct opens the blob without the cache.
+func (r *reading) direct(ctx context.Context, why string) (*Content, error) {
+	r.c.Steps.Cache = time.Since(r.start)
+	row, blob, err := r.openBlob(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.stream(row, blob, why), nil
+}
+
+// stream makes an open blob the content.
+func (r *reading) stream(row Object, blob io.ReadSeekCloser, why string) *Content {
+	r.c.Object, r.c.Source, r.c.Detail = export(row), Bypass, why
+	r.c.body, r.c.close = blob, blob.Close
+	return r.c
+}
+
+// load reads the object for its caller and fills the cache under the lease.
+func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, error) {
+	r.c.Steps.Cache = time.Since(r.start)
+	f := r.flights.begin(ck)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	filling := false
+	defer func() {
+		if !filling {
+			r.release(ctx, ck, lease)
+			r.flights.end(ck, f, notCached)
+		}
+	}()
+	row, blob, err := r.openBlob(ctx)
+	if err != nil {
+		return nil, err
+	}
+	head := encodeHeader(export(row))
+	if int64(len(head))+row.Size > r.cache.MaxItem() {
+		return r.stream(row, blob, DetailTooLarge), nil
+	}
+	if !r.memory.TryAcquire(row.Size) {
+		return r.stream(row, blob, DetailNoMemory), nil
+	}
+	body, err := r.readWhole(row, blob)
+	if err != nil {
+		r.memory.Release(row.Size)
+		return nil, err
+	}
+	r.c.Object, r.c.Source = export(row), Miss
+	done := r.shared(row.Size)
+	r.c.setBytes(body, done)
+	filling = r.background(func() {
+		defer done()
+		r.fill(context.WithoutCancel(ctx), f, ck, lease, head, body)
+	})
+	if !filling {
+		done()
+	}
+	return r.c, nil
+}
+
+// shared returns a function to be called by both holders of a body: its memory
+// counts until neither needs it.
+func (r *reading) shared(size int64) func() {
+	holders := make(chan struct{}, 1)
+	return func() {
+		select {
+		case holders <- struct{}{}:
+		default:
+			r.memory.Release(size)
+		}
+	}
+}
+
+// fill puts a value into the cache and ends the flight.
+func (r *reading) fill(ctx context.Context, f *flight, ck string, lease uint64, head, body []byte) {
+	err := r.cache.Fill(ctx, ck, lease, head, body)
+	switch {
+	case err == nil:
+		r.flights.end(ck, f, filled)
+	case errors.Is(err, ErrLeaseLost):
+		r.flights.end(ck, f, lost)
+	default:
+		r.log.Debug("the cache was not filled", "key", r.key, "err", err)
+		r.release(ctx, ck, lease)
+		r.flights.end(ck, f, notCached)
+	}
+}
+
+// release gives a lease up. It may fail: the lease then expires by itself.
+func (r *reading) release(ctx context.Context, ck string, lease uint64) {
+	if err := r.cache.Release(ctx, ck, lease); err != nil {
+		r.log.Debug("a lease was not given back", "key", r.key, "err", err)
+	}
+}
+
+// openBlob reads the row and opens its blob. A blob that is gone may have been
+// replaced and swept since the row was read, so the row is read once more.
+func (r *reading) openBlob(ctx context.Context) (Object, io.ReadSeekCloser, error) {
+	var last string
+	for {
+		start := time.Now()
+		row, err := r.index.Get(ctx, r.key)
+		r.c.Steps.Database += time.Since(start)
+		if err != nil {
+			return row, nil, indexError(err, r.key)
+		}
+		if row.Blob == last {
+			r.log.Error("content missing: a row names a blob that is not there", "key", r.key, "blob", row.Blob)
+			return row, nil, api.Errorf(api.NotFound, "content missing: the object %q is listed, but its bytes are gone: upload it again", r.key)
+		}
+		last = row.Blob
+		start = time.Now()
+		blob, err := r.openSized(ctx, row)
+		r.c.Steps.Blob += time.Since(start)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return row, blob, err
+		}
+	}
+}
+
+// openSized opens the blob of row and checks its size.
+func (r *reading) openSized(ctx context.Context, row Object) (io.ReadSeekCloser, error) {
+	blob, err := r.blobs.Open(ctx, row.Blob)
+	if err != nil {
+		return nil, fmt.Errorf("open the content of %q: %w", r.key, err)
+	}
+	size, err := blob.Seek(0, io.SeekEnd)
+	if err == nil && size != row.Size {
+		err = r.damaged(row, fmt.Errorf("it has %d bytes instead of %d", size, row.Size))
+	}
+	if err == nil {
+		_, err = blob.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		blob.Close()
+		return nil, err
+	}
+	return blob, nil
+}
+
+// readWhole reads a blob into memory, checks it against its address and closes it.
+func (r *reading) readWhole(row Object, blob io.ReadCloser) ([]byte, error) {
+	defer blob.Close()
+	start := time.Now()
+	defer func() { r.c.Steps.Blob += time.Since(start) }()
+	body := make([]byte, row.Size)
+	if _, err := io.ReadFull(blob, body); err != nil {
+		return nil, fmt.Errorf("read the content of %q: %w", r.key, err)
+	}
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != row.Blob {
+		return nil, r.damaged(row, errors.New("its bytes do not have its hash"))
+	}
+	return body, nil
+}
+
+// damaged reports a blob that is not what it was.
+func (r *reading) damaged(row Object, how error) error {
+	r.log.Error("a blob is damaged", "key", r.key, "blob", row.Blob, "err", how)
+	return api.Errorf(api.Internal, "the stored content of %q is damaged: upload it again, or restore it from a backup", r.key).Because(how)
+}

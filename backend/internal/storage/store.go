@@ -1,0 +1,195 @@
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"memcache/shared/api"
+)
+
+// Config is what [New] needs. Blobs and Index are required; the zero value of
+// everything else stands for its default.
+type Config struct {
+	Blobs Blobs
+	Index Index
+	Cache Cache // nil: NoCache
+	Log   *slog.Logger
+
+	MaxObject  int64         // bytes of the largest object; 0: 1 GiB
+	FillMemory int64         // bytes that misses may hold in memory together; 0: 128 MiB
+	Wait       time.Duration // how long a reader waits for another's fill; 0: 500 ms
+	Grace      time.Duration // age from which Sweep takes a blob that no row names; 0: 1 hour
+
+	// Distrust says that the process before this one did not end cleanly, so
+	// that the cache may hold what a write of its last moment replaced. The cache
+	// stays unused until RefreshGeneration has raised the generation.
+	Distrust bool
+
+	// OnChange is told of every acknowledged change, before the writer is. It
+	// must not block.
+	OnChange func(api.Changed)
+}
+
+// Store applies the rules of this package. It is safe for concurrent use.
+type Store struct {
+	cfg     Config
+	blobs   Blobs
+	index   Index
+	cache   Cache
+	log     *slog.Logger
+	memory  *semaphore.Weighted // bytes of misses in memory
+	flights flights
+	locks   keyLocks
+	gen     generation
+
+	mu     sync.Mutex // guards closed against new fills
+	closed bool
+	fills  sync.WaitGroup
+}
+
+// The defaults of Config, and the time that a commit and what belongs to it may
+// take. It stays below the time that [Cache.Hold] lasts.
+const (
+	defaultMaxObject  = 1 << 30
+	defaultFillMemory = 128 << 20
+	defaultWait       = 500 * time.Millisecond
+	defaultGrace      = time.Hour
+	commitTimeout     = 20 * time.Second
+)
+
+// New returns a Store on what cfg names. It touches neither of them yet.
+func New(cfg Config) (*Store, error) {
+	if cfg.Blobs == nil || cfg.Index == nil {
+		return nil, errors.New("storage: Config.Blobs and Config.Index are required")
+	}
+	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 {
+		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v",
+			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace)
+	}
+	if cfg.Cache == nil {
+		cfg.Cache = NoCache{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OnChange == nil {
+		cfg.OnChange = func(api.Changed) {}
+	}
+	cfg.MaxObject = orDefault(cfg.MaxObject, defaultMaxObject)
+	cfg.FillMemory = orDefault(cfg.FillMemory, defaultFillMemory)
+	cfg.Wait = orDefault(cfg.Wait, defaultWait)
+	cfg.Grace = orDefault(cfg.Grace, defaultGrace)
+	s := &Store{
+		cfg: cfg, blobs: cfg.Blobs, index: cfg.Index, cache: cfg.Cache, log: cfg.Log,
+		memory: semaphore.NewWeighted(cfg.FillMemory),
+		locks:  newKeyLocks(),
+	}
+	s.gen.init(cfg.Distrust)
+	return s, nil
+}
+
+func orDefault[T int64 | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Close waits for the fills under way. It fails when the cache may hold
+// outdated objects that the database could not be told of; the next process
+// must then start with Config.Distrust. Requests must have ended before.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.fills.Wait()
+	if !s.gen.doubted() {
+		return nil
+	}
+	if err := s.RefreshGeneration(ctx); err != nil {
+		return fmt.Errorf("close the storage: what is cached may be outdated: %w", err)
+	}
+	return nil
+}
+
+// background runs fill in a goroutine that Close waits for; it reports false
+// when the Store is closed.
+func (s *Store) background(fill func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.fills.Go(fill)
+	return true
+}
+
+// cacheKey is what key is called in the cache: no text of the user reaches the
+// protocol, and no key of an older generation is read again.
+func cacheKey(generation int64, key string) string {
+	sum := sha256.Sum256([]byte(key))
+	b := make([]byte, 0, 64)
+	b = strconv.AppendInt(append(b, 'g'), generation, 10)
+	b = base64.RawURLEncoding.AppendEncode(append(b, ':'), sum[:])
+	return string(b)
+}
+
+// etagOf returns the strong ETag of a blob.
+func etagOf(blob string) string {
+	return `"` + blob[:min(len(blob), 32)] + `"`
+}
+
+// export returns what the world is told of a row.
+func export(o Object) api.Object {
+	return api.Object{
+		Key: o.Key, Size: o.Size, Type: o.Type, ETag: etagOf(o.Blob),
+		Created: o.Created.UnixMilli(), Modified: o.Modified.UnixMilli(), Version: o.Version,
+	}
+}
+
+// indexError makes an error of the Index one for people.
+func indexError(err error, key string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return api.Errorf(api.NotFound, "there is no object with the key %q: check the key, or list what is stored", key)
+	}
+	if _, ok := errors.AsType[*api.Error](err); ok || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return api.Errorf(api.Unavailable, "the database does not answer as it should: try again in a moment").Because(err)
+}
+
+// keyLocks lets one writer at a time at a key; a few keys share a lock.
+type keyLocks struct {
+	seed  maphash.Seed
+	slots []chan struct{}
+}
+
+func newKeyLocks() keyLocks {
+	l := keyLocks{seed: maphash.MakeSeed(), slots: make([]chan struct{}, 256)}
+	for i := range l.slots {
+		l.slots[i] = make(chan struct{}, 1)
+	}
+	return l
+}
+
+// lock waits for the lock of key, unless ctx ends first.
+func (l keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
+	slot := l.slots[maphash.String(l.seed, key)%uint64(len(l.slots))]
+	select {
+	case slot <- struct{}{}:
+		return func() { <-slot }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,212 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"memcache/shared/api"
+)
+
+// Cond are the conditions of a write, as HTTP's If-Match and If-None-Match
+// give them: lists of ETags with their quotes, or "*" alone. nil is no condition.
+type Cond struct {
+	IfMatch     []string
+	IfNoneMatch []string
+}
+
+// check fails with PreconditionFailed when the row found (nil: none) does not
+// meet the conditions.
+func (c Cond) check(key string, row *Object) error {
+	etag := ""
+	if row != nil {
+		etag = etagOf(row.Blob)
+	}
+	switch {
+	case c.IfMatch != nil && row == nil:
+		return api.Errorf(api.PreconditionFailed, "there is no object with the key %q that could match: leave the condition out to store a new one", key)
+	case c.IfMatch != nil && !matches(c.IfMatch, etag, false):
+		return api.Errorf(api.PreconditionFailed, "the object %q has the ETag %s by now: read it anew before changing it", key, etag)
+	case row != nil && matches(c.IfNoneMatch, etag, true):
+		return api.Errorf(api.PreconditionFailed, "the object %q exists already, with the ETag %s: choose another key or leave the condition out to replace it", key, etag)
+	}
+	return nil
+}
+
+// matches tells whether etag is in list; weak ones count only if weak is set.
+func matches(list []string, etag string, weak bool) bool {
+	return slices.ContainsFunc(list, func(t string) bool {
+		if weak {
+			t = strings.TrimPrefix(t, "W/")
+		}
+		return t == "*" || t == etag
+	})
+}
+
+// Put stores the bytes of r under key and returns the object once that is
+// durable and no reader gets the old bytes any more. Errors: Invalid (the key,
+// or r failed), TooLarge, PreconditionFailed, Full, Unavailable.
+func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (api.Object, error) {
+	if err := api.CheckKey(key); err != nil {
+		return api.Object{}, err
+	}
+	if err := s.checkRow(ctx, key, cond); err != nil {
+		return api.Object{}, err // without reading what could not be stored
+	}
+	in := &intake{r: r, max: s.cfg.MaxObject}
+	blob, err := s.blobs.Write(ctx, in)
+	if err != nil {
+		return api.Object{}, in.explain(ctx, key, err)
+	}
+	defer blob.Release()
+	row := Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: in.mediaType()}
+	err = s.change(ctx, key, "stored", cond, func(ctx context.Context) error {
+		row.Modified = time.Now().UTC().Truncate(time.Millisecond)
+		row, err = s.index.Put(ctx, row)
+		return err
+	})
+	if err != nil {
+		return api.Object{}, err
+	}
+	s.cfg.OnChange(api.Changed{Key: key})
+	return export(row), nil
+}
+
+// Delete removes the object. Errors: Invalid, NotFound, PreconditionFailed,
+// Unavailable.
+func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
+	if err := api.CheckKey(key); err != nil {
+		return err
+	}
+	if _, err := s.index.Get(ctx, key); err != nil && cond.IfMatch == nil {
+		return indexError(err, key)
+	}
+	err := s.change(ctx, key, "deleted", cond, func(ctx context.Context) error {
+		return s.index.Delete(ctx, key)
+	})
+	if err != nil {
+		return err
+	}
+	s.cfg.OnChange(api.Changed{Key: key, Deleted: true})
+	return nil
+}
+
+// change commits a change of key's row if cond holds, and makes sure that what
+// was cached of it is not read again. From the commit on it does not stop when
+// ctx ends: the outcome would be unknown.
+func (s *Store) change(ctx context.Context, key, done string, cond Cond, commit func(context.Context) error) error {
+	unlock, err := s.locks.lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.checkRow(ctx, key, cond); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	failed, unsure := s.held(ctx, key, commit)
+	switch {
+	case failed != nil:
+		return indexError(failed, key)
+	case unsure != nil:
+		s.log.Error("the cache may be outdated", "key", key, "err", unsure)
+		return unconfirmed(key, done, unsure)
+	}
+	return nil
+}
+
+// checkRow checks cond against the row of key.
+func (s *Store) checkRow(ctx context.Context, key string, cond Cond) error {
+	if cond.IfMatch == nil && cond.IfNoneMatch == nil {
+		return nil
+	}
+	row, err := s.index.Get(ctx, key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return cond.check(key, nil)
+	case err != nil:
+		return indexError(err, key)
+	}
+	return cond.check(key, &row)
+}
+
+// DeleteAll removes every object and returns how many there were.
+func (s *Store) DeleteAll(ctx context.Context) (int64, error) {
+	n, err := s.index.DeleteAll(ctx)
+	if err != nil {
+		return 0, indexError(err, "")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := s.cache.Clear(ctx); err != nil {
+		s.gen.doubt()
+		if err := s.settle(ctx); err != nil {
+			return n, unconfirmed("everything", "deleted", err)
+		}
+	}
+	s.cfg.OnChange(api.Changed{Deleted: true})
+	if _, err := s.blobs.Sweep(ctx, 0, s.index.BlobsInUse); err != nil {
+		s.log.Warn("sweep after deleting everything; the next sweep goes on", "err", err)
+	}
+	return n, nil
+}
+
+// sniffBytes is how much of an object the search for its type looks at.
+const sniffBytes = 3072
+
+// intake is the body of a Put: it holds the limit and keeps the first bytes.
+type intake struct {
+	r    io.Reader
+	max  int64
+	n    int64
+	head []byte
+	err  error // what r failed with
+}
+
+func (in *intake) Read(p []byte) (int, error) {
+	if room := in.max - in.n + 1; int64(len(p)) > room {
+		p = p[:room] // one byte more tells that there is more
+	}
+	n, err := in.r.Read(p)
+	in.n += int64(n)
+	if missing := sniffBytes - len(in.head); missing > 0 {
+		in.head = append(in.head, p[:min(n, missing)]...)
+	}
+	if in.n > in.max {
+		err = api.Errorf(api.TooLarge, "the object is larger than %s, which is the limit here", api.FormatBytes(in.max))
+	}
+	if err != nil && err != io.EOF {
+		in.err = err
+	}
+	return n, err
+}
+
+// mediaType finds the type in the bytes; names are never trusted for it.
+func (in *intake) mediaType() string {
+	return mimetype.Detect(in.head).String()
+}
+
+// explain makes the error of Blobs.Write one for people.
+func (in *intake) explain(ctx context.Context, key string, err error) error {
+	if _, ok := errors.AsType[*api.Error](err); ok {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store %q: %w", key, err)
+	}
+	if in.err != nil {
+		return api.Errorf(api.Invalid, "the upload of %q broke off after %d bytes; nothing was stored: send it again", key, in.n).Because(in.err)
+	}
+	return fmt.Errorf("store %q: %w", key, err)
+}
