@@ -78,7 +78,6 @@ func (p *page) run(script string) {
 	p.do("run "+script, chromedp.Evaluate[chromedp.Void](script))
 }
 
-
 // eval returns the value of a JavaScript expression.
 func eval[T any](p *page, expression string) T {
 	p.t.Helper()

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the successor, github.com/coder/websocket, has the same API: only the import below would change
+
 package e2e
 
 import (
