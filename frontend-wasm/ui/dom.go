@@ -98,7 +98,6 @@ type reply struct {
 	CacheStatus  string
 	ServerTiming string
 	Trip         float64 // milliseconds until the head of the reply
-	Offline      bool    // the copy of the browser, not the server's answer
 	blob         app.Value
 }
 

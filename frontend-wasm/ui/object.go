@@ -1,10 +1,170 @@
 package ui
 
-import "github.com/maxence-charriere/go-app/v9/pkg/app"
+import (
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
+	"memcache/shared/api"
+)
+
+// objectPage shows one object: its bytes, where they came from, and what is
+// known of it.
 type objectPage struct {
 	app.Compo
-	s *session
+
+	s   *session
+	ctx app.Context // nil until mounted
+	key string
+
+	object  *api.Object
+	asOf    int64 // when object was seen, in Unix milliseconds
+	missing bool  // the server has no such key
+	err     string
+	seq     int // of the newest reading of the metadata
+	view    view
+	now     int64
 }
 
-func (p *objectPage) Render() app.UI { return app.Div() }
+// OnMount shows what is known at once and asks for what is new.
+func (p *objectPage) OnMount(ctx app.Context) {
+	p.ctx = ctx
+	p.s.watch(p)
+	p.open(pageQuery(ctx).Get("key"))
+	app.Window().Call("scrollTo", 0, 0)
+}
+
+// OnDismount lets go of the bytes.
+func (p *objectPage) OnDismount() {
+	p.s.unwatch(p)
+	p.view.close()
+}
+
+// OnNav follows the address to another key.
+func (p *objectPage) OnNav(ctx app.Context) {
+	if key := pageQuery(ctx).Get("key"); p.ctx != nil && key != p.key {
+		p.open(key)
+	}
+}
+
+func (p *objectPage) open(key string) {
+	p.view.close()
+	p.key, p.object, p.asOf, p.missing, p.err, p.now = key, nil, 0, false, "", wallNow()
+	p.ctx.Page().SetTitle(key + " – MemCache")
+	if err := api.CheckKey(key); err != nil {
+		p.missing, p.err = true, err.Error()
+		return
+	}
+	if known := p.s.seen.object(key); known.At != 0 {
+		o := known.Value
+		p.object, p.asOf = &o, known.At
+	}
+	p.load()
+}
+
+func (p *objectPage) sessionChanged(c change, n *news) {
+	if c&changeConn != 0 && p.s.live() || n != nil && n.touches(p.key) {
+		p.load()
+	}
+	if c&changeConn != 0 || c&changeClock != 0 && wallNow()-p.now > 10_000 {
+		p.now = wallNow()
+		p.Update()
+	}
+}
+
+// load reads the metadata; bytes that are new by it are fetched after that.
+func (p *objectPage) load() {
+	if !p.s.live() || p.key == "" || api.CheckKey(p.key) != nil {
+		p.Update()
+		return
+	}
+	p.seq++
+	seq, o := p.seq, new(api.Object)
+	p.s.call(api.MethodStat, api.KeyParams{Key: p.key}, o, func(err error) {
+		if seq == p.seq && p.ctx.Err() == nil {
+			p.loaded(o, err)
+		}
+	})
+}
+
+func (p *objectPage) loaded(o *api.Object, err error) {
+	defer p.Update()
+	p.now = wallNow()
+	if e := api.AsError(err); e != nil {
+		p.missing, p.err = e.Code == api.NotFound || e.Code == api.Invalid, e.Message
+		if p.missing {
+			p.object = nil
+			p.view.close()
+			_ = p.s.seen.forgetObject(p.now, p.key)
+		}
+		return
+	}
+	p.missing, p.err = false, ""
+	p.object, p.asOf = o, p.now
+	_ = p.s.seen.keepObject(p.now, *o)
+	if p.view.etag != o.ETag {
+		p.fetch()
+	}
+}
+
+// fetch gets the bytes, or of a large object enough to see where it came from.
+func (p *objectPage) fetch() {
+	p.view.fetch(p.ctx, *p.object, p.Update)
+}
+
+func (p *objectPage) onAgain(app.Context, app.Event) {
+	if p.object != nil {
+		p.fetch()
+	}
+}
+
+func (p *objectPage) onReplace(ctx app.Context, _ app.Event) {
+	input := ctx.JSSrc()
+	if files := input.Get("files"); files.Get("length").Int() > 0 {
+		p.s.replace(p.key, files.Index(0))
+	}
+	input.Set("value", "")
+}
+
+func (p *objectPage) onDelete(app.Context, app.Event) {
+	key := p.key
+	p.s.ask(question{
+		Title: "Delete this object?", Text: quoted(key) + " will be gone for good.", Action: "Delete",
+		do: func() { p.s.delete(key, func() { p.s.ctx.Navigate(pathObjects) }) },
+	})
+}
+
+func (p *objectPage) onInvalidate(app.Context, app.Event) { p.s.invalidate(p.key, nil) }
+
+// invalidate drops the cached copy of key and tells how it went; done may be nil.
+func (s *session) invalidate(key string, done func(error)) {
+	s.call(api.MethodInvalidate, api.KeyParams{Key: key}, nil, func(err error) {
+		if err != nil {
+			s.complain("Not invalidated: " + api.AsError(err).Message)
+		} else {
+			s.tell("No copy of " + quoted(key) + " is in memory any more; the object itself stays.")
+		}
+		if done != nil {
+			done(err)
+		}
+	})
+}
+
+func (p *objectPage) onCopy(app.Context, app.Event) {
+	clipboard := app.Window().Get("navigator").Get("clipboard")
+	if !clipboard.Truthy() {
+		p.s.complain("The browser does not let this page copy: copy the address from its bar instead.")
+		return
+	}
+	href := app.Window().Get("location").Get("href").String()
+	go func() {
+		_, err := await(p.ctx, clipboard.Call("writeText", href))
+		p.s.ctx.Dispatch(func(app.Context) {
+			if err != nil {
+				p.s.complain("The browser did not copy the link: " + err.Error())
+				return
+			}
+			p.s.tell("The link is copied.")
+		})
+	}()
+}
+
+func (p *objectPage) onBroken(app.Context, app.Event) { p.view.broken = true }

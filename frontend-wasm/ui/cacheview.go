@@ -1,0 +1,183 @@
+package ui
+
+import (
+	"slices"
+
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
+)
+
+// Render draws the page.
+func (p *cachePage) Render() app.UI {
+	return app.Div().ID("page-cache").Class("page").Body(
+		app.Div().Class("page-head").Body(app.H1().Text("Cache"), asOf(p.s, p.s.cacheAt)),
+		p.useNow(),
+		p.form(),
+		p.forget(),
+		p.nodes(),
+	)
+}
+
+// known is the settings, or empty ones while they are not known.
+func (p *cachePage) known() *api.Cache {
+	if p.s.cache == nil {
+		return &api.Cache{}
+	}
+	return p.s.cache
+}
+
+// usage is what is in the cache now: as of the last live sample, if there is
+// one that is newer than the settings.
+func (p *cachePage) usage() usage {
+	u := usageOf(p.known())
+	if s, ok := p.s.stats.last(); ok && u.Up > 0 && s.Time > p.s.cacheAt {
+		u.Items, u.Bytes = s.Items, s.Bytes
+	}
+	return u
+}
+
+func (p *cachePage) useNow() app.UI {
+	u := p.usage()
+	text := "\u00a0"
+	if p.s.cache != nil {
+		text = u.text()
+		if u.Up == 0 && u.Nodes > 0 {
+			text = "The cache is not answering"
+		}
+	}
+	return app.Section().Class("panel").Aria("labelledby", "use-title").Body(
+		app.Div().Class("panel-head").Body(
+			app.H2().ID("use-title").Text("In use now"),
+			app.P().ID("use").Class("use").Text(text),
+		),
+		app.Progress().ID("use-bar").Class("use-bar").Max(100).Value(u.percent()).Aria("label", "Memory in use"),
+	)
+}
+
+func (p *cachePage) form() app.UI {
+	_, problem, ok := p.change()
+	if p.problem != "" {
+		problem = p.problem
+	}
+	apply := app.Button().ID("apply").Class("button button-primary").Type("submit")
+	if !ok || p.applying || !p.s.live() {
+		apply = apply.Disabled(true)
+	}
+	label := "Apply"
+	if p.applying {
+		label = "Applying …"
+	}
+	var reset app.UI
+	if p.edited {
+		reset = app.Button().ID("reset").Class("button").Type("button").Text("Undo").OnClick(p.onReset)
+	}
+	return app.Form().ID("settings").Class("panel").Attr("novalidate", "").OnSubmit(p.onApply).Body(
+		app.Div().Class("panel-head").Body(app.H2().Text("Settings")),
+		p.capacityField(problem),
+		p.policies(),
+		app.Div().Class("buttons").Body(apply.Text(label), reset),
+	)
+}
+
+func (p *cachePage) capacityField(problem string) app.UI {
+	hint := "\u00a0"
+	if c := p.s.cache; c != nil {
+		least, most := capacityRange(c)
+		hint = "From " + count(least) + " to " + count(most) + " MB. What still fits stays in memory."
+	}
+	input := app.Input().ID("capacity").Type("number").Attr("inputmode", "numeric").Attr("step", "1").AutoComplete(false).
+		Aria("describedby", "capacity-hint capacity-problem").OnInput(p.onCapacity)
+	if c := p.s.cache; c != nil {
+		least, most := capacityRange(c)
+		input = input.Attr("min", least).Attr("max", most)
+	}
+	if problem != "" {
+		input = input.Aria("invalid", "true")
+	}
+	return app.Div().Class("field").Body(
+		app.Label().For("capacity").Text("Capacity"),
+		app.Div().Class("with-unit").Body(input, app.Span().Class("unit").Text("MB")),
+		app.P().ID("capacity-hint").Class("muted").Text(hint),
+		app.P().ID("capacity-problem").Class("bad").Role("alert").Text(problem),
+	)
+}
+
+func (p *cachePage) policies() app.UI {
+	cards := []app.UI{app.Legend().Text("Replacement policy")}
+	for _, x := range p.known().Policies {
+		cards = append(cards, p.policyCard(x))
+	}
+	if p.s.cache == nil {
+		cards = append(cards, app.Div().Class("card ghost").Body(app.Span().Class("bone")), app.Div().Class("card ghost").Body(app.Span().Class("bone")))
+	}
+	return app.FieldSet().ID("policies").Class("cards").Body(cards...)
+}
+
+func (p *cachePage) policyCard(x api.Policy) app.UI {
+	id := "policy-" + x.Name
+	class := "card"
+	if x.Name == p.policy {
+		class = "card card-chosen"
+	}
+	return app.Label().Class(class).For(id).Body(
+		app.Input().ID(id).Type("radio").Name("policy").Attr("value", x.Name).Checked(x.Name == p.policy).
+			Aria("describedby", id+"-about").
+			OnChange(func(app.Context, app.Event) { p.onPolicy(x.Name) }, x.Name),
+		app.Span().Class("card-text").Body(
+			app.Strong().Text(x.Title),
+			app.Span().ID(id+"-about").Class("muted").Text(x.About),
+		),
+	)
+}
+
+// forget clears the cache, or drops one copy.
+func (p *cachePage) forget() app.UI {
+	field := app.Input().ID("invalidate-key").Type("text").AutoComplete(false).Spellcheck(false).Dir("auto").
+		Aria("describedby", "invalidate-problem").OnInput(p.onKey)
+	if p.keyErr != "" {
+		field = field.Aria("invalid", "true")
+	}
+	one := app.Button().ID("invalidate-one").Class("button").Type("submit").Text("Invalidate")
+	all := app.Button().ID("clear").Class("button button-quiet-danger").Type("button").Body(icon("broom"), app.Text("Clear the cache")).OnClick(p.onClear)
+	if !p.s.live() {
+		one, all = one.Disabled(true), all.Disabled(true)
+	}
+	return app.Section().Class("panel").Aria("labelledby", "forget-title").Body(
+		app.Div().Class("panel-head").Body(app.H2().ID("forget-title").Text("Drop what is in memory"), all),
+		app.Form().Class("field").Attr("novalidate", "").OnSubmit(p.onInvalidate).Body(
+			app.Label().For("invalidate-key").Text("Key of one object"),
+			app.Div().Class("with-button").Body(field, one),
+			app.P().ID("invalidate-problem").Class("bad").Role("alert").Text(p.keyErr),
+		),
+	)
+}
+
+func (p *cachePage) nodes() app.UI {
+	rows := []app.UI{}
+	for _, n := range p.known().Nodes {
+		rows = append(rows, p.node(n))
+	}
+	if p.s.cache == nil {
+		rows = append(rows, app.Li().Class("node").Body(app.Span().Class("bone bone-long")))
+	}
+	return app.Section().Class("panel").Aria("labelledby", "nodes-title").Body(
+		app.Div().Class("panel-head").Body(app.H2().ID("nodes-title").Text("Cache processes")),
+		app.Ul().ID("nodes").Class("nodes").Body(rows...),
+	)
+}
+
+func (p *cachePage) node(n api.Node) app.UI {
+	state, word := "on", "Up"
+	if !n.Up {
+		state, word = "warn", "Down"
+	}
+	var note app.UI
+	if n.Up && !slices.Contains(n.Features, api.FeaturePolicy) {
+		note = app.P().Class("muted").Text("It keeps its own replacement policy.")
+	}
+	return app.Li().Class("node").DataSet("up", n.Up).Body(
+		app.Span().Class("light", "light-"+state).Body(app.Span().Class("light-dot"), app.Span().Text(word)),
+		app.Div().Body(app.P().Class("node-name").Text(n.Name), app.P().Class("muted").Text(nodeText(n)), note),
+	)
+}

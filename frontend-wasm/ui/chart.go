@@ -1,0 +1,212 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+)
+
+// chart draws a window of statistics. go-app draws its frame once; the lines
+// are set straight in the page, because to compare them point by point each
+// second would cost twenty times as much.
+type chart struct {
+	app.Compo
+
+	s    *session
+	spec chartSpec
+
+	at      float64 // where the readout is, as a fraction of the width; < 0 for none
+	release []func()
+}
+
+// OnMount draws what is there and follows the pointer and the keys, without
+// go-app, which would draw the page anew for each movement.
+func (c *chart) OnMount(ctx app.Context) {
+	c.at = -1
+	c.s.watch(c)
+	ctx.Defer(func(app.Context) {
+		c.follow()
+		c.draw()
+	})
+}
+
+// OnDismount ends it.
+func (c *chart) OnDismount() {
+	c.s.unwatch(c)
+	for _, f := range c.release {
+		f()
+	}
+	c.release = nil
+}
+
+func (c *chart) sessionChanged(ch change, _ *news) {
+	if ch&changeStats != 0 && !app.Window().Get("document").Get("hidden").Truthy() {
+		c.draw()
+	}
+}
+
+func (c *chart) follow() {
+	plot := byID(c.spec.ID + "-plot")
+	if !plot.Truthy() {
+		return
+	}
+	on := func(event string, do func(e app.Value)) {
+		f := app.FuncOf(func(_ app.Value, args []app.Value) any {
+			do(args[0])
+			return nil
+		})
+		plot.Call("addEventListener", event, f)
+		c.release = append(c.release, func() {
+			plot.Call("removeEventListener", event, f)
+			f.Release()
+		})
+	}
+	move := func(e app.Value) {
+		box := plot.Call("getBoundingClientRect")
+		if width := box.Get("width").Float(); width > 0 {
+			c.point((e.Get("clientX").Float() - box.Get("left").Float()) / width)
+		}
+	}
+	on("pointermove", move)
+	on("pointerdown", move)
+	on("pointerleave", func(app.Value) { c.point(-1) })
+	on("blur", func(app.Value) { c.point(-1) })
+	on("keydown", c.onKey)
+}
+
+// onKey moves the readout by the arrow keys, and says what it shows.
+func (c *chart) onKey(e app.Value) {
+	by := map[string]float64{"ArrowLeft": -1, "ArrowRight": 1, "PageUp": -10, "PageDown": 10, "Home": -1000, "End": 1000}[e.Get("key").String()]
+	if by == 0 {
+		return
+	}
+	e.Call("preventDefault")
+	if c.at < 0 {
+		c.at = 1
+	}
+	c.point(min(max(c.at+by/60, 0), 1))
+	if i := c.s.stats.at(c.at); i >= 0 {
+		c.s.say(c.spec.readout(c.s.stats.Samples[i]))
+	} else {
+		c.s.say("No sample here")
+	}
+}
+
+// point moves the readout to the fraction x of the width.
+func (c *chart) point(x float64) {
+	c.at = x
+	c.drawReadout()
+}
+
+// draw sets the lines, the axes and the description.
+func (c *chart) draw() {
+	w := &c.s.stats
+	left, right := c.spec.tops(w)
+	for i, l := range c.spec.Lines {
+		top := left
+		if l.Right {
+			top = right
+		}
+		setAttr(c.lineID(i), "d", linePath(w, l.Value, top))
+		if l.Area {
+			setAttr(c.lineID(i)+"-area", "d", areaPath(w, l.Value, top))
+		}
+	}
+	for i, part := range []float64{0, 0.5, 1} {
+		setText(fmt.Sprintf("%s-y%d", c.spec.ID, i), c.spec.format(false, left*part))
+		if c.spec.Right != "" {
+			setText(fmt.Sprintf("%s-r%d", c.spec.ID, i), c.spec.format(true, right*part))
+		}
+	}
+	setText(c.spec.ID+"-text", c.spec.describe(w))
+	setAttr(c.spec.ID, "data-points", fmt.Sprint(len(w.Samples)))
+	c.drawReadout()
+}
+
+// drawReadout shows the sample that is pointed at, else the newest.
+func (c *chart) drawReadout() {
+	w := &c.s.stats
+	i, cross := len(w.Samples)-1, "-10"
+	if c.at >= 0 {
+		if i = w.at(c.at); i >= 0 {
+			cross = fmt.Sprintf("%.1f", chartX(w, w.Samples[i].Time))
+		}
+	}
+	text := "no sample yet"
+	if c.at >= 0 {
+		text = "no sample here"
+	}
+	if i >= 0 {
+		text = c.spec.readout(w.Samples[i])
+	}
+	setText(c.spec.ID+"-readout", text)
+	setAttr(c.spec.ID+"-cross", "x1", cross)
+	setAttr(c.spec.ID+"-cross", "x2", cross)
+}
+
+func (c *chart) lineID(i int) string { return fmt.Sprintf("%s-line%d", c.spec.ID, i) }
+
+// Render draws the frame. What draw fills in has no content here, so that
+// go-app leaves it alone.
+func (c *chart) Render() app.UI {
+	id := c.spec.ID
+	return app.Section().ID(id).Class("panel", "chart").Aria("labelledby", id+"-title").Body(
+		app.Div().Class("chart-head").Body(
+			app.H2().ID(id+"-title").Text(c.spec.Title),
+			app.P().ID(id+"-readout").Class("readout"),
+		),
+		c.legend(),
+		app.Div().Class("chart-body").Body(
+			c.axis("y", "axis"),
+			app.Div().ID(id+"-plot").Class("plot").TabIndex(0).Role("img").Aria("labelledby", id+"-title").
+				Aria("describedby", id+"-text").Body(app.Raw(c.svg())),
+			c.rightAxis(),
+		),
+		app.Div().Class("axis-x").Aria("hidden", "true").Body(
+			app.Span().Text("10 min ago"), app.Span().Text("5 min ago"), app.Span().Text("now")),
+		app.P().ID(id+"-text").Class("unseen"),
+	)
+}
+
+func (c *chart) legend() app.UI {
+	items := []app.UI{app.Span().Class("unit").Text(c.spec.Unit)}
+	if len(c.spec.Lines) > 1 {
+		for _, l := range c.spec.Lines {
+			items = append(items, app.Span().Class("legend-item", l.Class).Text(l.Name))
+		}
+	}
+	if c.spec.Right != "" {
+		items = append(items, app.Span().Class("unit unit-right").Text(c.spec.Right))
+	}
+	return app.Div().Class("legend").Body(items...)
+}
+
+func (c *chart) rightAxis() app.UI {
+	if c.spec.Right == "" {
+		return nil
+	}
+	return c.axis("r", "axis axis-right")
+}
+
+func (c *chart) axis(letter, class string) app.UI {
+	label := func(i int) app.UI { return app.Span().ID(fmt.Sprintf("%s-%s%d", c.spec.ID, letter, i)) }
+	return app.Div().Class(class).Aria("hidden", "true").Body(label(2), label(1), label(0))
+}
+
+// svg is the drawing: grid, surfaces, lines and the mark of the readout.
+func (c *chart) svg() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" preserveAspectRatio="none" aria-hidden="true" focusable="false">`, chartWidth, chartHeight)
+	fmt.Fprintf(&b, `<path class="grid" d="M0 0.5H%[1]dM0 %[2]dH%[1]dM0 %[3]d.5H%[1]d"/>`, chartWidth, chartHeight/2, chartHeight-1)
+	for i, l := range c.spec.Lines {
+		if l.Area {
+			fmt.Fprintf(&b, `<path id="%s-area" class="area %s" d=""/>`, c.lineID(i), l.Class)
+		}
+	}
+	for i, l := range c.spec.Lines {
+		fmt.Fprintf(&b, `<path id="%s" class="line %s" d=""/>`, c.lineID(i), l.Class)
+	}
+	fmt.Fprintf(&b, `<line id="%s-cross" class="cross" x1="-10" x2="-10" y1="0" y2="%d"/></svg>`, c.spec.ID, chartHeight)
+	return b.String()
+}

@@ -1,0 +1,128 @@
+package ui
+
+import (
+	"strings"
+
+	"memcache/shared/api"
+)
+
+// chartLine is one line of a chart.
+type chartLine struct {
+	Name   string
+	Class  string // its colour, see the stylesheet
+	Value  series
+	Area   bool                      // the surface below it is filled
+	Right  bool                      // measured on the right axis
+	Format func(v float64) string    // a value for people
+	Top    func(max float64) float64 // the upper end of its axis
+}
+
+// chartSpec is what a chart shows.
+type chartSpec struct {
+	ID    string
+	Title string
+	Unit  string // of the left axis
+	Right string // of the right axis, "" without one
+	Lines []chartLine
+}
+
+func oneRate(float64) float64 { return 1 }
+
+func rateText(v float64) string  { return short(roundRate(v)) + "/s" }
+func itemText(v float64) string  { return short(v) }
+func bytesText(v float64) string { return api.FormatBytes(int64(v)) }
+
+// roundRate leaves a rate three digits or one decimal.
+func roundRate(v float64) float64 {
+	if v >= 100 {
+		return float64(int64(v + 0.5))
+	}
+	return float64(int64(v*10+0.5)) / 10
+}
+
+// chartSpecs are the charts of the statistics page, in their order.
+func chartSpecs() []chartSpec {
+	return []chartSpec{
+		{ID: "chart-rate", Title: "Hit rate", Unit: "% of requests", Lines: []chartLine{
+			{Name: "Hit rate", Class: "line-a", Value: hitRate, Area: true, Format: percent, Top: oneRate},
+		}},
+		{ID: "chart-requests", Title: "Requests", Unit: "per second", Lines: []chartLine{
+			{Name: "Requests", Class: "line-b", Value: requestRate, Format: rateText, Top: niceTop},
+			{Name: "Hits", Class: "line-a", Value: hitsRate, Area: true, Format: rateText, Top: niceTop},
+			{Name: "Misses", Class: "line-c", Value: missesRate, Format: rateText, Top: niceTop},
+		}},
+		{ID: "chart-content", Title: "In memory", Unit: "bytes", Right: "items", Lines: []chartLine{
+			{Name: "Bytes", Class: "line-a", Value: byteCount, Area: true, Format: bytesText, Top: niceBytes},
+			{Name: "Items", Class: "line-b", Value: itemCount, Right: true, Format: itemText, Top: niceTop},
+		}},
+		{ID: "chart-evictions", Title: "Evictions", Unit: "per second", Lines: []chartLine{
+			{Name: "Evictions", Class: "line-c", Value: evictionRate, Area: true, Format: rateText, Top: niceTop},
+		}},
+	}
+}
+
+// tops returns the upper ends of the left and the right axis for the window.
+func (c *chartSpec) tops(w *window) (left, right float64) {
+	for _, l := range c.Lines {
+		top := l.Top(highest(w, l.Value))
+		if l.Right {
+			right = max(right, top)
+		} else {
+			left = max(left, top)
+		}
+	}
+	return left, right
+}
+
+// format writes a value of the axis.
+func (c *chartSpec) format(right bool, v float64) string {
+	for _, l := range c.Lines {
+		if l.Right == right {
+			return l.Format(v)
+		}
+	}
+	return ""
+}
+
+// readout writes what the chart shows at one sample.
+func (c *chartSpec) readout(s api.Sample) string {
+	parts := []string{clock(s.Time)}
+	for _, l := range c.Lines {
+		text := "none"
+		if v, ok := l.Value(s); ok {
+			text = l.Format(v)
+		}
+		if len(c.Lines) > 1 {
+			text = strings.ToLower(l.Name) + " " + text
+		} else if text == "none" {
+			text = "no requests"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// describe puts the chart into words, for those who do not see it.
+func (c *chartSpec) describe(w *window) string {
+	var b strings.Builder
+	b.WriteString(c.Title + " over the last " + plural(int64(w.Seconds/60), "minute") + ". ")
+	for _, l := range c.Lines {
+		least, most, last, any := 0.0, 0.0, 0.0, false
+		for _, s := range w.Samples {
+			v, ok := l.Value(s)
+			if !ok {
+				continue
+			}
+			if !any {
+				least, most, any = v, v, true
+			}
+			least, most, last = min(least, v), max(most, v), v
+		}
+		if !any {
+			b.WriteString(l.Name + ": nothing yet. ")
+			continue
+		}
+		b.WriteString(l.Name + ": last " + l.Format(last) + ", between " + l.Format(least) + " and " + l.Format(most) + ". ")
+	}
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,225 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
+)
+
+// Render draws the page.
+func (p *objectPage) Render() app.UI {
+	if p.missing {
+		return p.notFound()
+	}
+	return app.Div().ID("page-object").Class("page").Body(
+		app.A().Class("back").Href("/").Body(icon("back"), app.Text("All objects")),
+		app.Div().Class("page-head").Body(app.H1().ID("object-key").Class("key").Dir("auto").Text(p.title()), asOf(p.s, p.asOf)),
+		p.actions(),
+		&uploadsPanel{s: p.s, Key: p.key},
+		app.Div().Class("object").Body(
+			app.Section().ID("preview").Class("panel", "preview").Aria("label", "The object").Body(p.preview()),
+			app.Div().Class("side").Body(p.source(), p.facts()),
+		),
+	)
+}
+
+// title is the key, or room for it.
+func (p *objectPage) title() string {
+	if p.key == "" {
+		return "\u00a0"
+	}
+	return p.key
+}
+
+func (p *objectPage) notFound() app.UI {
+	return app.Div().ID("not-found").Class("page").Body(
+		app.Div().Class("panel empty").Body(
+			icon("objects"),
+			app.H1().Text("There is no such object"),
+			app.P().Class("key").Dir("auto").Text(p.title()),
+			app.P().Text("It may have been deleted, or its key is spelt differently: capital letters, spaces and slashes count."),
+			app.A().Class("button button-primary").Href("/").Text("All objects"),
+		),
+	)
+}
+
+func (p *objectPage) actions() app.UI {
+	name := p.key[strings.LastIndex(p.key, "/")+1:]
+	// Before the program runs there is no key to link to.
+	download := app.A().ID("download").Class("button").Body(icon("download"), app.Text("Download"))
+	if p.key != "" {
+		download = download.Attr("href", api.ObjectPath(p.key)).Attr("download", name)
+	}
+	return app.Div().Class("actions").Body(
+		download,
+		app.Input().ID("replace").Class("unseen").Type("file").OnChange(p.onReplace),
+		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text("Replace")),
+		app.Button().ID("invalidate").Class("button").Type("button").Title("Drop the copy in memory; the object stays").
+			Body(icon("broom"), app.Text("Invalidate")).OnClick(p.onInvalidate),
+		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text("Copy link")).OnClick(p.onCopy),
+		app.Button().ID("delete").Class("button button-quiet-danger").Type("button").Body(icon("trash"), app.Text("Delete")).OnClick(p.onDelete),
+	)
+}
+
+// preview shows the object in the manner of its kind.
+func (p *objectPage) preview() app.UI {
+	switch {
+	case p.object == nil && p.err != "":
+		return p.card("warn", "This object could not be read", p.err)
+	case p.object == nil:
+		return app.Div().Class("preview-wait").Aria("busy", "true")
+	case p.view.err != "":
+		return p.card("warn", "The bytes could not be shown", p.view.err)
+	case p.view.broken:
+		return p.card(string(kindOf(p.object.Type)), "No preview", "The browser cannot show this "+string(kindOf(p.object.Type))+". Download it to open it elsewhere.")
+	}
+	return p.content(*p.object)
+}
+
+func (p *objectPage) content(o api.Object) app.UI {
+	path := api.ObjectPath(o.Key)
+	switch kindOf(o.Type) {
+	case kindImage:
+		src := p.view.imageSource(o)
+		if src == "" {
+			return p.waiting()
+		}
+		return app.Div().Class("preview-image").Body(
+			app.Img().ID("preview-image").Attr("src", src).Attr("alt", o.Key).On("error", p.onBroken))
+	case kindVideo:
+		return app.Video().ID("preview-video").Attr("src", path).Controls(true).Attr("preload", "metadata").
+			Attr("playsinline", "").Attr("aria-label", o.Key).On("error", p.onBroken)
+	case kindAudio:
+		return app.Div().Class("preview-audio").Body(icon("audio"),
+			app.Audio().ID("preview-audio").Attr("src", path).Controls(true).Attr("preload", "metadata").
+				Attr("aria-label", o.Key).On("error", p.onBroken))
+	case kindText:
+		return p.textPreview(o)
+	case kindPDF:
+		return app.Div().Class("empty").Body(icon("pdf"), app.H2().Text("PDF document"), app.P().Text(api.FormatBytes(o.Size)),
+			app.A().ID("open-pdf").Class("button button-primary").Attr("href", path).Attr("target", "_blank").Attr("rel", "noopener").
+				OnClick(newTab).Body(icon("open"), app.Text("Open in a new tab")))
+	}
+	return p.card("file", typeName(o.Type), api.FormatBytes(o.Size)+". A file of this type has no preview: download it to open it.")
+}
+
+// waiting keeps the place of what is about to come, or says why it does not.
+func (p *objectPage) waiting() app.UI {
+	if !p.s.live() && p.s.notice().Kind == "offline" {
+		return p.card("image", "Not here while offline", "The bytes are shown again when the server answers.")
+	}
+	return app.Div().Class("preview-wait").Aria("busy", "true")
+}
+
+func (p *objectPage) textPreview(o api.Object) app.UI {
+	if !p.view.came {
+		return p.waiting()
+	}
+	var cut app.UI
+	if o.Size > maxTextBytes {
+		cut = app.P().Class("muted preview-cut").Text(fmt.Sprintf("The first %s of %s. Download the object for the rest.", api.FormatBytes(maxTextBytes), api.FormatBytes(o.Size)))
+	}
+	if o.Size == 0 {
+		return p.card("text", "Empty", "This object has no bytes.")
+	}
+	return app.Div().Class("preview-text").Body(
+		app.Pre().ID("preview-text").TabIndex(0).Aria("label", "The text").Text(p.view.text), cut)
+}
+
+func (p *objectPage) card(image, title, text string) app.UI {
+	return app.Div().Class("empty").Body(icon(image), app.H2().Text(title), app.P().Text(text))
+}
+
+// source tells where the bytes came from, and how long each step took.
+func (p *objectPage) source() app.UI {
+	v := &p.view
+	var again app.UI
+	button := app.Button().ID("view-again").Class("button button-small").Type("button").Body(icon("again"), app.Text("View again")).OnClick(p.onAgain)
+	if p.object == nil || !p.s.live() {
+		button = button.Disabled(true)
+	}
+	again = button
+	image, class, data, headline, why := "memory", "source", "", "\u00a0", "\u00a0"
+	switch {
+	case v.came && v.err != "":
+		image, headline, why = "warn", "not read", v.err
+	case v.came:
+		headline, why = v.from.headline(), v.from.why()
+		data = "miss"
+		if v.from.Hit {
+			data = "hit"
+		} else {
+			image = "disk"
+		}
+		class += " source-" + data
+	}
+	return app.Section().Class("panel", "source-panel").Aria("label", "Where it came from").Body(
+		app.Div().Class("panel-head").Body(app.H2().Text("Where it came from"), again),
+		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Body(
+			icon(image), app.Div().Body(app.P().Class("source-headline").Text(headline), app.P().Class("muted").Text(why))),
+		p.steps(),
+	)
+}
+
+func (p *objectPage) steps() app.UI {
+	if !p.view.came || p.view.err != "" {
+		return nil
+	}
+	var rows []app.UI
+	for _, s := range p.view.from.Steps {
+		if !strings.EqualFold(s.Name, "total") {
+			rows = append(rows, fact(capital(s.Name), app.Text(millis(s.Ms))))
+		}
+	}
+	if total, ok := p.view.from.total(); ok {
+		rows = append(rows, fact("On the server", app.Text(millis(total))))
+	}
+	rows = append(rows, fact("Seen by the browser", app.Text(millis(p.view.from.Trip))))
+	return app.Dl().ID("steps").Class("facts").Body(rows...)
+}
+
+func (p *objectPage) facts() app.UI {
+	o := p.object
+	if o == nil {
+		o = &api.Object{}
+	}
+	known := func(text string) app.UI {
+		if p.object == nil {
+			return app.Span().Class("bone")
+		}
+		return app.Text(text)
+	}
+	return app.Section().Class("panel").Aria("label", "Metadata").Body(
+		app.Div().Class("panel-head").Body(app.H2().Text("About it")),
+		app.Dl().ID("facts").Class("facts").Body(
+			fact("Size", known(api.FormatBytes(o.Size)+exactSize(o.Size))),
+			fact("Type", known(typeName(o.Type))),
+			fact("Stored", known(ago(p.now, o.Modified)+" · "+exactTime(o.Modified))),
+			fact("First stored", known(exactTime(o.Created))),
+			fact("Version", known(count(o.Version))),
+			fact("ETag", app.Code().Class("etag").Body(known(o.ETag))),
+		),
+	)
+}
+
+func exactSize(n int64) string {
+	if n < 1024 {
+		return ""
+	}
+	return " · " + count(n) + " bytes"
+}
+
+func fact(name string, value app.UI) app.UI {
+	return app.Div().Class("fact").Body(app.Dt().Text(name), app.Dd().Body(value))
+}
+
+// capital writes the first letter large.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
