@@ -7,13 +7,15 @@
 // the server's last acknowledged byte was.
 //
 // Everything but two small files ending in _js.go builds natively as well, and
-// is tested there against the real server. The WebSocket library is named in
-// socket.go alone.
+// is tested there against the real server. The WebSocket library that it uses
+// there is named in socket_notjs.go alone.
 package link
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"memcache/shared/api"
@@ -27,7 +29,8 @@ type Config struct {
 	// twice at once. It must return soon: it may call Retry, nothing else here.
 	OnState func(State)
 	// OnNote is told of every notification but those of uploads, in order, and
-	// never twice at once. What comes after waits while it runs.
+	// never twice at once. It must return soon and not wait for a Call: answers
+	// come after what it is told.
 	OnNote func(method string, params json.RawMessage)
 }
 
@@ -46,7 +49,37 @@ type Source interface {
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 }
 
+// maxRead is the longest message taken from the server, with some to spare.
+const maxRead = api.MaxMessageBytes + api.ChunkBytes
+
 // errOffline is what calls get while there is no connection.
 func errOffline() *api.Error {
 	return api.Errorf(api.Unavailable, "there is no connection to the server: wait until it is back, then try again")
+}
+
+// lost is why a connection ended, with the reason that the server gave.
+func lost(reason string) error {
+	if reason == "" {
+		return errors.New("the connection to the server was lost")
+	}
+	return fmt.Errorf("the server closed the connection: %s", reason)
+}
+
+// signal wakes whoever waits on c, a channel with room for one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for d, or until ctx is done or wake, which may be nil, is signalled.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	}
 }

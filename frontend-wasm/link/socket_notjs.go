@@ -1,0 +1,47 @@
+//go:build !js
+
+//lint:file-ignore SA1019 the successor, github.com/coder/websocket, has the same API: only the import below would change
+
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nhooyr.io/websocket"
+)
+
+// socket is a WebSocket outside the browser: for tests, and for programs.
+type socket struct{ ws *websocket.Conn }
+
+func dial(ctx context.Context, url string) (*socket, error) {
+	ws, _, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the server cannot be reached: %w", err)
+	}
+	ws.SetReadLimit(maxRead)
+	return &socket{ws: ws}, nil
+}
+
+// read returns the next message.
+func (s *socket) read(ctx context.Context) ([]byte, error) {
+	_, msg, err := s.ws.Read(ctx)
+	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
+		return nil, lost(closed.Reason)
+	}
+	return msg, err
+}
+
+// write sends a message. If ctx ends first, the connection is cut.
+func (s *socket) write(ctx context.Context, binary bool, msg []byte) error {
+	if binary {
+		return s.ws.Write(ctx, websocket.MessageBinary, msg)
+	}
+	return s.ws.Write(ctx, websocket.MessageText, msg)
+}
+
+// close ends the connection at once.
+func (s *socket) close() {
+	_ = s.ws.CloseNow() // it is given up anyway
+}

@@ -1,0 +1,162 @@
+package link
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+
+	"memcache/shared/api"
+)
+
+// transfer is one upload, over however many connections it takes.
+type transfer struct {
+	id, key  string
+	src      Source
+	progress func(sent, size int64)
+	shown    int64 // what progress was last told
+	changed  chan struct{}
+
+	mu    sync.Mutex
+	state api.UploadState // the furthest that the server told
+}
+
+func newTransfer(key string, src Source, progress func(sent, size int64)) *transfer {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	return &transfer{id: hex.EncodeToString(id[:]), key: key, src: src, progress: progress, shown: -1, changed: make(chan struct{}, 1)}
+}
+
+// busyError is the failure to start of an upload that may start later.
+type busyError struct{ error }
+
+func (e busyError) Unwrap() error { return e.error }
+
+// over sends the upload, or what the server lacks of it, over one session.
+func (t *transfer) over(ctx context.Context, s *session) (object api.Object, err error) {
+	offset, err := t.start(ctx, s)
+	if err != nil {
+		return object, err
+	}
+	message := make([]byte, 0, api.ChunkHeaderBytes+min(api.ChunkBytes, t.src.Size()))
+	for offset < t.src.Size() {
+		n, err := t.await(ctx, s, offset)
+		if err != nil {
+			return object, err
+		}
+		if err := t.sendChunk(ctx, s, message, offset, n); err != nil {
+			return object, err
+		}
+		offset += n
+	}
+	if err := t.awaitTaken(ctx, s); err != nil {
+		return object, err
+	}
+	err = s.call(ctx, api.MethodFinish, api.UploadRef{Upload: t.id}, &object)
+	return object, err
+}
+
+// start begins the upload, or resumes it, and returns where to go on.
+func (t *transfer) start(ctx context.Context, s *session) (int64, error) {
+	t.mu.Lock()
+	t.state = api.UploadState{} // a server that was restarted begins anew
+	t.mu.Unlock()
+	var state api.UploadState
+	err := s.call(ctx, api.MethodUpload, api.UploadStart{Upload: t.id, Key: t.key, Size: t.src.Size()}, &state)
+	if err != nil {
+		if code := api.AsError(err).Code; code == api.TooMany || code == api.Unavailable {
+			err = busyError{err}
+		}
+		return 0, err
+	}
+	if state.Offset < 0 || state.Offset > t.src.Size() {
+		return 0, api.Errorf(api.Internal, "the server has %d bytes of %q, which has %d: reload the page, it may be older than the server", state.Offset, t.key, t.src.Size())
+	}
+	t.update(state)
+	return state.Offset, nil
+}
+
+// update takes what the server told. It may come before the answer to start
+// that was sent ahead of it, so the further of the two counts.
+func (t *transfer) update(state api.UploadState) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer signal(t.changed)
+	t.state.Offset = max(t.state.Offset, state.Offset)
+	t.state.Credit = max(t.state.Credit, state.Credit)
+	if state.Error != nil {
+		t.state.Error = state.Error
+	}
+}
+
+// await waits until a full chunk, or the last one, may be sent at offset, and
+// returns its length.
+func (t *transfer) await(ctx context.Context, s *session, offset int64) (int64, error) {
+	want := min(api.ChunkBytes, t.src.Size()-offset)
+	return want, t.until(ctx, s, func(state api.UploadState) bool { return state.Credit-offset >= want })
+}
+
+// awaitTaken waits until the server has everything.
+func (t *transfer) awaitTaken(ctx context.Context, s *session) error {
+	return t.until(ctx, s, func(state api.UploadState) bool { return state.Offset >= t.src.Size() })
+}
+
+// until waits until ok is satisfied, and shows progress meanwhile.
+func (t *transfer) until(ctx context.Context, s *session, ok func(api.UploadState) bool) error {
+	for {
+		t.mu.Lock()
+		state := t.state
+		t.mu.Unlock()
+		t.show(state.Offset)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case state.Error != nil:
+			return state.Error
+		case s.ctx.Err() != nil:
+			return s.gone(api.MethodUpload)
+		case ok(state):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.ctx.Done():
+		case <-t.changed:
+		}
+	}
+}
+
+func (t *transfer) show(sent int64) {
+	if sent != t.shown {
+		t.shown = sent
+		t.progress(sent, t.src.Size())
+	}
+}
+
+// sendChunk sends n bytes from offset. message has room for them behind its header.
+func (t *transfer) sendChunk(ctx context.Context, s *session, message []byte, offset, n int64) error {
+	message, err := api.AppendChunkHeader(message[:0], t.id, offset)
+	if err != nil {
+		return err
+	}
+	message = message[:api.ChunkHeaderBytes+n]
+	if read, err := t.src.ReadAt(ctx, message[api.ChunkHeaderBytes:], offset); int64(read) < n {
+		return api.Errorf(api.Invalid, "%q could not be read at byte %d: %w", t.key, offset, err)
+	}
+	return s.write(true, message)
+}
+
+// cancel tells the server to drop an upload that ctx has ended. Where the
+// connection is lost, the server drops it by itself after a while.
+func (t *transfer) cancel(ctx context.Context, s *session) *api.Error {
+	within, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelWithin)
+	defer stop()
+	err := s.call(within, api.MethodCancel, api.UploadRef{Upload: t.id}, nil)
+	if err != nil && api.AsError(err).Code == api.PreconditionFailed {
+		return api.AsError(err) // it was too late: the object is stored
+	}
+	return givenUp(t.key, ctx)
+}
