@@ -122,12 +122,6 @@ func (p *page) shows(selector, text string) {
 	p.until(fmt.Sprintf(`document.querySelector(%s)?.innerText.includes(%s)`, quote(selector), quote(text)))
 }
 
-// text returns the visible text of an element.
-func (p *page) text(selector string) string {
-	p.t.Helper()
-	return eval[string](p, fmt.Sprintf(`document.querySelector(%s).innerText`, quote(selector)))
-}
-
 // has waits until an element is there.
 func (p *page) has(selector string) {
 	p.t.Helper()

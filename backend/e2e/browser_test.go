@@ -1,0 +1,192 @@
+package e2e
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	_ "modernc.org/sqlite" // for insertKeys
+
+	"memcache/backend/internal/browsertest"
+	"memcache/shared/api"
+)
+
+// live is true once the page is connected to the backend.
+const live = `document.querySelector("#connection")?.dataset.state === "on"`
+
+// ready opens an address of the app and waits until it is live.
+func (p *page) ready(s *site, path string) {
+	p.t.Helper()
+	p.open(s.url + path)
+	p.until(live)
+}
+
+// rowOf is the selector of the row of a key.
+func rowOf(key string) string { return fmt.Sprintf(`#rows tr[data-key=%s]`, quote(key)) }
+
+func writeFile(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFault93_MarkupInKeysIsInert(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	keys := []string{
+		`<img src=x onerror="window.pwned=1">`,
+		`"><script>window.pwned=1</script>`,
+		`javascript:window.pwned=1//' onmouseover=window.pwned=1 x='`,
+	}
+	for _, key := range keys {
+		s.do("PUT", api.ObjectPath(key), strings.NewReader("text"), http.StatusCreated)
+	}
+	p := openPage(t)
+	p.ready(s, "/")
+	for _, key := range keys {
+		p.shows("#rows", key)
+		p.open(s.url + api.ViewPath(key))
+		p.until(live)
+		p.until(fmt.Sprintf(`document.title.includes(%s)`, quote(key)))
+		p.shows("h1", key)
+		p.click("#delete")
+		p.shows("#confirm", key)
+		p.click("#confirm-yes")
+		p.shows("#toasts", key)
+		p.hasNot(rowOf(key))
+	}
+	if eval[bool](p, `"pwned" in window || Boolean(document.querySelector('[src="x"], [onmouseover]'))`) {
+		t.Error("markup in a key became part of a page")
+	}
+}
+
+func TestFault100_HundredThousandKeys(t *testing.T) {
+	t.Parallel()
+	const keys = 100_000
+	s := start(t)
+	s.do("PUT", "/objects/first", strings.NewReader("first"), http.StatusCreated)
+	s.stop()
+	insertKeys(t, filepath.Join(s.data, "memcache.db"), keys-1)
+	s.start()
+
+	p := openPage(t)
+	p.ready(s, "/")
+	p.shows("#total", "100,000")
+	p.few(t)
+	for _, order := range []string{api.SortKey, api.SortOldest, api.SortNewest} {
+		p.run(fmt.Sprintf(`{ const e = document.querySelector("#sort"); e.value = %s; e.dispatchEvent(new Event("change", { bubbles: true })); }`, quote(order)))
+		p.until(fmt.Sprintf(`new URLSearchParams(location.search).get("sort") === %s || %s === "newest"`, quote(order), quote(order)))
+		p.has("#page-after[href]")
+		p.click("#page-after")
+		p.has("#page-before[href]")
+		p.few(t)
+	}
+	p.fill("#search", "KEY-077777")
+	p.has(rowOf("key-077777"))
+	p.until(`document.querySelectorAll("#rows tr").length === 1`)
+	for _, query := range []string{"", "?search=77777", "?search=nothing-like-it", "?sort=key", "?sort=oldest"} {
+		began := time.Now()
+		s.do("GET", "/api/v1/objects"+query, nil, http.StatusOK)
+		took := time.Since(began)
+		t.Logf("list %q of %d keys: %v", query, keys, took)
+		if took > 5*time.Second {
+			t.Errorf("list %q took %v", query, took)
+		}
+	}
+}
+
+// few checks that a page of the list is small, however long the list is.
+func (p *page) few(t *testing.T) {
+	t.Helper()
+	if n := eval[int](p, `document.querySelectorAll("tr").length`); n < 50 || n >= 500 {
+		t.Errorf("%d rows are in the document, want 50 to 499", n)
+	}
+}
+
+// insertKeys copies the one row of the table n times.
+func insertKeys(t *testing.T, file string, n int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, version)
+		SELECT CAST(printf('key-%06d', i) AS BLOB), blob_id, size, content_type, created + i, modified + i, version FROM objects, n`, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFault103_WebAssemblyThatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	t.Run("switched off", func(t *testing.T) {
+		p := openPage(t, browsertest.Flag("js-flags", "--noexpose-wasm"), browsertest.Allow("MemCache"))
+		p.open(s.url + "/")
+		p.shows("#boot", "WebAssembly is switched off")
+	})
+	t.Run("not delivered", func(t *testing.T) {
+		p := openPage(t, browsertest.Allow("MemCache", "app.wasm", "ERR_BLOCKED"))
+		blockProgram(p)
+		p.open(s.url + "/stats")
+		p.shows("#boot", "could not start")
+		p.has("#boot button")
+	})
+}
+
+// Every page at the width of a phone and of a desk, light and dark: nothing is
+// wider than the window. With MEMCACHE_SCREENSHOTS, pictures of all are kept.
+func TestEveryPageFitsThePhone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.do("PUT", "/objects/holiday/beach.png", strings.NewReader(string(picture(t, 60_000))), http.StatusCreated)
+	s.do("PUT", "/objects/"+strings.Repeat("very-long-key-without-a-break-", 12), strings.NewReader("text"), http.StatusCreated)
+	s.do("PUT", "/objects/notes.txt", strings.NewReader("Some text.\nMore of it."), http.StatusCreated)
+	for range 20 {
+		s.do("GET", "/objects/notes.txt", nil, http.StatusOK)
+	}
+	pages := map[string]string{
+		"objects": "/", "image": "/object?key=holiday/beach.png", "text": "/object?key=notes.txt",
+		"unknown": "/object?key=unknown", "cache": "/cache", "stats": "/stats", "search": "/?search=nothing",
+	}
+	for _, width := range []int64{390, 1440} {
+		p := openPage(t, browsertest.Window(int(width), 844), browsertest.Allow("404"))
+		p.do("set the width", chromedp.EmulateViewport(width, 844))
+		for _, scheme := range []string{"light", "dark"} {
+			p.scheme(scheme)
+			for name, path := range pages {
+				p.ready(s, path)
+				p.until(`document.fonts.status === "loaded" && !document.querySelector("[aria-busy=true]")`)
+				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+					t.Errorf("the %s page is %d px wider than the window of %d px", name, over, width)
+				}
+				p.screenshot(fmt.Sprintf("%s-%d-%s", name, width, scheme))
+			}
+		}
+		browsertest.Stop(t, p.ctx)
+	}
+}
+
+func (p *page) scheme(name string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.until(fmt.Sprintf(`matchMedia("(prefers-color-scheme: %s)").matches`, name))
+}
