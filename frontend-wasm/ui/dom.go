@@ -155,3 +155,11 @@ func pageQuery(ctx app.Context) url.Values { return ctx.Page().URL().Query() }
 // newTab lets the browser follow a link by itself, into a new tab: go-app
 // would take it for an address of ours.
 func newTab(_ app.Context, e app.Event) { e.StopImmediatePropagation() }
+
+// checkUpdate lets the browser look for a new version of the app: the server
+// may have come back as one.
+func checkUpdate() {
+	if f := app.Window().Get("memcacheCheckUpdate"); f.Truthy() {
+		f.Invoke()
+	}
+}

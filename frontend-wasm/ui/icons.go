@@ -22,24 +22,26 @@ var icons = map[string]string{
 	"video":    `<rect x="3.5" y="6" width="12" height="12" rx="2.5"/><path d="m15.5 11 5-3v8l-5-3z"/>`,
 	"audio":    `<path d="M9 17.5V6l10-2v11.5"/><circle cx="6.5" cy="17.5" r="2.5"/><circle cx="16.5" cy="15.5" r="2.5"/>`,
 	"text":     `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M9 11h6M9 14h6M9 17h4"/>`,
-	"pdf":      `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M14 3.5v4h4M9 17c2-1 3.500-4 3-6.500 1 3 2 4.500 3.500 5"/>`,
+	"pdf":      `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M14 3.5v4h4M9 17c2-1 3.5-4 3-6.5 1 3 2 4.5 3.5 5"/>`,
 	"file":     `<path d="M7 3.5h7l4 4v13H7a1 1 0 0 1-1-1v-15a1 1 0 0 1 1-1z"/><path d="M14 3.5v4h4"/>`,
-	"warn":     `<path d="M12 4 2.8 19.5h18.400z"/><path d="M12 10v4M12 16.800v.2"/>`,
-	"memory":   `<path d="M13 3 5 13.5h6L10.500 21 19 10.500h-6.500z"/>`,
-	"disk":     `<ellipse cx="12" cy="6.500" rx="7.500" ry="3"/><path d="M4.500 6.500v11c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3v-11M4.500 12c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3"/>`,
-	"check":    `<path d="m5 12.500 4.500 4.500L19 7.500"/>`,
-	"open":     `<path d="M13.500 4.500h6v6M19 5l-8 8M17 14v4.500a1.500 1.500 0 0 1-1.500 1.500h-10A1.500 1.500 0 0 1 4 18.500v-10A1.500 1.500 0 0 1 5.500 7H10"/>`,
+	"warn":     `<path d="M12 4 2.8 19.5h18.4z"/><path d="M12 10v4M12 16.8v.2"/>`,
+	"memory":   `<path d="M13 3 5 13.5h6L10.5 21 19 10.5h-6.5z"/>`,
+	"disk":     `<ellipse cx="12" cy="6.5" rx="7.5" ry="3"/><path d="M4.5 6.5v11c0 1.7 3.4 3 7.5 3s7.5-1.3 7.5-3v-11M4.5 12c0 1.7 3.4 3 7.5 3s7.5-1.3 7.5-3"/>`,
+	"check":    `<path d="m5 12.5 4.5 4.5L19 7.5"/>`,
+	"open":     `<path d="M13.5 4.5h6v6M19 5l-8 8M17 14v4.5a1.5 1.5 0 0 1-1.5 1.5h-10A1.5 1.5 0 0 1 4 18.5v-10A1.5 1.5 0 0 1 5.5 7H10"/>`,
 }
 
 func icon(name string) app.UI {
 	return app.Raw(`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">` + icons[name] + `</svg>`)
 }
 
-// mark is the logo: slabs of memory, the hot one on top.
+// mark is the logo: the chip of the app's icon, a key in, the bytes out.
 func mark() app.UI {
-	return app.Raw(`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">` +
-		`<rect class="mark-plate" width="32" height="32" rx="9"/>` +
-		`<rect class="mark-hot" x="7" y="8" width="18" height="4.500" rx="2.250"/>` +
-		`<rect class="mark-warm" x="7" y="14" width="13" height="4.500" rx="2.250"/>` +
-		`<rect class="mark-cold" x="7" y="20" width="8" height="4.500" rx="2.250"/></svg>`)
+	return app.Raw(`<svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">` +
+		`<rect width="64" height="64" rx="15" fill="#3056d3"/>` +
+		`<g stroke="#b9c8ff" stroke-width="3.5" stroke-linecap="round">` +
+		`<path d="M24 10v6M32 10v6M40 10v6M24 48v6M32 48v6M40 48v6"/>` +
+		`<path d="M10 24h6M10 32h6M10 40h6M48 24h6M48 32h6M48 40h6"/></g>` +
+		`<rect x="16" y="16" width="32" height="32" rx="7" fill="#fff"/>` +
+		`<path d="M32 23.5a5.5 5.5 0 0 1 2.9 10.17l1.5 6.03a1.4 1.4 0 0 1-1.36 1.74h-6.08a1.4 1.4 0 0 1-1.36-1.74l1.5-6.03A5.5 5.5 0 0 1 32 23.5z" fill="#3056d3"/></svg>`)
 }

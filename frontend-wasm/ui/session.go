@@ -169,6 +169,7 @@ func (s *session) connected(c connState) {
 	s.conn = c
 	if came {
 		s.subscribe()
+		checkUpdate()
 	}
 }
 
@@ -253,7 +254,7 @@ func (s *session) notify(c change, n *news) {
 	}
 }
 
-// shown tells whether what a page shows is as the server has it now.
+// live tells whether what a page shows is as the server has it now.
 func (s *session) live() bool { return s.conn.Online }
 
 // notice is what the shell says about the connection.
