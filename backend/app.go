@@ -114,6 +114,11 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	a.hub = hub
+	a.defers(func() error { // nothing is left to do after serve
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		return hub.Shutdown(ctx)
+	})
 	app, err := pages.New(pages.Config{Version: version, Routes: ui.Register, Log: a.log})
 	if err != nil {
 		return err
