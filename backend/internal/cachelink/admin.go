@@ -28,11 +28,8 @@ type NodeStats struct {
 	Misses    int64
 	Evictions int64
 
-	// PID and Started (Unix seconds, right to a second or two) change when the
-	// process is another one: its counters began anew.
-	PID     int64
-	Started int64
-	Uptime  time.Duration
+	Uptime   time.Duration
+	Instance string // another one when the process is: its counters began anew
 }
 
 // Stats asks every node, all at once; one that does not answer has Up false.
@@ -57,8 +54,7 @@ func (n *node) readStats(ctx context.Context) NodeStats {
 		Items: number(st["curr_items"]), Bytes: number(st["bytes"]),
 		Gets: number(st["cmd_get"]), Hits: number(st["get_hits"]), Misses: number(st["get_misses"]),
 		Evictions: number(st["evictions"]),
-		PID:       number(st["pid"]), Started: number(st["time"]) - number(st["uptime"]),
-		Uptime: time.Duration(number(st["uptime"])) * time.Second,
+		Uptime:    time.Duration(number(st["uptime"])) * time.Second, Instance: n.runOf(st).String(),
 	}
 	if out.Policy != "" {
 		out.Features = []string{api.FeaturePolicy}

@@ -29,11 +29,11 @@ import (
 	"memcache/backend/internal/storage"
 )
 
-// Config is what [New] needs: the addresses. The zero value of everything else
+// Config is what [New] needs: the nodes. The zero value of everything else
 // stands for its default.
 type Config struct {
-	Addresses []string // of the nodes: "unix:/path" or "host:port"
-	Log       *slog.Logger
+	Nodes []string // their addresses: "unix:/path" or "host:port"
+	Log   *slog.Logger
 
 	Conns   int           // connections a node; 0: 4
 	Timeout time.Duration // the budget of one request; 0: 200 ms. Large fills get more.
@@ -58,7 +58,7 @@ var _ storage.Cache = (*Client)(nil)
 // New returns a client of the nodes. It does not connect yet: a cache that is
 // down is no reason not to start.
 func New(cfg Config) (*Client, error) {
-	if len(cfg.Addresses) == 0 {
+	if len(cfg.Nodes) == 0 {
 		return nil, errors.New("cachelink: no address of a cache node is given")
 	}
 	if cfg.Conns < 0 || cfg.Timeout < 0 || cfg.Backoff < 0 {
@@ -77,7 +77,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Backoff = 100 * time.Millisecond
 	}
 	c := &Client{}
-	for _, address := range cfg.Addresses {
+	for _, address := range cfg.Nodes {
 		n, err := newNode(address, cfg)
 		if err != nil {
 			return nil, err

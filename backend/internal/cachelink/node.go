@@ -42,8 +42,22 @@ type slot struct {
 // run identifies one run of the cache process.
 type run struct{ pid, started int64 }
 
+// same allows for the rounding of the node's clock.
 func (r run) same(as run) bool {
 	return r.pid == as.pid && max(r.started-as.started, as.started-r.started) <= 2
+}
+
+func (r run) String() string { return fmt.Sprintf("%d@%d", r.pid, r.started) }
+
+// runOf tells from its statistics which run of the process a node is in.
+func (n *node) runOf(stats map[string]string) run {
+	r := run{pid: number(stats["pid"]), started: number(stats["time"]) - number(stats["uptime"])}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r.same(n.run) {
+		return n.run
+	}
+	return r
 }
 
 func newNode(address string, cfg Config) (*node, error) {
@@ -168,9 +182,8 @@ func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, run, error)
 		return nil, run{}, fmt.Errorf("ask the cache who it is: %w", err)
 	}
 	n.learn(stats)
-	who := run{pid: number(stats["pid"]), started: number(stats["time"]) - number(stats["uptime"])}
 	limit := max(number(stats["item_size_max"]), defaultItemLimit)
-	return newConn(nc, br, &n.buffers, int(limit)), who, nil
+	return newConn(nc, br, &n.buffers, int(limit)), n.runOf(stats), nil
 }
 
 // defaultItemLimit is memcached's.
@@ -231,7 +244,7 @@ func (n *node) adopt(s *slot, cn *conn, who run) error {
 		cn.nc.Close()
 		return net.ErrClosed
 	}
-	if !who.same(n.run) {
+	if who != n.run {
 		for i := range n.slots {
 			if old := n.slots[i].cn.Load(); old != nil && !old.dead() {
 				old.fail(errors.New("another cache process answers at the address now"))

@@ -178,6 +178,29 @@ func (s *Store) Unclean() bool { return s.unclean }
 // Close gives the folder free. Writes and sweeps must have ended.
 func (s *Store) Close() error { return s.release(true) }
 
+// Abandon gives the folder free as if the process had been killed, so that the
+// next one finds it unclean.
+func (s *Store) Abandon() error { return s.release(false) }
+
+// Check tells whether blobs can be written: the folder is there and the disk
+// has room.
+func (s *Store) Check(context.Context) error {
+	if _, err := s.root.Stat(tmpDir); err != nil {
+		return diskError(fmt.Errorf("check the data folder: %w", err))
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(s.blobs.Fd()), &st); err != nil {
+		return fmt.Errorf("ask for the room on the disk: %w", err)
+	}
+	if free := uint64(st.Bavail) * uint64(st.Bsize); free < minFree {
+		return diskError(fmt.Errorf("the disk has %d bytes left: %w", free, syscall.ENOSPC))
+	}
+	return nil
+}
+
+// minFree is the room on the disk, in bytes, below which a store counts as full.
+const minFree = 1 << 20
+
 func (s *Store) release(clean bool) error {
 	var errs []error
 	if s.blobs != nil {

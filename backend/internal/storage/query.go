@@ -70,12 +70,14 @@ func (s *Store) Clear(ctx context.Context) error {
 	return nil
 }
 
-// Sweep removes the blobs that no row has named for the grace period; it
-// returns how many.
-func (s *Store) Sweep(ctx context.Context) (int, error) {
+// Sweep removes the blobs that no row has named for the grace period.
+func (s *Store) Sweep(ctx context.Context) error {
 	n, err := s.blobs.Sweep(ctx, s.cfg.Grace, s.index.BlobsInUse)
-	if err != nil {
-		return n, fmt.Errorf("sweep the blobs: %w", err)
+	if n > 0 {
+		s.log.Info("blobs that nothing names were removed", "blobs", n)
 	}
-	return n, nil
+	if err != nil {
+		return fmt.Errorf("sweep the blobs: %w", err)
+	}
+	return nil
 }

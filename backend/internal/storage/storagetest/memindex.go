@@ -1,0 +1,188 @@
+package storagetest
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// MemIndex is a [storage.Index] in memory, for tests of what stands above an
+// index. Its zero value is empty.
+type MemIndex struct {
+	mu         sync.Mutex
+	rows       map[string]storage.Object
+	generation int64
+}
+
+var _ storage.Index = (*MemIndex)(nil)
+
+// Get returns the row of key.
+func (x *MemIndex) Get(ctx context.Context, key string) (storage.Object, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	o, ok := x.rows[key]
+	if err := ctx.Err(); err != nil {
+		return storage.Object{}, err
+	}
+	if !ok {
+		return storage.Object{}, fs.ErrNotExist
+	}
+	return o, nil
+}
+
+// Put inserts or replaces the row of o.Key.
+func (x *MemIndex) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Object{}, err
+	}
+	if x.rows == nil {
+		x.rows = make(map[string]storage.Object)
+	}
+	old, ok := x.rows[o.Key]
+	o.Modified = o.Modified.UTC().Truncate(time.Millisecond)
+	o.Version = old.Version + 1
+	o.Created = o.Modified
+	if ok {
+		o.Created = old.Created
+	}
+	x.rows[o.Key] = o
+	return o, nil
+}
+
+// Delete removes the row of key.
+func (x *MemIndex) Delete(ctx context.Context, key string) error {
+	if _, err := x.Get(ctx, key); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, ok := x.rows[key]; !ok {
+		return fs.ErrNotExist
+	}
+	delete(x.rows, key)
+	return nil
+}
+
+// DeleteAll removes every row.
+func (x *MemIndex) DeleteAll(ctx context.Context) (int64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	n := len(x.rows)
+	clear(x.rows)
+	return int64(n), nil
+}
+
+// List returns a page of rows.
+func (x *MemIndex) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Page{}, err
+	}
+	after, err := decodeCursor(q)
+	if err != nil {
+		return storage.Page{}, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	page := storage.Page{Exact: true}
+	for _, o := range x.rows {
+		if !strings.HasPrefix(o.Key, q.Prefix) || !strings.Contains(lowerASCII(o.Key), lowerASCII(q.Search)) {
+			continue
+		}
+		page.Total++
+		if q.After == "" || compare(q.Sort, after, o) < 0 {
+			page.Objects = append(page.Objects, o)
+		}
+	}
+	slices.SortFunc(page.Objects, func(a, b storage.Object) int { return compare(q.Sort, a, b) })
+	if len(page.Objects) > q.Limit {
+		page.Objects = page.Objects[:q.Limit]
+		page.Next = encodeCursor(q.Sort, page.Objects[q.Limit-1])
+	}
+	return page, nil
+}
+
+// compare orders rows as sort says, then by key.
+func compare(sort string, a, b storage.Object) int {
+	order := 0
+	switch sort {
+	case api.SortNewest:
+		order = b.Modified.Compare(a.Modified)
+	case api.SortOldest:
+		order = a.Modified.Compare(b.Modified)
+	}
+	return cmp.Or(order, strings.Compare(a.Key, b.Key))
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// A cursor is the first letter of the order, the time and the key of the last
+// row of a page.
+func encodeCursor(sort string, o storage.Object) string {
+	b := binary.BigEndian.AppendUint64([]byte{sort[0]}, uint64(o.Modified.UnixNano()))
+	return base64.RawURLEncoding.EncodeToString(append(b, o.Key...))
+}
+
+func decodeCursor(q api.ListQuery) (storage.Object, error) {
+	if q.After == "" {
+		return storage.Object{}, nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(q.After)
+	if err != nil || len(b) < 10 || b[0] != q.Sort[0] || !utf8.Valid(b[9:]) || api.CheckKey(string(b[9:])) != nil {
+		return storage.Object{}, api.Errorf(api.Invalid, "the page cursor is not one that this list gave: begin with the first page")
+	}
+	modified := time.Unix(0, int64(binary.BigEndian.Uint64(b[1:])))
+	return storage.Object{Modified: modified, Key: string(b[9:])}, nil
+}
+
+// BlobsInUse tells which of the blobs are named by a row.
+func (x *MemIndex) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	used := make(map[string]bool)
+	for _, o := range x.rows {
+		if slices.Contains(ids, o.Blob) {
+			used[o.Blob] = true
+		}
+	}
+	return used, ctx.Err()
+}
+
+// Generation returns the cache generation.
+func (x *MemIndex) Generation(ctx context.Context) (int64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.generation, ctx.Err()
+}
+
+// RaiseGeneration makes the cache generation one more.
+func (x *MemIndex) RaiseGeneration(ctx context.Context) (int64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	x.generation++
+	return x.generation, nil
+}

@@ -1,0 +1,111 @@
+package storagetest
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a cache process that a test runs, ours or a memcached.
+type Process struct {
+	Address string // for cachelink
+	args    []string
+	cmd     *exec.Cmd
+}
+
+// BuildCache builds our cache and returns the path of the program.
+func BuildCache(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "memcache-cache")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "memcache/cache").CombinedOutput(); err != nil {
+		t.Fatalf("build the cache: %v\n%s", err, out)
+	}
+	return program
+}
+
+// Memcached returns the path of the machine's memcached, or "".
+func Memcached() string {
+	program, err := exec.LookPath("memcached")
+	if err != nil {
+		return ""
+	}
+	return program
+}
+
+// StartCache starts a program of the above with 64 MB on a socket of its own,
+// and waits until it answers. It is killed at the test's end.
+func StartCache(t testing.TB, program string, args ...string) *Process {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cache") // short, for the length of a socket's path is limited
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	args = append([]string{program, "-s", socket, "-m", "64"}, args...)
+	if strings.HasSuffix(program, "memcached") && os.Getuid() == 0 {
+		args = append(args, "-u", "root")
+	}
+	p := &Process{Address: "unix:" + socket, args: args}
+	t.Cleanup(func() { p.Kill(t) })
+	p.Start(t)
+	return p
+}
+
+// Start starts the process again after Kill.
+func (p *Process) Start(t testing.TB) {
+	t.Helper()
+	p.cmd = exec.Command(p.args[0], p.args[1:]...)
+	p.cmd.Stdout, p.cmd.Stderr = os.Stderr, os.Stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start %v: %v", p.args, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		nc, err := net.Dial("unix", strings.TrimPrefix(p.Address, "unix:"))
+		if err == nil {
+			nc.Close()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%v does not answer: %v", p.args, err)
+		}
+	}
+}
+
+// Kill ends the process at once, if it runs.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	if p.cmd == nil {
+		return
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Errorf("kill %v: %v", p.args, err)
+	}
+	_ = p.cmd.Wait() // it says that it was killed
+	p.cmd = nil
+}
+
+// Pause stops the process without ending it, as a hang would; Resume undoes it.
+func (p *Process) Pause(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (p *Process) Resume(t testing.TB) { p.signal(t, syscall.SIGCONT) }
+
+func (p *Process) signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatalf("signal %v to %v: %v", s, p.args, err)
+	}
+}
