@@ -16,7 +16,7 @@ import (
 // The patterns match without the build outputs as well, because each of them
 // matches a file that is always there.
 //
-//go:embed *.js *.css *.webmanifest *.txt app* icons
+//go:embed *.js *.css *.webmanifest *.txt app* css icons
 var files embed.FS
 
 // Files returns the static files, by their path below this folder.
