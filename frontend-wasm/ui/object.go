@@ -56,6 +56,7 @@ func (p *objectPage) open(key string) {
 	if known := p.s.seen.object(key); known.At != 0 {
 		o := known.Value
 		p.object, p.asOf = &o, known.At
+		p.fetch() // at once, and without a server from what the browser kept
 	}
 	p.load()
 }
@@ -100,7 +101,7 @@ func (p *objectPage) loaded(o *api.Object, err error) {
 	p.missing, p.err = false, ""
 	p.object, p.asOf = o, p.now
 	_ = p.s.seen.keepObject(p.now, *o)
-	if p.view.etag != o.ETag {
+	if p.view.etag != o.ETag || p.view.err != "" {
 		p.fetch()
 	}
 }

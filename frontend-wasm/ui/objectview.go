@@ -71,6 +71,8 @@ func (p *objectPage) preview() app.UI {
 		return p.card("warn", "This object could not be read", p.err)
 	case p.object == nil:
 		return app.Div().Class("preview-wait").Aria("busy", "true")
+	case p.view.err != "" && p.offline():
+		return p.card("objects", "Not here while offline", "This browser has not kept the bytes. They are shown again when the server answers.")
 	case p.view.err != "":
 		return p.card("warn", "The bytes could not be shown", p.view.err)
 	case p.view.broken:
@@ -106,11 +108,11 @@ func (p *objectPage) content(o api.Object) app.UI {
 	return p.card("file", typeName(o.Type), api.FormatBytes(o.Size)+". A file of this type has no preview: download it to open it.")
 }
 
-// waiting keeps the place of what is about to come, or says why it does not.
+// offline tells whether the page says that there is no server.
+func (p *objectPage) offline() bool { return !p.s.live() && p.s.notice().Kind == "offline" }
+
+// waiting keeps the place of what is about to come.
 func (p *objectPage) waiting() app.UI {
-	if !p.s.live() && p.s.notice().Kind == "offline" {
-		return p.card("image", "Not here while offline", "The bytes are shown again when the server answers.")
-	}
 	return app.Div().Class("preview-wait").Aria("busy", "true")
 }
 
