@@ -1,0 +1,246 @@
+// Package arena keeps byte strings outside the Go heap, where the garbage
+// collector neither scans nor doubles them.
+//
+// A value is a chain of blocks: chunks of 64 KiB and a tail in a smaller size
+// class, so that little is wasted whatever the length. Blocks of one class
+// share slabs of 512 KiB, cut from memory mapped straight from the system; an
+// empty slab serves any class again, or goes back to the system.
+//
+// A value carries a count of references. Its owner (the index) holds one, and
+// every reader that is sending it another: memory is freed only with the last,
+// so bytes are never copied to be safe and never change under a reader.
+//
+// The arena takes no lock: its user serializes all methods, except Segments and
+// Release of a value that the caller holds a reference to. It has no bound of
+// its own either: the user asks Used and Cost before it adds.
+package arena
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	regionSlabs = 128 // slabs mapped from the system at once: 64 MiB
+	regionSize  = regionSlabs * slabSize
+	maxRegions  = 2048
+
+	unitsPerSlab = slabSize / unit
+)
+
+// MaxBytes is the most that an arena can hold: 128 GiB.
+const MaxBytes = maxRegions * regionSize
+
+// ErrFull means that the system gave no more memory, or that MaxBytes are in use.
+var ErrFull = errors.New("the arena has no memory left")
+
+// Handle names the first block of a value: its place in units of 32 bytes.
+type Handle uint32
+
+// None is the handle of no value. (Slab 0 is never used.)
+const None Handle = 0
+
+// noOwner marks a value that is still being written.
+const noOwner = ^uint32(0)
+
+// Arena is the memory of the values. Make one with New.
+type Arena struct {
+	regions [maxRegions][]byte // mapped in order; an array, so that Segments may read it while the arena grows
+	slabs   []slab             // by number
+	partial []classState       // by class
+	warm    []uint32           // empty slabs that still have memory
+	cold    []uint32           // empty slabs whose memory went back to the system
+	used    int64
+	moved   func(owner uint32, to Handle)
+}
+
+type slab struct {
+	taken      []uint64 // a bit for each block
+	live       int      // blocks taken
+	hint       int      // no word of taken before it has a block free
+	class      uint8
+	prev, next uint32 // in the list of slabs of its class that have room; 0 ends it
+}
+
+type classState struct {
+	first uint32 // slab with room; 0 for none
+	free  int    // free blocks in all slabs of the list
+}
+
+// New returns an empty arena. Compact calls moved when it has moved the value
+// of owner.
+func New(moved func(owner uint32, to Handle)) *Arena {
+	return &Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), moved: moved}
+}
+
+// Close gives all memory back. No value may be in use any more.
+func (a *Arena) Close() error {
+	var errs []error
+	for i, r := range a.regions {
+		if r != nil {
+			errs = append(errs, unix.Munmap(r))
+			a.regions[i] = nil
+		}
+	}
+	*a = Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), moved: a.moved}
+	return errors.Join(errs...)
+}
+
+// Used returns the bytes of all blocks taken.
+func (a *Arena) Used() int64 { return a.used }
+
+// Resident returns the bytes of all slabs that have memory, an upper bound of
+// what the system counts.
+func (a *Arena) Resident() int64 {
+	return int64(len(a.slabs)-1-len(a.cold)) * slabSize
+}
+
+// Writer adds one value, block by block, so that a value that is long in
+// coming takes only the memory of what has come.
+type Writer struct {
+	a          *Arena
+	head, last Handle
+	length     int
+	left       int // bytes for which there is no block yet
+}
+
+// Write begins a value of length bytes.
+func (a *Arena) Write(length int) Writer { return Writer{a: a, length: length, left: length} }
+
+// More tells whether there are blocks still to come: every value has one.
+func (w *Writer) More() bool { return w.head == None || w.left > 0 }
+
+// NextCost returns the bytes that Next will take.
+func (w *Writer) NextCost() int64 { return int64(classes[w.nextClass()].size) }
+
+func (w *Writer) nextClass() uint8 {
+	return classFor(min(w.left+w.overhead(), chunkSize))
+}
+
+func (w *Writer) overhead() int {
+	if w.head == None {
+		return headBytes
+	}
+	return linkBytes
+}
+
+// Next takes the next block and returns its part of the value, to be filled.
+func (w *Writer) Next() ([]byte, error) {
+	over := w.overhead()
+	h, err := w.a.take(w.nextClass())
+	if err != nil {
+		return nil, err
+	}
+	n := min(w.left, chunkSize-over)
+	w.left -= n
+	b := w.a.at(h, over+n)
+	setLinks(b, None, w.last)
+	if w.head == None {
+		w.head = h
+		binary.NativeEndian.PutUint32(b[12:], uint32(w.length))
+		setOwner(b, noOwner)
+		atomic.StoreUint32(refs(b), 1)
+	} else {
+		setNext(w.a.at(w.last, linkBytes), h)
+	}
+	w.last = h
+	return b[over:], nil
+}
+
+// Done ends a value whose blocks were all taken and gives it to owner.
+func (w *Writer) Done(owner uint32) Handle {
+	setOwner(w.a.at(w.head, headBytes), owner)
+	return w.head
+}
+
+// Abort frees what was taken.
+func (w *Writer) Abort() {
+	if w.head != None {
+		w.a.Free(w.head)
+	}
+}
+
+// Length returns the length of the value in bytes.
+func (a *Arena) Length(h Handle) int { return valueLength(a.at(h, headBytes)) }
+
+// Head returns the first block's part of the value.
+func (a *Arena) Head(h Handle) []byte {
+	n := a.Length(h)
+	return a.at(h, headBytes+min(n, headRoom))[headBytes:]
+}
+
+// Segments appends the value without its first skip bytes, which must be in the
+// first block, to dst: one slice a block.
+func (a *Arena) Segments(h Handle, skip int, dst [][]byte) [][]byte {
+	b := a.at(h, headBytes)
+	left := valueLength(b)
+	n := min(left, headRoom)
+	if n > skip {
+		dst = append(dst, a.at(h, headBytes+n)[headBytes+skip:])
+	}
+	for left -= n; left > 0; left -= n {
+		h = next(b)
+		n = min(left, linkRoom)
+		b = a.at(h, linkBytes+n)
+		dst = append(dst, b[linkBytes:])
+	}
+	return dst
+}
+
+// Retain adds a reference to the value.
+func (a *Arena) Retain(h Handle) { atomic.AddUint32(refs(a.at(h, headBytes)), 1) }
+
+// Release takes a reference away. When it returns true it was the last, and
+// the caller must Free the value.
+func (a *Arena) Release(h Handle) (last bool) {
+	return atomic.AddUint32(refs(a.at(h, headBytes)), ^uint32(0)) == 0
+}
+
+// Free takes the value's blocks back.
+func (a *Arena) Free(h Handle) {
+	for h != None {
+		after := next(a.at(h, linkBytes))
+		a.giveBack(h)
+		h = after
+	}
+}
+
+// at returns n bytes of memory from where h points to.
+func (a *Arena) at(h Handle, n int) []byte {
+	number, off := int(h/unitsPerSlab), int(h%unitsPerSlab)*unit
+	off += number % regionSlabs * slabSize
+	return a.regions[number/regionSlabs][off : off+n : off+n]
+}
+
+func next(b []byte) Handle     { return Handle(binary.NativeEndian.Uint32(b)) }
+func previous(b []byte) Handle { return Handle(binary.NativeEndian.Uint32(b[4:])) }
+
+func setNext(b []byte, h Handle)     { binary.NativeEndian.PutUint32(b, uint32(h)) }
+func setPrevious(b []byte, h Handle) { binary.NativeEndian.PutUint32(b[4:], uint32(h)) }
+
+func setLinks(b []byte, next, previous Handle) {
+	setNext(b, next)
+	setPrevious(b, previous)
+}
+
+// refs is the count of references; blocks begin at multiples of 32 bytes, so
+// that it is aligned.
+func refs(b []byte) *uint32 { return (*uint32)(unsafe.Pointer(&b[8])) }
+
+func valueLength(b []byte) int { return int(binary.NativeEndian.Uint32(b[12:])) }
+
+func owner(b []byte) uint32           { return binary.NativeEndian.Uint32(b[16:]) }
+func setOwner(b []byte, owner uint32) { binary.NativeEndian.PutUint32(b[16:], owner) }
+
+func mapRegion() ([]byte, error) {
+	b, err := unix.Mmap(-1, 0, regionSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("%w: mapping %d bytes: %w", ErrFull, regionSize, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,69 @@
+package arena
+
+// A slab is divided into blocks of one size class. The largest class is a
+// chunk; the others are for the tails of chains, an eighth apart, each as large
+// as its number of blocks in a slab allows.
+const (
+	slabSize  = 512 << 10
+	chunkSize = 64 << 10
+	unit      = 32 // bytes; every block begins at a multiple of it
+	minBlock  = 64
+)
+
+type class struct {
+	size    int // bytes of a block
+	perSlab int
+}
+
+// classes are all size classes, largest first; classOf finds the smallest that
+// holds a number of units.
+var classes, classOf = makeClasses()
+
+func makeClasses() (list []class, of [chunkSize/unit + 1]uint8) {
+	for n := slabSize / chunkSize; ; n += max(1, n/8) {
+		size := max(minBlock, slabSize/n/unit*unit)
+		if len(list) == 0 || size < list[len(list)-1].size {
+			list = append(list, class{size, slabSize / size})
+		}
+		if size == minBlock {
+			break
+		}
+	}
+	for units := range of {
+		for i, c := range list {
+			if c.size >= units*unit {
+				of[units] = uint8(i)
+			}
+		}
+	}
+	return list, of
+}
+
+// classFor returns the class of a block of n bytes, at most a chunk.
+func classFor(n int) uint8 { return classOf[(n+unit-1)/unit] }
+
+// Every block begins with the handles of its neighbours in the chain; the
+// first block holds what belongs to the value as a whole, too.
+const (
+	linkBytes = 8              // next, previous
+	headBytes = linkBytes + 16 // references, length, owner, unused
+)
+
+// headRoom and linkRoom are the payload of a whole chunk.
+const (
+	headRoom = chunkSize - headBytes
+	linkRoom = chunkSize - linkBytes
+)
+
+// Cost returns the bytes that a value of n bytes takes in the arena.
+func Cost(n int) int64 {
+	if n <= headRoom {
+		return int64(classes[classFor(n+headBytes)].size)
+	}
+	n -= headRoom
+	cost := int64(1+n/linkRoom) * chunkSize
+	if rest := n % linkRoom; rest > 0 {
+		cost += int64(classes[classFor(rest+linkBytes)].size)
+	}
+	return cost
+}

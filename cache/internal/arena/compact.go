@@ -1,0 +1,93 @@
+package arena
+
+import "sync/atomic"
+
+// Compact empties one sparse slab by moving its blocks into the room that other
+// slabs of their class have, and tells whether it could. It copies at most half
+// a MiB; call it again until it returns false, and Trim then.
+// Values that are pinned or still being written stay where they are.
+func (a *Arena) Compact() bool {
+	for c := range classes {
+		if a.partial[c].free >= classes[c].perSlab && a.emptySparsest(uint8(c)) {
+			return true
+		}
+	}
+	return false
+}
+
+// emptySparsest moves what is in the sparsest slab of class c. The others have
+// room for it, because together they have a whole slab's room.
+func (a *Arena) emptySparsest(c uint8) bool {
+	number := a.partial[c].first
+	for n := number; n != 0; n = a.slabs[n].next {
+		if a.slabs[n].live < a.slabs[number].live {
+			number = n
+		}
+	}
+	per := classes[c].perSlab
+	room := per - a.slabs[number].live
+	// Out of the list, so that no block moves within the slab.
+	a.unlist(number)
+	a.partial[c].free -= room
+	a.moveBlocks(number)
+	if s := &a.slabs[number]; s.live > 0 {
+		a.list(number)
+		a.partial[c].free += per - s.live
+		return false
+	}
+	a.warm = append(a.warm, number)
+	return true
+}
+
+// moveBlocks moves every block of the slab that may move. The slab is in no
+// list; its count of live blocks is kept here.
+func (a *Arena) moveBlocks(number uint32) {
+	s := &a.slabs[number]
+	c := classes[s.class]
+	for i := range c.perSlab {
+		if s.taken[i/64]>>(i%64)&1 == 0 {
+			continue
+		}
+		h := Handle(number)*unitsPerSlab + Handle(i*c.size/unit)
+		if a.pinned(h) || !a.moveBlock(h, s.class) {
+			continue
+		}
+		s.clearBit(i)
+		s.live--
+		a.used -= int64(c.size)
+	}
+}
+
+// moveBlock copies the block at h to another slab and tells those that point to
+// it. Compact has made sure that there is room: take adds no slab.
+func (a *Arena) moveBlock(h Handle, c uint8) bool {
+	if a.partial[c].first == 0 {
+		return false
+	}
+	to, err := a.take(c)
+	if err != nil {
+		return false
+	}
+	b := a.at(to, classes[c].size)
+	copy(b, a.at(h, classes[c].size))
+	if after := next(b); after != None {
+		setPrevious(a.at(after, linkBytes), to)
+	}
+	if before := previous(b); before != None {
+		setNext(a.at(before, linkBytes), to)
+	} else {
+		a.moved(owner(b), to)
+	}
+	return true
+}
+
+// pinned tells whether anyone but the owner may be using the value of block h.
+func (a *Arena) pinned(h Handle) bool {
+	b := a.at(h, linkBytes)
+	for previous(b) != None {
+		h = previous(b)
+		b = a.at(h, linkBytes)
+	}
+	b = a.at(h, headBytes)
+	return owner(b) == noOwner || atomic.LoadUint32(refs(b)) != 1
+}

@@ -1,0 +1,139 @@
+package arena
+
+import (
+	"math/bits"
+
+	"golang.org/x/sys/unix"
+)
+
+// take takes a free block of class c.
+func (a *Arena) take(c uint8) (Handle, error) {
+	st := &a.partial[c]
+	if st.first == 0 {
+		if err := a.addSlab(c); err != nil {
+			return None, err
+		}
+	}
+	number := st.first
+	s := &a.slabs[number]
+	i := s.takeBit()
+	s.live++
+	st.free--
+	a.used += int64(classes[c].size)
+	if s.live == classes[c].perSlab {
+		a.unlist(number)
+	}
+	return Handle(number)*unitsPerSlab + Handle(i*classes[c].size/unit), nil
+}
+
+// giveBack frees the block at h, and its slab when that is empty.
+func (a *Arena) giveBack(h Handle) {
+	number := uint32(h / unitsPerSlab)
+	s := &a.slabs[number]
+	c := classes[s.class]
+	s.clearBit(int(h%unitsPerSlab) * unit / c.size)
+	a.used -= int64(c.size)
+	if s.live == c.perSlab {
+		a.list(number)
+	}
+	s.live--
+	a.partial[s.class].free++
+	if s.live == 0 {
+		a.partial[s.class].free -= c.perSlab
+		a.unlist(number)
+		a.warm = append(a.warm, number)
+	}
+}
+
+// addSlab gives an empty slab to class c.
+func (a *Arena) addSlab(c uint8) error {
+	number, err := a.emptySlab()
+	if err != nil {
+		return err
+	}
+	s := &a.slabs[number]
+	words := (classes[c].perSlab + 63) / 64
+	if cap(s.taken) < words {
+		s.taken = make([]uint64, words)
+	}
+	s.taken, s.class, s.live, s.hint = s.taken[:words], c, 0, 0
+	clear(s.taken)
+	a.list(number)
+	a.partial[c].free += classes[c].perSlab
+	return nil
+}
+
+func (a *Arena) emptySlab() (uint32, error) {
+	for _, pool := range []*[]uint32{&a.warm, &a.cold} {
+		if n := len(*pool); n > 0 {
+			number := (*pool)[n-1]
+			*pool = (*pool)[:n-1]
+			return number, nil
+		}
+	}
+	number := uint32(len(a.slabs))
+	r := number / regionSlabs
+	if r >= maxRegions {
+		return 0, ErrFull
+	}
+	if a.regions[r] == nil {
+		region, err := mapRegion()
+		if err != nil {
+			return 0, err
+		}
+		a.regions[r] = region
+	}
+	a.slabs = append(a.slabs, slab{})
+	return number, nil
+}
+
+// Trim gives the memory of all empty slabs back to the system.
+func (a *Arena) Trim() error {
+	for n := len(a.warm); n > 0; n = len(a.warm) {
+		number := a.warm[n-1]
+		if err := unix.Madvise(a.at(Handle(number)*unitsPerSlab, slabSize), unix.MADV_DONTNEED); err != nil {
+			return err
+		}
+		a.slabs[number].taken = nil
+		a.warm, a.cold = a.warm[:n-1], append(a.cold, number)
+	}
+	return nil
+}
+
+// list puts a slab at the front of its class's list.
+func (a *Arena) list(number uint32) {
+	s := &a.slabs[number]
+	first := &a.partial[s.class].first
+	s.prev, s.next = 0, *first
+	if *first != 0 {
+		a.slabs[*first].prev = number
+	}
+	*first = number
+}
+
+func (a *Arena) unlist(number uint32) {
+	s := &a.slabs[number]
+	if s.prev != 0 {
+		a.slabs[s.prev].next = s.next
+	} else {
+		a.partial[s.class].first = s.next
+	}
+	if s.next != 0 {
+		a.slabs[s.next].prev = s.prev
+	}
+}
+
+// takeBit takes the first free block; there must be one.
+func (s *slab) takeBit() int {
+	for s.taken[s.hint] == ^uint64(0) {
+		s.hint++
+	}
+	i := bits.TrailingZeros64(^s.taken[s.hint])
+	s.taken[s.hint] |= 1 << i
+	return s.hint*64 + i
+}
+
+func (s *slab) clearBit(i int) {
+	s.taken[i/64] &^= 1 << (i % 64)
+	s.hint = min(s.hint, i/64)
+}

@@ -1,0 +1,61 @@
+package memproto
+
+import "strconv"
+
+// End is what every line and data block ends with.
+const End = "\r\n"
+
+// MaxHeader bounds what AppendValue and the answers to one meta command take.
+const MaxHeader = 1024
+
+// AppendLine appends a line.
+func AppendLine(b []byte, line string) []byte { return append(append(b, line...), End...) }
+
+// AppendValue appends the line before an item's data: VALUE key flags size, and
+// the cas value for gets.
+func AppendValue(b, key []byte, flags uint32, size int, cas uint64, withCAS bool) []byte {
+	b = append(b, "VALUE "...)
+	b = append(b, key...)
+	b = append(b, ' ')
+	b = strconv.AppendUint(b, uint64(flags), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(size), 10)
+	if withCAS {
+		b = append(b, ' ')
+		b = strconv.AppendUint(b, cas, 10)
+	}
+	return append(b, End...)
+}
+
+// AppendStat appends one line of statistics.
+func AppendStat(b []byte, name, value string) []byte {
+	b = append(b, "STAT "...)
+	b = append(b, name...)
+	b = append(b, ' ')
+	b = append(b, value...)
+	return append(b, End...)
+}
+
+// AppendFlag appends a flag of a meta answer with a number as its token.
+func AppendFlag(b []byte, letter byte, n int64) []byte {
+	return strconv.AppendInt(append(b, ' ', letter), n, 10)
+}
+
+// AppendCAS appends the flag c.
+func AppendCAS(b []byte, cas uint64) []byte {
+	return strconv.AppendUint(append(b, " c"...), cas, 10)
+}
+
+// AppendEcho appends the flags of a meta answer that repeat what the request
+// said: the key, the opaque token and whether the key is in base64.
+func AppendEcho(b []byte, r *Request, f Flag) []byte {
+	switch f.Letter {
+	case 'k':
+		return append(append(b, " k"...), r.RawKey...)
+	case 'O':
+		return append(append(b, " O"...), f.Token...)
+	case 'b':
+		return append(b, " b"...)
+	}
+	return b
+}

@@ -1,0 +1,181 @@
+package store
+
+import "memcache/cache/internal/arena"
+
+// GetOptions say what a get does besides looking.
+type GetOptions struct {
+	Value      bool // pin the value
+	NoBump     bool // leave no trace of the access
+	Touch      bool // make it expire at TTL
+	TTL        int64
+	Vivify     bool // on a miss, leave a lease that expires at VivifyTTL
+	VivifyTTL  int64
+	Recache    bool // win when fewer than RecacheTTL seconds are left
+	RecacheTTL int64
+}
+
+// Item is what a get found.
+type Item struct {
+	Value Value // when asked for: the caller must release it
+	Size  int   // bytes
+	Flags uint32
+	CAS   uint64
+	TTL   int64 // seconds left; -1 for ever
+	Idle  int64 // seconds since the access before
+	// Fetched tells that there was an access before.
+	Fetched bool
+	Won     bool // the caller shall store the item anew
+	Lost    bool // another caller has won already
+	Stale   bool // the item was invalidated
+}
+
+// Value is a value that stays as it is until it is released, whatever becomes
+// of its item.
+type Value struct {
+	s    *Store
+	head arena.Handle
+	skip int // bytes of the key before it
+}
+
+// Segments appends the value's memory to dst. It must not be written to, nor
+// read after Release.
+func (v Value) Segments(dst [][]byte) [][]byte {
+	return v.s.arena.Segments(v.head, v.skip, dst)
+}
+
+// Release gives the value up. It must be called once for each Value.
+func (v Value) Release() {
+	if !v.s.arena.Release(v.head) {
+		return
+	}
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	v.s.arena.Free(v.head)
+}
+
+// Get looks key up. When it is missing, found is false, unless o.Vivify made a
+// lease of it. The error is ErrNoMemory for a lease that found no room.
+func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.tick()
+	s.count.Gets++
+	reclaimed := s.count.Reclaimed
+	slot, e := s.find(key, now)
+	if e == nil {
+		s.count.Misses++
+		s.count.GetExpired += s.count.Reclaimed - reclaimed
+		if !o.Vivify {
+			return it, false, nil
+		}
+		return s.vivify(key, o, now)
+	}
+	it = Item{
+		Size: int(e.size), Flags: e.flags, CAS: e.cas,
+		Idle: int64((now - e.access) / perSecond), Fetched: e.is(fetched),
+	}
+	s.compete(e, &it, o, now)
+	if o.Touch {
+		s.touchEntry(e, o.TTL, now)
+	}
+	// A lease is no hit: there is nothing yet. Nor is what was invalidated.
+	if e.is(lease | stale) {
+		s.count.Misses++
+	} else {
+		s.count.Hits++
+	}
+	if o.Value {
+		s.arena.Retain(e.head)
+		it.Value = Value{s, e.head, int(e.keyLen)}
+	}
+	it.TTL = e.ttl(now)
+	if !o.NoBump {
+		s.access(slot, e, now)
+	}
+	return it, true, nil
+}
+
+// compete tells whether the caller is the one to store the item anew.
+func (s *Store) compete(e *entry, it *Item, o GetOptions, now uint32) {
+	it.Stale = e.is(stale)
+	ageing := o.Recache && e.expire != 0 && e.ttl(now) < o.RecacheTTL
+	switch {
+	case e.is(won):
+		it.Lost = true
+		s.count.LeasesLost++
+	case it.Stale || ageing:
+		it.Won = true
+		e.state |= won
+		s.count.LeasesWon++
+	}
+}
+
+// vivify makes a lease for a key that is missing; the caller has won it.
+func (s *Store) vivify(key []byte, o GetOptions, now uint32) (it Item, found bool, err error) {
+	ttl := o.VivifyTTL
+	if o.Touch {
+		ttl = o.TTL
+	}
+	expire, past := s.expiry(ttl, now)
+	if past {
+		return it, false, nil
+	}
+	charge := Charge(len(key), 0)
+	for s.leaseBytes+charge > s.capacity/leaseShare && s.evictLease() {
+	}
+	if !s.makeRoom(charge) {
+		return it, false, ErrNoMemory
+	}
+	w := s.arena.Write(len(key))
+	b, err := w.Next()
+	if err != nil {
+		return it, false, ErrNoMemory
+	}
+	copy(b, key)
+	slot, e := s.insert(key)
+	e.state |= lease | won
+	e.cas, e.expire, e.access = s.takeCAS(), expire, now
+	s.fill(slot, w.Done(slot), 0)
+	s.count.LeasesWon++
+	it = Item{CAS: e.cas, TTL: e.ttl(now), Won: true}
+	if o.Value {
+		s.arena.Retain(e.head)
+		it.Value = Value{s, e.head, int(e.keyLen)}
+	}
+	return it, true, nil
+}
+
+// access notes a hit for the policy and the item.
+func (s *Store) access(slot uint32, e *entry, now uint32) {
+	e.access = now
+	e.state |= fetched
+	if !e.is(lease) {
+		s.policy.Access(slot)
+	}
+}
+
+// Touch changes when the item expires, and tells whether there is one.
+func (s *Store) Touch(key []byte, exptime int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.tick()
+	s.count.Touches++
+	slot, e := s.find(key, now)
+	if e == nil {
+		return false
+	}
+	s.count.TouchHits++
+	s.touchEntry(e, exptime, now)
+	s.access(slot, e, now)
+	return true
+}
+
+// touchEntry sets the expiry; one that lies behind is the present, so that the
+// item is still whole for its caller and gone for the next.
+func (s *Store) touchEntry(e *entry, exptime int64, now uint32) {
+	tick, past := s.expiry(exptime, now)
+	if past {
+		tick = now
+	}
+	s.setExpiry(e, tick)
+}

@@ -1,0 +1,127 @@
+package store
+
+// Beyond what is in use, the arena may keep 1/slackShare and slackBytes of
+// half-empty slabs before they are moved together.
+const (
+	slackShare = 64
+	slackBytes = 8 << 20
+)
+
+// sweepSteps bounds the search for expired items of one Maintain, in steps; at
+// one call a second 262,144 items are looked at each second.
+const sweepSteps = 256
+
+// Maintain does what nobody asks for: it takes out what has expired, and gives
+// unused memory back to the system. Call it about once a second.
+func (s *Store) Maintain() error {
+	for range sweepSteps {
+		if !s.sweep() {
+			break
+		}
+	}
+	for s.burySome() {
+	}
+	s.compact(slackBytes)
+	return s.trim()
+}
+
+// sweep looks for expired items among the next slots, and tells whether there
+// are more to look at before the search is round.
+func (s *Store) sweep() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.tick()
+	if s.mortal == 0 {
+		return false
+	}
+	end := min(s.cursor+step, s.slots)
+	for slot := s.cursor; slot < end; slot++ {
+		if e := s.entry(slot); e.is(used) && e.expired(now) {
+			s.expire(slot)
+		}
+	}
+	s.cursor = end
+	if end == s.slots {
+		s.cursor = 0
+	}
+	return s.cursor != 0
+}
+
+// compact moves values together while more than slack is wasted, slab by slab.
+func (s *Store) compact(slack int64) {
+	for s.compactSlab(slack) {
+	}
+}
+
+func (s *Store) compactSlab(slack int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.dying) > 0 {
+		return false // their owners in the arena are slots of another life
+	}
+	inUse := s.arena.Used()
+	return s.arena.Resident() > inUse+inUse/slackShare+slack && s.arena.Compact()
+}
+
+func (s *Store) trim() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arena.Trim()
+}
+
+// FlushAll removes everything, leases too: at once when exptime is not above 0,
+// else at that time, as in the protocol. It returns when the memory is free.
+func (s *Store) FlushAll(exptime int64) error {
+	if s.flush(exptime) {
+		return nil
+	}
+	for s.burySome() {
+	}
+	return s.trim()
+}
+
+// flush empties the store, or notes when to do so.
+func (s *Store) flush(exptime int64) (later bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.tick()
+	s.count.Flushes++
+	if at, past := s.expiry(exptime, now); at != 0 && !past {
+		s.flushAt = at
+		return true
+	}
+	s.reset()
+	return false
+}
+
+// reset empties the index and the policies at once; bury frees the values.
+func (s *Store) reset() {
+	s.dying = append(s.dying, s.pages...)
+	s.pages, s.slots, s.free, s.cursor, s.mortal, s.flushAt = nil, 0, none, 0, 0, 0
+	s.bytes, s.leaseBytes = 0, 0
+	s.index = make(map[uint64]uint32)
+	s.policy = newPolicy(s.policyName, s.policySeed)
+	s.leases = newPolicy("lru", 0)
+}
+
+// bury frees a page of values that were flushed; it returns whether there was one.
+func (s *Store) bury() bool {
+	n := len(s.dying)
+	if n == 0 {
+		return false
+	}
+	page := s.dying[n-1]
+	s.dying = s.dying[:n-1]
+	for i := range page {
+		if page[i].is(used) {
+			s.release(page[i].head)
+		}
+	}
+	return true
+}
+
+func (s *Store) burySome() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bury()
+}

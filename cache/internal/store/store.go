@@ -1,0 +1,288 @@
+// Package store keeps items by key within a capacity: the index, the
+// replacement policy, the value memory and the expiry of one shard, under one
+// lock. With a single shard the policy sees every request, and an object as
+// large as the whole capacity fits.
+//
+// An item is charged what it really takes: its blocks in the arena and its place
+// in the index. Room is made before memory is taken, so that what is held
+// never exceeds the capacity: stored items, values still being written, and
+// values that are deleted but still being sent.
+//
+// A lease is an item without a value that a meta get with N leaves behind: its
+// reader has won the right to fill it, and deleting it takes the right away.
+// Leases are no objects: the policy does not see them, they have a bounded part
+// of the memory, and they go oldest first.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"memcache/cache/internal/arena"
+	"memcache/cache/policy"
+)
+
+// Bounds of the capacity, in bytes.
+const (
+	MinCapacity = 1 << 20
+	MaxCapacity = arena.MaxBytes
+)
+
+const (
+	// entryCharge is what an item takes besides its blocks: its entry, its
+	// places in the hash table and in the policy.
+	entryCharge = 96
+	// leaseShare is the part of the capacity that leases may take: 1/16.
+	leaseShare = 16
+	// step is how many items are handled under one hold of the lock.
+	step = 1024
+)
+
+// Errors of Begin and Commit. The text is for the log: the server has its own.
+var (
+	ErrTooLarge = errors.New("the item is larger than the item limit or the capacity")
+	ErrNoMemory = errors.New("all memory is taken by values that are being read or written")
+)
+
+// Config is how a store begins.
+type Config struct {
+	Capacity  int64            // bytes, from MinCapacity to MaxCapacity
+	ItemLimit int64            // bytes of the largest value
+	Policy    string           // a name of policy.Infos
+	Seed      uint64           // for policies that use chance
+	Now       func() time.Time // nil is time.Now
+	// FirstCAS is the first cas value given out. It must be above those of
+	// every earlier life of the cache, or a lease from before a restart could fill
+	// one from after it.
+	FirstCAS uint64
+}
+
+// Store is a cache in memory. Its methods may be called at the same time.
+type Store struct {
+	now   func() time.Time
+	start time.Time
+	seed  maphash.Seed
+	limit int64
+
+	mu         sync.Mutex
+	arena      *arena.Arena
+	index      map[uint64]uint32 // hash of the key → first slot with that hash
+	pages      []*page           // entries by slot
+	slots      uint32            // slots ever used
+	free       uint32            // first unused slot below slots; none ends the list
+	policy     policy.Policy     // orders the objects
+	policyName string
+	policySeed uint64
+	leases     policy.Policy // orders the leases, oldest first
+	capacity   int64
+	nextCAS    uint64
+	dying      []*page // flushed entries whose values are still to be freed
+	flushAt    uint32  // tick at which everything goes; 0 for never
+	cursor     uint32  // slot from which the search for expired items goes on
+	mortal     int     // items that will expire
+	bytes      int64   // charge of all items, leases included
+	leaseBytes int64
+	count      Counters
+}
+
+// New returns an empty store. Close gives its memory back.
+func New(c Config) (*Store, error) {
+	if err := checkCapacity(c.Capacity); err != nil {
+		return nil, err
+	}
+	p, err := policy.New(c.Policy, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Store{
+		now: c.Now, start: c.Now(), seed: maphash.MakeSeed(), limit: c.ItemLimit,
+		policy: p, policyName: c.Policy, policySeed: c.Seed, leases: newPolicy("lru", 0),
+		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS),
+	}
+	s.reset()
+	s.arena = arena.New(func(slot uint32, to arena.Handle) { s.entry(slot).head = to })
+	return s, nil
+}
+
+// Close gives the memory of all values back. Nothing may use the store, or a
+// Value of it, any more.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reset()
+	for s.bury() {
+	}
+	return s.arena.Close()
+}
+
+// newPolicy makes a policy whose name was checked before.
+func newPolicy(name string, seed uint64) policy.Policy {
+	p, err := policy.New(name, seed)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func checkCapacity(n int64) error {
+	if n < MinCapacity || n > MaxCapacity {
+		return fmt.Errorf("the capacity of %d bytes is out of range: choose %d MB to %d MB", n, MinCapacity>>20, MaxCapacity>>20)
+	}
+	return nil
+}
+
+// Charge returns the bytes that an item is charged.
+func Charge(keyLen, size int) int64 { return arena.Cost(keyLen+size) + entryCharge }
+
+// Stats is a view of a store at one moment.
+type Stats struct {
+	Counters
+	Capacity int64
+	MaxItem  int64 // bytes of the largest value that would be taken now
+	Policy   string
+	Items    int64 // without leases
+	Leases   int64
+	Bytes    int64 // charge of items and leases
+	Held     int64 // charge of everything, values being sent or written included
+	Resident int64 // bytes of value memory that the system may count
+}
+
+// Counters count since the start.
+type Counters struct {
+	Gets, Hits, Misses             int64
+	Sets, Stored                   int64 // Stored counts those that were
+	Touches, TouchHits             int64
+	DeleteHits, DeleteMisses       int64
+	CASHits, CASMisses, CASBad     int64
+	Flushes                        int64
+	Evictions, EvictedUnfetched    int64
+	GetExpired                     int64 // asked for, but expired
+	Reclaimed, ExpiredUnfetched    int64 // expired items whose memory was taken back
+	LeasesWon, LeasesLost, Refused int64 // Refused are fills whose lease was gone
+	TooLarge, NoMemory             int64
+}
+
+// Stats returns the counters and what is in use.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick()
+	return Stats{
+		Counters: s.count,
+		Capacity: s.capacity, MaxItem: s.maxItem(), Policy: s.policyName,
+		Items: int64(s.policy.Len()), Leases: int64(s.leases.Len()),
+		Bytes: s.bytes, Held: s.held(), Resident: s.arena.Resident(),
+	}
+}
+
+// SetPolicy switches the replacement policy. Every item stays, in the order in
+// which the old policy would have evicted it. The error lists what is known.
+func (s *Store) SetPolicy(name string) error {
+	p, err := policy.New(name, s.policySeed)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == s.policyName {
+		return nil
+	}
+	policy.Move(s.policy, p, s.object)
+	s.policy, s.policyName = p, name
+	return nil
+}
+
+// SetCapacity changes the capacity. When it shrinks, it evicts until the items
+// fit and gives the memory that is free then back to the system.
+func (s *Store) SetCapacity(n int64) error {
+	if err := checkCapacity(n); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.capacity = n
+	s.mu.Unlock()
+	for s.shrink() {
+	}
+	s.compact(0)
+	return s.trim()
+}
+
+// shrink evicts some items; it returns whether there is more to do.
+func (s *Store) shrink() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range step {
+		if s.held() <= s.capacity || !s.evict() {
+			return false
+		}
+	}
+	return true
+}
+
+// held is the memory that counts against the capacity.
+func (s *Store) held() int64 {
+	return s.arena.Used() + int64(s.policy.Len()+s.leases.Len())*entryCharge
+}
+
+// makeRoom evicts until n more bytes fit. It evicts nothing when that cannot be
+// enough, because of values that are being sent or written.
+func (s *Store) makeRoom(n int64) bool {
+	for s.held()+n > s.capacity && s.bury() {
+	}
+	if s.held()-s.bytes+n > s.capacity {
+		return false
+	}
+	for s.held()+n > s.capacity {
+		if !s.evict() {
+			return false
+		}
+	}
+	return true
+}
+
+// evict lets one item go, an object if there is one, else the oldest lease.
+func (s *Store) evict() bool {
+	if slot, ok := s.policy.Evict(); ok {
+		s.count.Evictions++
+		if s.entry(slot).state&fetched == 0 {
+			s.count.EvictedUnfetched++
+		}
+		s.forget(slot)
+		return true
+	}
+	return s.evictLease()
+}
+
+func (s *Store) evictLease() bool {
+	slot, ok := s.leases.Evict()
+	if ok {
+		s.forget(slot)
+	}
+	return ok
+}
+
+// fits tells whether an item can ever be stored: a lease on the same key must
+// have room beside it.
+func (s *Store) fits(keyLen int, size int64) bool {
+	return size <= s.limit && size <= s.capacity && Charge(keyLen, int(size))+Charge(keyLen, 0) <= s.capacity
+}
+
+// maxItem searches for the largest value that fits with the longest key.
+func (s *Store) maxItem() int64 {
+	low, high := int64(0), min(s.limit, s.capacity)
+	for low < high {
+		mid := (low + high + 1) / 2
+		if s.fits(maxKey, mid) {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return low
+}

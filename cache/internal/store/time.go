@@ -1,0 +1,74 @@
+package store
+
+import (
+	"math"
+	"time"
+)
+
+// Times are kept as ticks since the store began, by the monotonic clock, so
+// that a clock that is set neither expires nor revives anything.
+const (
+	tickLength = 100 * time.Millisecond
+	perSecond  = uint32(time.Second / tickLength)
+)
+
+// maxRelative is the longest expiry that counts from now, in seconds: 30 days.
+// A larger one is Unix time.
+const maxRelative = 60 * 60 * 24 * 30
+
+// tick returns the present tick, from 1, and does what is due.
+func (s *Store) tick() uint32 {
+	now := uint32(s.now().Sub(s.start)/tickLength) + 1
+	if s.flushAt != 0 && now >= s.flushAt {
+		s.reset()
+	}
+	return now
+}
+
+// expiry converts memcached's expiry into a tick; past tells that it lies
+// behind already.
+func (s *Store) expiry(exptime int64, now uint32) (tick uint32, past bool) {
+	if exptime == 0 {
+		return 0, false
+	}
+	if exptime > maxRelative {
+		exptime -= s.now().Unix()
+	}
+	if exptime <= 0 {
+		return 0, true
+	}
+	ahead := min(exptime, math.MaxUint32/int64(perSecond)) * int64(perSecond)
+	return uint32(min(int64(now)+ahead, math.MaxUint32)), false
+}
+
+// setExpiry changes when the item expires, of a filled item.
+func (s *Store) setExpiry(e *entry, tick uint32) {
+	if e.expire != 0 {
+		s.mortal--
+	}
+	if e.expire = tick; tick != 0 {
+		s.mortal++
+	}
+}
+
+func (e *entry) expired(now uint32) bool { return e.expire != 0 && now >= e.expire }
+
+// ttl is the time left in seconds, rounded up; -1 for ever.
+func (e *entry) ttl(now uint32) int64 {
+	if e.expire == 0 {
+		return -1
+	}
+	return (int64(e.expire) - int64(now) + int64(perSecond) - 1) / int64(perSecond)
+}
+
+// expire takes an expired item out.
+func (s *Store) expire(slot uint32) {
+	e := s.entry(slot)
+	if !e.is(lease) {
+		s.count.Reclaimed++
+		if !e.is(fetched) {
+			s.count.ExpiredUnfetched++
+		}
+	}
+	s.remove(slot)
+}
