@@ -31,7 +31,7 @@ func connNotice(c connState, network, cacheDown bool, now time.Time) notice {
 	switch {
 	case c.Online && cacheDown:
 		return notice{Kind: "cache", Text: "The cache is not answering: objects are read from disk."}
-	case c.Online:
+	case c.Online, c.Since.IsZero(): // not started: the page as the server draws it
 		return notice{}
 	case !network:
 		return notice{Kind: "offline", Text: "Offline – showing what was seen last."}

@@ -19,7 +19,7 @@ type listQuery struct {
 
 // parseListQuery reads the address; what it does not know is the default.
 func parseListQuery(v url.Values) listQuery {
-	q := listQuery{Search: v.Get("q"), Sort: v.Get("sort"), After: v.Get("after")}
+	q := listQuery{Search: v.Get("search"), Sort: v.Get("sort"), After: v.Get("after")}
 	if !slices.Contains(api.Sorts, q.Sort) {
 		q.Sort = api.SortNewest
 	}
@@ -30,7 +30,7 @@ func parseListQuery(v url.Values) listQuery {
 func (q listQuery) path() string {
 	v := url.Values{}
 	if q.Search != "" {
-		v.Set("q", q.Search)
+		v.Set("search", q.Search)
 	}
 	if q.Sort != api.SortNewest {
 		v.Set("sort", q.Sort)
