@@ -49,9 +49,6 @@ type Source interface {
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 }
 
-// maxRead is the longest message taken from the server, with some to spare.
-const maxRead = api.MaxMessageBytes + api.ChunkBytes
-
 // errOffline is what calls get while there is no connection.
 func errOffline() *api.Error {
 	return api.Errorf(api.Unavailable, "there is no connection to the server: wait until it is back, then try again")

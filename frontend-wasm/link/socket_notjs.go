@@ -10,7 +10,12 @@ import (
 	"fmt"
 
 	"nhooyr.io/websocket"
+
+	"memcache/shared/api"
 )
+
+// maxRead is the longest message taken from the server, with some to spare.
+const maxRead = api.MaxMessageBytes + api.ChunkBytes
 
 // socket is a WebSocket outside the browser: for tests, and for programs.
 type socket struct{ ws *websocket.Conn }

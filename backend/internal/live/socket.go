@@ -63,8 +63,7 @@ func (s *socket) read(ctx context.Context, buf *bytes.Buffer) (binary bool, err 
 	if err != nil {
 		return false, err
 	}
-	s.wire.message()
-	if _, err = buf.ReadFrom(r); err != nil && buf.Len() > api.MaxMessageBytes {
+	if _, err = buf.ReadFrom(s.wire.body(r)); err != nil && buf.Len() > api.MaxMessageBytes {
 		err = errTooBig
 	}
 	return kind == websocket.MessageBinary, err

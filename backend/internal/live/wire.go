@@ -3,42 +3,59 @@ package live
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"memcache/shared/api"
 )
 
-// maxRaw is how many bytes may come on the wire between the beginnings of two
-// messages: a message and its frames, or very many pings. It ends floods of
-// empty fragments, which no limit on a message's length would ever end.
-const maxRaw = 2 * api.MaxMessageBytes
+// maxOverhead is how many bytes may come on the wire since the last message
+// began that are not part of one: frame headers, pings and pongs. It ends floods
+// of empty fragments, which no limit on a message's length would ever end.
+const maxOverhead = 256 << 10
+
+// readBytes is how much of a message is read at once: what is read and not yet
+// known to be part of the message, besides a buffer of 4 KiB.
+const readBytes = 32 << 10
 
 var errFlood = errors.New("a flood of fragments or control frames")
 
 // wire is the network connection of a WebSocket. It knows when bytes last came
-// and how many came since the last message began.
+// and how many of them were overhead.
 type wire struct {
 	net.Conn
-	heard atomic.Int64 // when, in Unix nanoseconds
-	raw   atomic.Int64
+	heard    atomic.Int64 // when, in Unix nanoseconds
+	overhead atomic.Int64 // since the last message began
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
-		if w.raw.Add(int64(n)) > maxRaw {
+		if w.overhead.Add(int64(n)) > maxOverhead {
 			return 0, errFlood
 		}
 	}
 	return n, err
 }
 
-// message tells that a message has begun.
-func (w *wire) message() { w.raw.Store(0) }
+// body reads the body of a message that has just begun.
+func (w *wire) body(r io.Reader) io.Reader {
+	w.overhead.Store(0)
+	return payload{r, w}
+}
+
+type payload struct {
+	r io.Reader
+	w *wire
+}
+
+func (p payload) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b[:min(len(b), readBytes)])
+	p.w.overhead.Add(-int64(n))
+	return n, err
+}
 
 // silence returns for how long nothing has come.
 func (w *wire) silence() time.Duration {
