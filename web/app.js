@@ -29,6 +29,7 @@
     go.exit = () => {}; // run's caller reports it
     listenForLastWords();
     const { instance } = await load(go.importObject);
+    performance.mark("memcache-compiled");
     await go.run(instance);
     throw new Error(lastWords || "the program ended.");
   }
@@ -61,15 +62,15 @@
   }
 
   // listenForLastWords remembers what the program says when it dies: Go writes
-  // the reason of a panic to its standard error.
+  // the reason of a panic to its standard error, in pieces.
   function listenForLastWords() {
     const write = fs.writeSync;
     const decoder = new TextDecoder();
+    let line = "";
     fs.writeSync = (fd, bytes) => {
-      const reason = /^(panic|fatal error): .*/m.exec(decoder.decode(bytes));
-      if (reason) {
-        lastWords = reason[0];
-      }
+      const lines = (line + decoder.decode(bytes)).split("\n");
+      line = lines.pop();
+      lastWords ||= lines.find((l) => /^(panic|fatal error): /.test(l)) ?? "";
       return write.call(fs, fd, bytes);
     };
   }

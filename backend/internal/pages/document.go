@@ -42,24 +42,24 @@ var document = template.Must(template.New("document").Parse(`<!doctype html>
 </html>
 `))
 
-// page is what goes into the document, as markup.
-type page struct {
+// content is what goes into the document, as markup.
+type content struct {
 	Title   string
 	Body    string
 	Program bool // start the program
 }
 
-func (p page) asset() *asset {
+func (c content) asset() *asset {
 	var b strings.Builder
 	// It cannot fail: the builder takes everything and the fields are strings.
-	_ = document.Execute(&b, p)
+	_ = document.Execute(&b, c)
 	return newText("text/html; charset=utf-8", []byte(b.String()))
 }
 
 // plainPage is a page without the program, that says one thing.
 func plainPage(title, paragraphs string) *asset {
 	body := `<main class="plain"><h1>` + html.EscapeString(title) + `</h1>` + paragraphs + `</main>`
-	return page{Title: html.EscapeString(title) + " · MemCache", Body: body}.asset()
+	return content{Title: html.EscapeString(title) + " · MemCache", Body: body}.asset()
 }
 
 func notFoundPage() *asset {

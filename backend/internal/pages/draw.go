@@ -31,7 +31,7 @@ func addPages(assets map[string]*asset, c Config) error {
 }
 
 // draw lets go-app draw the page at path and takes out what is needed.
-func draw(drawer http.Handler, path string, log *slog.Logger) (page, error) {
+func draw(drawer http.Handler, path string, log *slog.Logger) (content, error) {
 	drawn := &recorder{header: make(http.Header), status: http.StatusOK}
 	drawer.ServeHTTP(drawn, &http.Request{
 		Method: http.MethodGet,
@@ -40,28 +40,28 @@ func draw(drawer http.Handler, path string, log *slog.Logger) (page, error) {
 		Header: make(http.Header),
 	})
 	if drawn.status != http.StatusOK {
-		return page{}, fmt.Errorf("go-app answers status %d: is the page registered?", drawn.status)
+		return content{}, fmt.Errorf("go-app answers status %d: is the page registered?", drawn.status)
 	}
 	markup := drawn.body.String()
 	title, err := between(markup, "<title>", "</title>")
 	if err != nil {
-		return page{}, err
+		return content{}, err
 	}
 	// The page is the first child of the body; the last is go-app's loader,
 	// which covers the page and is not wanted.
 	body, err := between(markup, "<body>", "</body>")
 	if err != nil {
-		return page{}, err
+		return content{}, err
 	}
 	loader := strings.LastIndex(body, "<aside")
 	if loader < 0 || !strings.Contains(body[loader:], "app-wasm-loader") {
-		return page{}, fmt.Errorf("go-app's loader is not at the end of the body %.200q", body)
+		return content{}, fmt.Errorf("go-app's loader is not at the end of the body %.200q", body)
 	}
 	body, forbidden := tidy(body[:loader])
 	for _, tag := range forbidden {
 		log.Warn("a page has what the Content-Security-Policy forbids: use a class or a file instead", "page", path, "tag", tag)
 	}
-	return page{Title: title, Body: body, Program: true}, nil
+	return content{Title: title, Body: body, Program: true}, nil
 }
 
 func between(s, first, last string) (string, error) {

@@ -38,7 +38,7 @@ func (p *page) Render() app.UI {
 		app.Span().Aria("hidden", true).Text("•"),
 		app.P().ID("key").Text(p.key),
 		app.Input().ID("field").Disabled(!p.live),
-		app.If(p.key != "", app.Img().ID("image").Alt("").Src("/objects/"+p.key)),
+		app.If(p.key == "photo", app.Img().ID("image").Alt("").Src("/objects/photo")),
 		app.If(p.update, app.Button().ID("reload").Text("Reload").OnClick(p.onReload)),
 		app.Button().ID("crash").Text("Crash").OnClick(p.onCrash),
 	)
