@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -13,6 +14,10 @@ import (
 
 // CountLimit is up to where the total of a list is counted exactly.
 const CountLimit = 100_000
+
+// manyMatches is from how many keys with a prefix on the index by time is the
+// quicker way to the newest of them.
+const manyMatches = 2000
 
 // orders are the ORDER BY of each sort.
 var orders = map[string]string{
@@ -34,51 +39,94 @@ func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 	if err != nil {
 		return storage.Page{}, err
 	}
-	match := db.matching(q)
-	var page storage.Page
+	l := listing{db: db, query: q, match: db.matching(q), after: after}
 	err = db.read(ctx, "list objects", func(ctx context.Context, tx *sql.Tx) error {
-		page = storage.Page{}
-		if err := fillPage(ctx, tx, &page, q, match, after); err != nil {
-			return err
-		}
-		return count(ctx, tx, &page, match)
+		l.page = storage.Page{}
+		return l.run(ctx, tx)
 	})
-	return page, err
+	return l.page, err
 }
 
-// fillPage fills in the rows of the page and its Next.
-func fillPage(ctx context.Context, tx *sql.Tx, page *storage.Page, q api.ListQuery, match condition, after *cursor) error {
-	for _, part := range partsAfter(q.Sort, after) {
+// listing is one call of List.
+type listing struct {
+	db    *DB
+	query api.ListQuery
+	match condition
+	after *cursor
+	page  storage.Page
+}
+
+// run fills in the page. How many keys have the prefix decides how to find the
+// newest of them: sorting a few is quick, and so is meeting one of many along
+// the index by time. A database cannot know which of the two it is.
+func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
+	if l.query.Prefix != "" {
+		if err := l.count(ctx, tx); err != nil {
+			return err
+		}
+		return l.fill(ctx, tx, l.page.Total > manyMatches)
+	}
+	if err := l.fill(ctx, tx, true); err != nil {
+		return err
+	}
+	if l.after == nil && l.page.Next == "" {
+		l.page.Total, l.page.Exact = int64(len(l.page.Objects)), true
+		return nil
+	}
+	return l.count(ctx, tx)
+}
+
+// fill fills in the rows of the page and its Next; byTime makes it go along the
+// index by time, if that is the order.
+func (l *listing) fill(ctx context.Context, tx *sql.Tx, byTime bool) error {
+	limit, hint := l.query.Limit, ""
+	if byTime && l.query.Sort != api.SortKey {
+		hint = fmt.Sprintf(l.db.dialect.byTime, l.query.Sort)
+	}
+	for _, part := range partsAfter(l.query.Sort, l.after) {
 		// One row more than the page has tells whether there is another page.
-		left := q.Limit + 1 - len(page.Objects)
+		left := limit + 1 - len(l.page.Objects)
 		if left == 0 {
 			break
 		}
-		objects, err := selectObjects(ctx, tx, match.and(part), orders[q.Sort], left)
+		c := l.match.and(part)
+		statement := pageStatement(hint, c, orders[l.query.Sort])
+		objects, err := selectObjects(ctx, tx, statement, append(slices.Clone(c.args), left)...)
 		if err != nil {
 			return err
 		}
-		page.Objects = append(page.Objects, objects...)
+		l.page.Objects = append(l.page.Objects, objects...)
 	}
-	if len(page.Objects) > q.Limit {
-		page.Objects = page.Objects[:q.Limit]
-		page.Next = formatCursor(q.Sort, page.Objects[q.Limit-1])
+	if len(l.page.Objects) > limit {
+		l.page.Objects = l.page.Objects[:limit]
+		l.page.Next = formatCursor(l.query.Sort, l.page.Objects[limit-1])
 	}
 	return nil
 }
 
+// keysStatement finds the keys of a page, and pageStatement their rows. Only the
+// keys can be found in the index alone, without the row of each that a search
+// passes over.
+func keysStatement(hint string, c condition, order string) string {
+	return fmt.Sprintf("SELECT object_key AS page_key FROM objects%s%s ORDER BY %s LIMIT ?", hint, c.where(), order)
+}
+
+func pageStatement(hint string, c condition, order string) string {
+	return fmt.Sprintf("SELECT %s FROM (%s) AS page JOIN objects ON object_key = page_key ORDER BY %s",
+		objectColumns, keysStatement(hint, c, order), order)
+}
+
 // count fills in the page's Total and Exact.
-func count(ctx context.Context, tx *sql.Tx, page *storage.Page, match condition) error {
-	statement := "SELECT COUNT(*) FROM (SELECT 1 FROM objects" + match.where() + " LIMIT ?) AS counted"
-	err := tx.QueryRowContext(ctx, statement, append(slices.Clone(match.args), CountLimit+1)...).Scan(&page.Total)
-	page.Exact = page.Total <= CountLimit
-	page.Total = min(page.Total, CountLimit)
+func (l *listing) count(ctx context.Context, tx *sql.Tx) error {
+	statement := "SELECT COUNT(*) FROM (SELECT 1 FROM objects" + l.match.where() + " LIMIT ?) AS counted"
+	var total int64
+	err := tx.QueryRowContext(ctx, statement, append(slices.Clone(l.match.args), CountLimit+1)...).Scan(&total)
+	l.page.Total, l.page.Exact = min(total, CountLimit), total <= CountLimit
 	return err
 }
 
-func selectObjects(ctx context.Context, tx *sql.Tx, c condition, order string, limit int) ([]storage.Object, error) {
-	statement := fmt.Sprintf("SELECT %s FROM objects%s ORDER BY %s LIMIT ?", objectColumns, c.where(), order)
-	rows, err := tx.QueryContext(ctx, statement, append(slices.Clone(c.args), limit)...)
+func selectObjects(ctx context.Context, tx *sql.Tx, statement string, args ...any) ([]storage.Object, error) {
+	rows, err := tx.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +169,20 @@ func (db *DB) matching(q api.ListQuery) condition {
 	if end := prefixEnd(q.Prefix); end != nil {
 		c = c.and(condition{[]string{"object_key < ?"}, []any{end}})
 	}
+	if !canBeInKey(q.Search) {
+		return condition{terms: []string{"1 = 0"}}
+	}
 	if q.Search != "" {
 		term, arg := db.dialect.contains(q.Search)
 		c = c.and(condition{[]string{term}, []any{arg}})
 	}
 	return c
+}
+
+// canBeInKey tells whether a key can contain s. Databases differ in what they
+// make of the strings that none can.
+func canBeInKey(s string) bool {
+	return len(s) <= api.MaxKeyBytes && utf8.ValidString(s) && !strings.Contains(s, "\x00")
 }
 
 // prefixEnd returns the smallest string above all that begin with prefix, nil

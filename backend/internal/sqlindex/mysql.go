@@ -27,6 +27,7 @@ bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses 
 bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
 evictions = evictions + VALUES(evictions)`,
 	forUpdate: " FOR UPDATE",
+	byTime:    " FORCE INDEX (objects_%s)",
 	contains:  mysqlContains,
 }
 
@@ -42,6 +43,15 @@ func mysqlContains(needle string) (string, any) {
 		}
 	}
 	return "LOCATE(?, " + folded + ") > 0", []byte(needle)
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // openMySQL connects to the database of dsn and creates it when missing.

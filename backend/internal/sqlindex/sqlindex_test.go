@@ -14,15 +14,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// onBoth runs test with the configuration of a database that does not exist
-// yet, on each kind of database.
+// sqliteConfig and mariadbConfig are of a database that does not exist yet.
+func sqliteConfig(t testing.TB) Config {
+	return Config{SQLitePath: filepath.Join(t.TempDir(), "memcache.db"), Capacity: 64 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)}
+}
+
+func mariadbConfig(t testing.TB) Config {
+	return Config{DSN: mariadbtest.Start(t), Capacity: 64 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)}
+}
+
+// onBoth runs test on each kind of database.
 func onBoth(t *testing.T, test func(t *testing.T, c Config)) {
-	t.Run("SQLite", func(t *testing.T) {
-		test(t, Config{SQLitePath: filepath.Join(t.TempDir(), "memcache.db"), Capacity: 1 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)})
-	})
-	t.Run("MariaDB", func(t *testing.T) {
-		test(t, Config{DSN: mariadbtest.Start(t), Capacity: 1 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)})
-	})
+	t.Run("SQLite", func(t *testing.T) { test(t, sqliteConfig(t)) })
+	t.Run("MariaDB", func(t *testing.T) { test(t, mariadbConfig(t)) })
 }
 
 func mustOpen(t testing.TB, c Config) *DB {
@@ -41,13 +45,9 @@ func mustOpen(t testing.TB, c Config) *DB {
 
 func TestIndex(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
-		storagetest.Index(t, func(t *testing.T) storage.Index {
-			return mustOpen(t, Config{SQLitePath: filepath.Join(t.TempDir(), "m.db"), Capacity: 1 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)})
-		})
+		storagetest.Index(t, func(t *testing.T) storage.Index { return mustOpen(t, sqliteConfig(t)) })
 	})
 	t.Run("MariaDB", func(t *testing.T) {
-		storagetest.Index(t, func(t *testing.T) storage.Index {
-			return mustOpen(t, Config{DSN: mariadbtest.Start(t), Capacity: 1 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)})
-		})
+		storagetest.Index(t, func(t *testing.T) storage.Index { return mustOpen(t, mariadbConfig(t)) })
 	})
 }

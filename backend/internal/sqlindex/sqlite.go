@@ -24,6 +24,7 @@ type dialect struct {
 	putSample    string // a row of samples; replaces one that is there
 	addSample    string // a row of samples; is added to one that is there
 	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
+	byTime       string // makes a SELECT go along the index of a sort by time
 	// contains is the condition that a key contains the needle, ASCII
 	// letters in either case, and the condition's argument.
 	contains func(needle string) (string, any)
@@ -48,22 +49,16 @@ bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, miss
 	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
 bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + excluded.hits, misses = misses + excluded.misses,
 evictions = evictions + excluded.evictions`,
+	byTime:   " INDEXED BY objects_%s",
 	contains: sqliteContains,
 }
 
-// sqliteContains relies on lower changing ASCII letters only, as SQLite
-// documents it, and on keys being free of NUL.
+// sqliteContains relies on LIKE folding ASCII letters only, as SQLite documents
+// it; it is several times as fast as instr on a lowered copy. SQLite's LIKE does
+// not look into blobs, hence the cast, which changes no byte of a UTF-8 key.
 func sqliteContains(needle string) (string, any) {
-	return "instr(lower(object_key), ?) > 0", lowerASCII(needle)
-}
-
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(needle)
+	return `CAST(object_key AS TEXT) LIKE ? ESCAPE '\'`, "%" + escaped + "%"
 }
 
 // openSQLite opens the file at path; the connections are made when needed.
@@ -113,6 +108,7 @@ func sqliteURI(path, lock string, more ...string) string {
 		"synchronous(FULL)",
 		"foreign_keys(1)",
 		"journal_size_limit(67108864)",
+		"cache_size(-16384)", // KiB a connection: the keys of 100,000 objects, so that a search stays in memory
 	}, more...)
 	q := url.Values{"_txlock": {lock}, "_pragma": pragmas}
 	p := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
