@@ -198,23 +198,33 @@ func (p *peer) startUpload(id, key string, size int) (state api.UploadState) {
 	return state
 }
 
-// sendAll sends data as the credit allows, and checks what the server tells.
-func (p *peer) sendAll(state api.UploadState, data []byte) {
+// sendAll sends data as the credit allows, up to end, and checks what the server tells.
+func (p *peer) sendAll(state api.UploadState, data []byte, end int) {
 	p.t.Helper()
-	for at := state.Offset; at < int64(len(data)); {
+	for at := state.Offset; at < int64(end); {
 		if state.Credit > int64(len(data)) || state.Credit > at+2*window {
 			p.t.Fatalf("at %d: credit %d is beyond the size or the window", at, state.Credit)
 		}
-		if n := min(state.Credit-at, api.ChunkBytes); n > 0 {
+		if n := min(state.Credit-at, int64(end)-at, api.ChunkBytes); n > 0 {
 			p.chunk(state.Upload, at, data[at:at+n])
 			at += n
 			continue
 		}
-		p.note(api.NoteUpload, &state)
+		state = p.uploadNote(state.Upload)
 		if state.Error != nil {
 			p.t.Fatalf("upload failed: %v", state.Error)
 		}
 	}
+}
+
+// uploadNote returns the next state of the upload that the server tells.
+func (p *peer) uploadNote(id string) (state api.UploadState) {
+	p.t.Helper()
+	for state.Upload != id {
+		state = api.UploadState{}
+		p.note(api.NoteUpload, &state)
+	}
+	return state
 }
 
 func pattern(n int) []byte {

@@ -68,6 +68,7 @@ type limits struct {
 	pingEvery   time.Duration // a client that shows no life for two of these is closed
 	writeWithin time.Duration // for one message to be taken by the network
 	callWithin  time.Duration // for a method to answer
+	closeWithin time.Duration // for a client to answer that we close
 	keepUpload  time.Duration // an upload without a connection, and the outcome of one
 	keepStalled time.Duration // an upload whose client sends nothing
 	spaceNotes  time.Duration // between two objects.changed
@@ -79,6 +80,7 @@ func defaultLimits() limits {
 		pingEvery:   20 * time.Second,
 		writeWithin: 30 * time.Second,
 		callWithin:  30 * time.Second,
+		closeWithin: 2 * time.Second,
 		keepUpload:  2 * time.Minute,
 		keepStalled: 10 * time.Minute,
 		spaceNotes:  100 * time.Millisecond,
@@ -157,7 +159,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.release()
-	sock, err := accept(w, r)
+	sock, err := accept(w, r, h.limits.closeWithin)
 	if err != nil {
 		h.config.Log.Debug("websocket handshake refused", "err", err)
 		return

@@ -29,18 +29,16 @@ const (
 // maxReason is how long the reason in a close frame may be, in bytes.
 const maxReason = 123
 
-// closeWithin is how long a client has to answer that we close.
-const closeWithin = 2 * time.Second
-
 // socket is a WebSocket, and the network connection below it, which alone can
 // be cut at once.
 type socket struct {
-	ws   *websocket.Conn
-	wire *wire
+	ws          *websocket.Conn
+	wire        *wire
+	closeWithin time.Duration // for a client to answer that we close
 }
 
 // accept answers the handshake. On an error it has answered with that.
-func accept(w http.ResponseWriter, r *http.Request) (*socket, error) {
+func accept(w http.ResponseWriter, r *http.Request, closeWithin time.Duration) (*socket, error) {
 	tap := &tap{ResponseWriter: w}
 	ws, err := websocket.Accept(tap, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin has been checked by Config.AllowOrigin
@@ -50,7 +48,7 @@ func accept(w http.ResponseWriter, r *http.Request) (*socket, error) {
 		return nil, err
 	}
 	ws.SetReadLimit(api.MaxMessageBytes)
-	return &socket{ws: ws, wire: tap.wire}, nil
+	return &socket{ws: ws, wire: tap.wire, closeWithin: closeWithin}, nil
 }
 
 // errTooBig is read's error for a message beyond api.MaxMessageBytes.
@@ -81,7 +79,7 @@ func (s *socket) ping(ctx context.Context) error { return s.ws.Ping(ctx) }
 // gets to read the reason; what it still sends is thrown away.
 func (s *socket) close(code closeCode, reason string) {
 	reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
-	_ = s.wire.SetDeadline(time.Now().Add(closeWithin))
+	_ = s.wire.SetDeadline(time.Now().Add(s.closeWithin))
 	_ = s.ws.Close(code, reason) // nothing is left to do about a client that is gone
 }
 

@@ -140,7 +140,7 @@ func TestFault27_ProtocolErrorsCloseTheConnection(t *testing.T) {
 		{"a flood of pings", bytes.Repeat(frame(0x8a, nil), maxOverhead/6+1000), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serve(t, nil)
+			s := serve(t, func(_ *Config, l *limits) { l.closeWithin = 200 * time.Millisecond })
 			p := s.handshake(t)
 			_, _ = p.Write(c.sent) // the server may end it before all is written
 			if code := p.wantEnd(); code != c.code && c.code != 0 {
