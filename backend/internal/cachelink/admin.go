@@ -58,7 +58,12 @@ func (n *node) readStats(ctx context.Context) NodeStats {
 	}
 	if out.Policy != "" {
 		out.Features = []string{api.FeaturePolicy}
+		return out
 	}
+	// A plain memcached counts a lease as a hit, though there is nothing yet.
+	empty := min(n.empty.Load(), out.Hits)
+	out.Hits -= empty
+	out.Misses += empty
 	return out
 }
 

@@ -107,11 +107,21 @@ func (c *Client) node(key string) *node {
 		h := fnv.New64a()
 		h.Write([]byte(n.name))
 		h.Write([]byte(key))
-		if score := h.Sum64(); score > bestScore {
+		if score := mix(h.Sum64()); score > bestScore {
 			best, bestScore = n, score
 		}
 	}
 	return best
+}
+
+// mix spreads a hash over all its bits: FNV alone keeps what the nodes' names
+// differ in from the upper ones.
+func mix(h uint64) uint64 {
+	h ^= h >> 31
+	h *= 0x9e3779b97f4a7c15
+	h ^= h >> 29
+	h *= 0xd6e8feb86659fd93
+	return h ^ h>>32
 }
 
 // checkKey refuses what would not be one word of the protocol.
@@ -141,6 +151,9 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 		return storage.Lookup{}, err
 	}
 	defer q.recycle()
+	if q.found && q.value == nil {
+		n.empty.Add(1)
+	}
 	switch {
 	case q.value != nil:
 		return storage.Lookup{Value: q.value.b, Release: q.value.free}, nil
@@ -148,8 +161,10 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 		return storage.Lookup{Lease: c.leases.add(cn, q.cas)}, nil
 	case q.found && !q.taken:
 		return storage.Lookup{Held: true}, nil
+	case q.found:
+		return storage.Lookup{}, nil
 	}
-	return storage.Lookup{}, nil
+	return storage.Lookup{}, refused(n, q)
 }
 
 // Fill stores a value under a lease.

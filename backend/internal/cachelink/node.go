@@ -23,6 +23,7 @@ type node struct {
 	breaker          breaker
 	buffers          buffers
 	maxItem          atomic.Int64 // 0: not known yet
+	empty            atomic.Int64 // leases and holds that Get met in this run
 
 	next  atomic.Uint32
 	slots []slot
@@ -250,6 +251,7 @@ func (n *node) adopt(s *slot, cn *conn, who run) error {
 				old.fail(errors.New("another cache process answers at the address now"))
 			}
 		}
+		n.empty.Store(0)
 	}
 	n.run = who
 	s.cn.Store(cn)

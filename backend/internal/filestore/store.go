@@ -60,6 +60,9 @@ type Store struct {
 	pending  map[string]int           // blobs about to be named, by how many writers
 	sweeping map[string]chan struct{} // blobs that a sweep may be unlinking; closed when it is done
 	writing  map[string]bool          // the temporary files in use
+
+	fanMu sync.Mutex
+	fans  map[string]bool // the fan-out folders that are there durably
 }
 
 // file is what a blob is written to.
@@ -85,6 +88,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s := &Store{
 		lock: l, log: cfg.Log, unclean: unclean,
 		pending: map[string]int{}, sweeping: map[string]chan struct{}{}, writing: map[string]bool{},
+		fans: map[string]bool{},
 	}
 	s.create = s.createTemp
 	if err := s.prepare(dir); err != nil {
@@ -127,12 +131,6 @@ func (s *Store) prepare(dir string) error {
 	if err := s.clearTemporary(); err != nil {
 		return err
 	}
-	// All fan-out folders now, so that no write has to make one and sync two.
-	for i := range 256 {
-		if err := s.makeDir(fmt.Sprintf("%s/%02x", blobsDir, i)); err != nil {
-			return err
-		}
-	}
 	for _, name := range []string{blobsDir, "."} {
 		if err := s.syncDir(name); err != nil {
 			return err
@@ -158,6 +156,24 @@ func (s *Store) makeDir(name string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%q is not a folder but %v: remove it", name, info.Mode())
 	}
+	return nil
+}
+
+// makeFan makes the fan-out folder of a blob durable, once in the process's life:
+// another may have made it and not synced it yet.
+func (s *Store) makeFan(fan string) error {
+	s.fanMu.Lock()
+	defer s.fanMu.Unlock()
+	if s.fans[fan] {
+		return nil
+	}
+	if err := s.makeDir(blobsDir + "/" + fan); err != nil {
+		return err
+	}
+	if err := s.syncDir(blobsDir); err != nil {
+		return err
+	}
+	s.fans[fan] = true
 	return nil
 }
 

@@ -38,6 +38,9 @@ func (s *Store) Sweep(ctx context.Context, age time.Duration, used inUse) (int, 
 // sweepDir sweeps one fan-out folder, a batch of candidates at a time.
 func (s *Store) sweepDir(ctx context.Context, fan string, before time.Time, used inUse) (int, error) {
 	d, err := s.root.Open(blobsDir + "/" + fan)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("sweep the folder %s: %w", fan, err)
 	}

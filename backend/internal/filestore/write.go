@@ -107,7 +107,10 @@ func (s *Store) keep(ctx context.Context, tmp, id string) error {
 	if err := s.pend(ctx, id); err != nil {
 		return err
 	}
-	err := s.root.Rename(tmp, blobPath(id))
+	err := s.makeFan(id[:2])
+	if err == nil {
+		err = s.root.Rename(tmp, blobPath(id))
+	}
 	if err == nil {
 		err = s.syncDir(blobsDir + "/" + id[:2])
 	}
