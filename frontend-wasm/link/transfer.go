@@ -144,19 +144,26 @@ func (t *transfer) sendChunk(ctx context.Context, s *session, message []byte, of
 	}
 	message = message[:api.ChunkHeaderBytes+n]
 	if read, err := t.src.ReadAt(ctx, message[api.ChunkHeaderBytes:], offset); int64(read) < n {
+		if ctx.Err() == nil {
+			_ = t.drop(ctx, s) // if that fails, the server drops it by itself after a while
+		}
 		return api.Errorf(api.Invalid, "%q could not be read at byte %d: %w", t.key, offset, err)
 	}
 	return s.write(true, message)
 }
 
-// cancel tells the server to drop an upload that ctx has ended. Where the
-// connection is lost, the server drops it by itself after a while.
+// cancel drops an upload that ctx has ended, and returns why it is not stored.
 func (t *transfer) cancel(ctx context.Context, s *session) *api.Error {
-	within, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelWithin)
-	defer stop()
-	err := s.call(within, api.MethodCancel, api.UploadRef{Upload: t.id}, nil)
-	if err != nil && api.AsError(err).Code == api.PreconditionFailed {
+	if err := t.drop(ctx, s); err != nil && api.AsError(err).Code == api.PreconditionFailed {
 		return api.AsError(err) // it was too late: the object is stored
 	}
 	return givenUp(t.key, ctx)
+}
+
+// drop tells the server to drop the upload and waits until it has. Where the
+// connection is lost, the server drops it by itself after a while.
+func (t *transfer) drop(ctx context.Context, s *session) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelWithin)
+	defer stop()
+	return s.call(ctx, api.MethodCancel, api.UploadRef{Upload: t.id}, nil)
 }
