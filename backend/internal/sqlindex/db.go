@@ -36,6 +36,13 @@ type DB struct {
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer on MySQL
+
+	// CountLimit and manyMatches; tests lower them.
+	countLimit, manyMatches int64
+}
+
+func newDB(name string, d dialect, writer, reader *sql.DB) *DB {
+	return &DB{name: name, dialect: d, writer: writer, reader: reader, countLimit: CountLimit, manyMatches: manyMatches}
 }
 
 var _ storage.Index = (*DB)(nil)

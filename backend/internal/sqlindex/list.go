@@ -64,7 +64,7 @@ func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 		if err := l.count(ctx, tx); err != nil {
 			return err
 		}
-		return l.fill(ctx, tx, l.page.Total > manyMatches)
+		return l.fill(ctx, tx, l.page.Total > l.db.manyMatches)
 	}
 	if err := l.fill(ctx, tx, true); err != nil {
 		return err
@@ -120,8 +120,9 @@ func pageStatement(hint string, c condition, order string) string {
 func (l *listing) count(ctx context.Context, tx *sql.Tx) error {
 	statement := "SELECT COUNT(*) FROM (SELECT 1 FROM objects" + l.match.where() + " LIMIT ?) AS counted"
 	var total int64
-	err := tx.QueryRowContext(ctx, statement, append(slices.Clone(l.match.args), CountLimit+1)...).Scan(&total)
-	l.page.Total, l.page.Exact = min(total, CountLimit), total <= CountLimit
+	limit := l.db.countLimit
+	err := tx.QueryRowContext(ctx, statement, append(slices.Clone(l.match.args), limit+1)...).Scan(&total)
+	l.page.Total, l.page.Exact = min(total, limit), total <= limit
 	return err
 }
 
@@ -188,7 +189,10 @@ func canBeInKey(s string) bool {
 // prefixEnd returns the smallest string above all that begin with prefix, nil
 // if there is none.
 func prefixEnd(prefix string) []byte {
-	end := []byte(strings.TrimRight(prefix, "\xff"))
+	end := []byte(prefix)
+	for len(end) > 0 && end[len(end)-1] == 0xff {
+		end = end[:len(end)-1]
+	}
 	if len(end) == 0 {
 		return nil
 	}

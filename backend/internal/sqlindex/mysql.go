@@ -71,7 +71,7 @@ func openMySQL(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{name: name, dialect: mysqlDialect, writer: pool, reader: pool}, nil
+	return newDB(name, mysqlDialect, pool, pool), nil
 }
 
 func configure(c *mysql.Config, log *slog.Logger) error {

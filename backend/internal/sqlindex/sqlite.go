@@ -76,7 +76,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	limitConns(writer, 1)
 	limitConns(reader, max(4, runtime.GOMAXPROCS(0)))
-	return &DB{name: "SQLite " + path, dialect: sqliteDialect, writer: writer, reader: reader}, nil
+	return newDB("SQLite "+path, sqliteDialect, writer, reader), nil
 }
 
 // limitConns bounds the pool to n connections. They are to a file, so none
