@@ -95,7 +95,8 @@ func (s *Store) readable(ctx context.Context) (int64, string, bool) {
 // the key, this process does not read the cache until the generation is raised.
 func (s *Store) held(ctx context.Context, key string, commit func(context.Context) error) (failed, unsure error) {
 	g, _, ok := s.readable(ctx)
-	if ok && s.cache.Hold(ctx, cacheKey(g, key)) == nil {
+	if ck := cacheKey(g, key); ok && s.cache.Hold(ctx, ck) == nil {
+		s.flights.forget(ck) // a fill under way has lost its lease
 		failed = commit(ctx)
 		return failed, s.forget(ctx, key)
 	}

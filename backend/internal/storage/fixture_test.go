@@ -1,0 +1,342 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"memcache/backend/internal/filestore"
+	"memcache/backend/internal/storage"
+	"memcache/backend/internal/storage/storagetest"
+	"memcache/shared/api"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patient is a time that a busy machine does not exceed.
+const patient = 20 * time.Second
+
+// fixture is a Store on a real folder, with an index and a cache in memory that
+// can be made to fail.
+type fixture struct {
+	*storage.Store
+	dir   string
+	blobs *blobs
+	index *index
+	cache *cache
+}
+
+func start(t *testing.T, change func(*storage.Config)) *fixture {
+	t.Helper()
+	dir := t.TempDir()
+	files, err := filestore.Open(dir, filestore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, files) })
+	f := &fixture{dir: dir, blobs: &blobs{Blobs: files}, index: &index{}, cache: &cache{}}
+	f.Store = f.open(t, change)
+	return f
+}
+
+// open puts another Store, as of another process, on the same parts.
+func (f *fixture) open(t *testing.T, change func(*storage.Config)) *storage.Store {
+	t.Helper()
+	cfg := storage.Config{Blobs: f.blobs, Index: f.index, Cache: f.cache, Wait: patient}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := storage.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.index.fail.Store(nil)
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func closed(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// blobs counts what is opened, and can make openers wait.
+type blobs struct {
+	storage.Blobs
+	opened atomic.Int64
+	gate   atomic.Pointer[chan struct{}] // openers wait until it is closed
+	seen   chan struct{}                 // gets one element an opener, if it is not nil
+}
+
+func (b *blobs) Open(ctx context.Context, id string) (io.ReadSeekCloser, error) {
+	b.opened.Add(1)
+	gate := b.gate.Load()
+	if b.seen != nil {
+		b.seen <- struct{}{}
+	}
+	if gate != nil {
+		<-*gate
+	}
+	return b.Blobs.Open(ctx, id)
+}
+
+// block makes openers wait until release is called.
+func (b *blobs) block() (release func()) {
+	gate := make(chan struct{})
+	b.gate.Store(&gate)
+	return sync.OnceFunc(func() {
+		b.gate.Store(nil)
+		close(gate)
+	})
+}
+
+// index can be made to fail.
+type index struct {
+	storagetest.MemIndex
+	fail     atomic.Pointer[error] // of everything
+	failPut  atomic.Pointer[error] // after the row is stored: the answer is lost
+	onGet    func()
+	onPut    func()
+	raised   atomic.Int64
+	getCalls atomic.Int64
+}
+
+func (x *index) down() error {
+	if err := x.fail.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (x *index) Get(ctx context.Context, key string) (storage.Object, error) {
+	x.getCalls.Add(1)
+	if err := x.down(); err != nil {
+		return storage.Object{}, err
+	}
+	o, err := x.MemIndex.Get(ctx, key)
+	if x.onGet != nil {
+		x.onGet()
+	}
+	return o, err
+}
+
+func (x *index) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	if err := x.down(); err != nil {
+		return o, err
+	}
+	o, err := x.MemIndex.Put(ctx, o)
+	if x.onPut != nil {
+		x.onPut()
+	}
+	if lost := x.failPut.Load(); lost != nil {
+		return o, *lost
+	}
+	return o, err
+}
+
+func (x *index) Generation(ctx context.Context) (int64, error) {
+	if err := x.down(); err != nil {
+		return 0, err
+	}
+	return x.MemIndex.Generation(ctx)
+}
+
+func (x *index) RaiseGeneration(ctx context.Context) (int64, error) {
+	if err := x.down(); err != nil {
+		return 0, err
+	}
+	x.raised.Add(1)
+	return x.MemIndex.RaiseGeneration(ctx)
+}
+
+// cache can be made unreachable: then it keeps what it has.
+type cache struct {
+	storagetest.MemCache
+	cut     atomic.Bool  // nothing gets through
+	noHold  atomic.Bool  // holds do not get through
+	noDel   atomic.Bool  // deletions do not get through
+	noFill  atomic.Bool  // fills do not get through
+	gets    atomic.Int64 // Gets that were asked
+	fills   atomic.Int64 // Fills that were asked
+	keys    sync.Map     // every key that was asked for
+	maxItem int64        // 0: that of MemCache
+}
+
+var errUnreachable = errors.New("the cache is unreachable")
+
+func (c *cache) note(key string, not ...*atomic.Bool) error {
+	c.keys.Store(key, true)
+	for _, off := range append(not, &c.cut) {
+		if off.Load() {
+			return errUnreachable
+		}
+	}
+	return nil
+}
+
+func (c *cache) Get(ctx context.Context, key string) (storage.Lookup, error) {
+	c.gets.Add(1)
+	if err := c.note(key); err != nil {
+		return storage.Lookup{}, err
+	}
+	return c.MemCache.Get(ctx, key)
+}
+
+func (c *cache) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
+	c.fills.Add(1)
+	if err := c.note(key, &c.noFill); err != nil {
+		return err
+	}
+	return c.MemCache.Fill(ctx, key, lease, head, body)
+}
+
+func (c *cache) Release(ctx context.Context, key string, lease uint64) error {
+	if err := c.note(key); err != nil {
+		return err
+	}
+	return c.MemCache.Release(ctx, key, lease)
+}
+
+func (c *cache) Hold(ctx context.Context, key string) error {
+	if err := c.note(key, &c.noHold); err != nil {
+		return err
+	}
+	return c.MemCache.Hold(ctx, key)
+}
+
+func (c *cache) Delete(ctx context.Context, key string) error {
+	if err := c.note(key, &c.noDel); err != nil {
+		return err
+	}
+	return c.MemCache.Delete(ctx, key)
+}
+
+func (c *cache) Clear(ctx context.Context) error {
+	if c.cut.Load() {
+		return errUnreachable
+	}
+	return c.MemCache.Clear(ctx)
+}
+
+func (c *cache) MaxItem() int64 {
+	if c.maxItem != 0 {
+		return c.maxItem
+	}
+	return c.MemCache.MaxItem()
+}
+
+func put(t *testing.T, s *storage.Store, key, content string) api.Object {
+	t.Helper()
+	o, err := s.Put(t.Context(), key, strings.NewReader(content), storage.Cond{})
+	if err != nil {
+		t.Fatalf("Put(%.60q): %v", key, err)
+	}
+	return o
+}
+
+// read opens key and reads it whole.
+func read(t *testing.T, s *storage.Store, key string) (string, *storage.Content) {
+	t.Helper()
+	c, err := s.Open(t.Context(), key)
+	if err != nil {
+		t.Fatalf("Open(%.60q): %v", key, err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("read %.60q: %v", key, err)
+	}
+	if c.Bytes() != nil && !bytes.Equal(c.Bytes(), b) {
+		t.Fatalf("%.60q: Bytes and Read differ", key)
+	}
+	closed(t, c)
+	return string(b), c
+}
+
+// wantRead checks what key holds and where it comes from.
+func wantRead(t *testing.T, s *storage.Store, key, content string, source storage.Source) *storage.Content {
+	t.Helper()
+	got, c := read(t, s, key)
+	if got != content || c.Source != source {
+		t.Fatalf("Open(%.60q) = %.60q from %v (%s), want %.60q from %v", key, got, c.Source, c.Detail, content, source)
+	}
+	return c
+}
+
+// wantCached checks that key comes from the cache, its fill being done or not yet.
+func wantCached(t *testing.T, s *storage.Store, key, content string) *storage.Content {
+	t.Helper()
+	got, c := read(t, s, key)
+	if got != content || c.Source != storage.Hit && c.Source != storage.Collapsed {
+		t.Fatalf("Open(%.60q) = %.60q from %v (%s), want %.60q from the cache", key, got, c.Source, c.Detail, content)
+	}
+	return c
+}
+
+// warm reads key until its fill has ended.
+func warm(t *testing.T, s *storage.Store, key string) {
+	t.Helper()
+	for range 100 {
+		if _, c := read(t, s, key); c.Source == storage.Hit {
+			return
+		}
+	}
+	t.Fatalf("%q is never a hit", key)
+}
+
+func wantCode(t *testing.T, err error, code api.Code) {
+	t.Helper()
+	if err == nil || api.AsError(err).Code != code {
+		t.Fatalf("got %v, want the code %q", err, code)
+	}
+}
+
+// files counts the files in the folders of blobs and temporaries.
+func (f *fixture) files(t *testing.T) (n int) {
+	t.Helper()
+	for _, name := range []string{"blobs", "tmp"} {
+		err := filepath.WalkDir(filepath.Join(f.dir, name), func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				n++
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+// damage flips a bit of the only blob.
+func (f *fixture) damage(t *testing.T) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(f.dir, "blobs", "*", "*"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("blobs: %q, %v", paths, err)
+	}
+	b, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 4
+	if err := os.WriteFile(paths[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

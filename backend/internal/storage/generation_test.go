@@ -1,0 +1,183 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// TestFault74_CacheUnreachableAtAWrite: nothing old comes back when the cache
+// returns with all that it held.
+func TestFault74_CacheUnreachableAtAWrite(t *testing.T) {
+	for name, cut := range map[string]func(*cache, bool){
+		"all":       func(c *cache, on bool) { c.cut.Store(on) },
+		"holds":     func(c *cache, on bool) { c.noHold.Store(on) },
+		"deletions": func(c *cache, on bool) { c.noDel.Store(on) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, nil)
+			other := f.open(t, nil)
+			for _, key := range []string{"overwritten", "deleted"} {
+				put(t, f.Store, key, "old")
+				warm(t, f.Store, key)
+				warm(t, other, key)
+			}
+			cut(f.cache, true)
+			put(t, f.Store, "overwritten", "new")
+			if err := f.Delete(t.Context(), "deleted", storage.Cond{}); err != nil {
+				t.Fatal(err)
+			}
+			cut(f.cache, false)
+			if err := other.RefreshGeneration(t.Context()); err != nil { // as it does every second
+				t.Fatal(err)
+			}
+			restarted := f.open(t, nil)
+			for _, s := range []*storage.Store{f.Store, other, restarted} {
+				for range 2 {
+					if got, c := read(t, s, "overwritten"); got != "new" {
+						t.Errorf("%q from %v", got, c.Source)
+					}
+				}
+				_, err := s.Open(t.Context(), "deleted")
+				wantCode(t, err, api.NotFound)
+			}
+			warm(t, f.Store, "overwritten")
+		})
+	}
+}
+
+func TestFault74_CacheUnreachableAtDeleteAll(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	f.cache.cut.Store(true)
+	if _, err := f.DeleteAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.cache.cut.Store(false)
+	_, err := f.Open(t.Context(), "k")
+	wantCode(t, err, api.NotFound)
+}
+
+// TestFault74_NeitherCacheNorDatabase: the write is committed, but nothing can
+// be told of it. The writer hears so, and this process does not trust the cache
+// until the database is told.
+func TestFault74_NeitherCacheNorDatabase(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	down := errors.New("the database went away")
+	f.cache.cut.Store(true)
+	f.index.onPut = func() { f.index.fail.Store(&down) }
+	_, err := f.Put(t.Context(), "k", strings.NewReader("new"), storage.Cond{})
+	wantCode(t, err, api.Unavailable)
+	if !strings.Contains(err.Error(), "was stored") || !errors.Is(err, down) {
+		t.Errorf("the error is %q", err)
+	}
+	f.index.onPut = nil
+	f.cache.cut.Store(false) // with the old value
+	f.index.fail.Store(nil)
+	if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailDistrusted {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	if err := f.RefreshGeneration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+	warm(t, f.Store, "k")
+}
+
+// TestLostCommitAnswer: the row was stored, though the database's answer says
+// that it failed: the cache must not keep the old bytes.
+func TestLostCommitAnswer(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	lost := errors.New("connection reset")
+	f.index.failPut.Store(&lost)
+	_, err := f.Put(t.Context(), "k", strings.NewReader("new"), storage.Cond{})
+	wantCode(t, err, api.Unavailable)
+	f.index.failPut.Store(nil)
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+}
+
+// TestGenerationOfAnotherBackend: a write deletes the cached value also where
+// another backend has filled it under a generation that this one has not heard of.
+func TestGenerationOfAnotherBackend(t *testing.T) {
+	f := start(t, nil)
+	other := f.open(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	if _, err := f.index.RaiseGeneration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	warm(t, other, "k") // under the new generation
+	put(t, f.Store, "k", "new")
+	for _, s := range []*storage.Store{f.Store, other} {
+		if got, c := read(t, s, "k"); got != "new" {
+			t.Errorf("%q from %v", got, c.Source)
+		}
+	}
+}
+
+// TestUncleanEnd: a process that was killed between its commit and the deletion
+// in the cache leaves an old value there.
+func TestUncleanEnd(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	row, err := f.index.Get(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := f.blobs.Write(t.Context(), strings.NewReader("new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row.Blob, row.Size = blob.ID, blob.Size
+	if _, err := f.index.Put(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	blob.Release() // and here it is killed
+	next := f.open(t, func(c *storage.Config) { c.Distrust = true })
+	wantRead(t, next, "k", "new", storage.Bypass)
+	if err := next.RefreshGeneration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, next, "k", "new", storage.Miss)
+}
+
+// TestCloseInDoubt: a Close that leaves outdated values behind says so.
+func TestCloseInDoubt(t *testing.T) {
+	f := start(t, nil)
+	s := f.open(t, func(c *storage.Config) { c.Distrust = true })
+	down := errors.New("the database is down")
+	f.index.fail.Store(&down)
+	if err := s.Close(context.Background()); !errors.Is(err, down) {
+		t.Errorf("Close = %v", err)
+	}
+	f.index.fail.Store(nil)
+	if err := s.Close(context.Background()); err != nil || f.index.raised.Load() != 1 {
+		t.Errorf("Close = %v, raised %d times", err, f.index.raised.Load())
+	}
+}
+
+// TestUnknownGeneration: a process that has not reached the database yet does
+// not read the cache.
+func TestUnknownGeneration(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	warm(t, f.Store, "k")
+	fresh := f.open(t, nil)
+	down := errors.New("the database is down")
+	f.index.fail.Store(&down)
+	_, err := fresh.Open(t.Context(), "k")
+	wantCode(t, err, api.Unavailable)
+	wantCode(t, fresh.Invalidate(t.Context(), "k"), api.Unavailable)
+	f.index.fail.Store(nil)
+	wantRead(t, fresh, "k", "content", storage.Hit)
+}

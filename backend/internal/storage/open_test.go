@@ -1,0 +1,424 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+func TestHitComesFromMemory(t *testing.T) {
+	f := start(t, nil)
+	o := put(t, f.Store, "k", "the bytes")
+	warm(t, f.Store, "k")
+	gets, opened := f.index.getCalls.Load(), f.blobs.opened.Load()
+	c := wantRead(t, f.Store, "k", "the bytes", storage.Hit)
+	if c.Object != o || c.Steps.Cache <= 0 || c.Steps.Database != 0 || c.Steps.Blob != 0 {
+		t.Errorf("a hit: %+v", c)
+	}
+	if f.index.getCalls.Load() != gets || f.blobs.opened.Load() != opened {
+		t.Error("a hit asked the database or the blobs")
+	}
+	c, err := f.Open(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Seek(-5, io.SeekEnd); n != 4 || err != nil {
+		t.Errorf("Seek = %d, %v", n, err)
+	}
+	if b, _ := io.ReadAll(c); string(b) != "bytes" {
+		t.Errorf("after Seek: %q", b)
+	}
+	closed(t, c)
+	closed(t, c)
+	if c.Bytes() != nil {
+		t.Error("a closed content still has its bytes")
+	}
+}
+
+// TestFault72_ManyMissesOneRead: 1,000 readers at once, one read of the blob.
+func TestFault72_ManyMissesOneRead(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "hot", "everyone wants this")
+	release := f.blobs.block()
+	defer release()
+	f.blobs.seen = make(chan struct{}, 1000)
+	var wg sync.WaitGroup
+	sources := make(chan storage.Source, 1000)
+	for range 1000 {
+		wg.Go(func() {
+			c, err := f.Open(t.Context(), "hot")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			if b, err := io.ReadAll(c); string(b) != "everyone wants this" || err != nil {
+				t.Errorf("read %q, %v", b, err)
+			}
+			sources <- c.Source
+		})
+	}
+	<-f.blobs.seen // the winner is at the blob; the others come meanwhile or later
+	release()
+	wg.Wait()
+	if n := f.blobs.opened.Load(); n != 1 {
+		t.Errorf("the blob was read %d times", n)
+	}
+	close(sources)
+	count := map[storage.Source]int{}
+	for s := range sources {
+		count[s]++
+	}
+	if count[storage.Miss] != 1 || count[storage.Hit]+count[storage.Collapsed] != 999 {
+		t.Errorf("sources: %v", count)
+	}
+}
+
+// TestFault73_OverwriteRacesFill: a fill that began before an overwrite ends
+// after it; the old bytes are never served again.
+func TestFault73_OverwriteRacesFill(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	release := f.blobs.block()
+	defer release()
+	f.blobs.seen = make(chan struct{}, 10)
+	slow := make(chan string, 1)
+	go func() {
+		got, _ := read(t, f.Store, "k")
+		slow <- got
+	}()
+	<-f.blobs.seen // it has the lease and the old row
+	old := f.blobs.gate.Swap(nil)
+	put(t, f.Store, "k", "new")
+	// A reader who comes now does not wait for the fill of old bytes.
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+	f.blobs.gate.Store(old)
+	release()
+	if got := <-slow; got != "old" && got != "new" {
+		t.Errorf("the slow reader got %q", got)
+	}
+	if err := f.Close(t.Context()); err != nil { // waits for the slow fill
+		t.Fatal(err)
+	}
+	if n := f.cache.fills.Load(); n != 2 {
+		t.Errorf("there were %d fills, want the slow one and the new one", n)
+	}
+	wantCached(t, f.open(t, nil), "k", "new")
+}
+
+// TestFault73_FillBetweenCommitAndReply: a fill that comes back while the
+// overwrite commits is refused, so that no reader sees new, then old bytes.
+func TestFault73_FillBetweenCommitAndReply(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	release := f.blobs.block()
+	defer release()
+	f.blobs.seen = make(chan struct{}, 10)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		read(t, f.Store, "k")
+	}()
+	<-f.blobs.seen
+	f.index.onPut = func() { // the row is committed, the writer has no answer yet
+		old := f.blobs.gate.Swap(nil)
+		wantRead(t, f.Store, "k", "new", storage.Bypass)
+		f.blobs.gate.Store(old)
+		release()
+		<-done
+		for range 3 {
+			if got, c := read(t, f.Store, "k"); got != "new" {
+				t.Errorf("during the commit: %q from %v after new bytes", got, c.Source)
+			}
+		}
+	}
+	put(t, f.Store, "k", "new")
+	f.index.onPut = nil
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+}
+
+func TestLargeObjectsBypass(t *testing.T) {
+	f := start(t, nil)
+	f.cache.maxItem = 1000
+	large := strings.Repeat("large ", 1000)
+	put(t, f.Store, "k", large)
+	for range 3 {
+		c := wantRead(t, f.Store, "k", large, storage.Bypass)
+		if c.Detail != storage.DetailTooLarge {
+			t.Errorf("the reason is %q", c.Detail)
+		}
+	}
+	c, err := f.Open(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, ok := c.Body().(*os.File); !ok || c.Bytes() != nil {
+		t.Errorf("a large object is a %T, want an *os.File", c.Body())
+	}
+	if f.cache.fills.Load() != 0 {
+		t.Error("it was filled into the cache")
+	}
+}
+
+// TestMemoryOfMissesIsBounded: what does not fit is streamed, and memory is
+// given back when content and fill are done.
+func TestMemoryOfMissesIsBounded(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.FillMemory = 1500 })
+	content := strings.Repeat("x", 1000)
+	for _, key := range []string{"a", "b"} {
+		put(t, f.Store, key, content+key)
+	}
+	a, err := f.Open(t.Context(), "a")
+	if err != nil || a.Source != storage.Miss {
+		t.Fatalf("Open = %v, %v", a.Source, err)
+	}
+	if c := wantRead(t, f.Store, "b", content+"b", storage.Bypass); c.Detail != storage.DetailNoMemory {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	closed(t, a)
+	warm(t, f.Store, "a")
+	warm(t, f.Store, "b")
+}
+
+func TestWithoutCache(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.Cache = nil })
+	put(t, f.Store, "k", "old")
+	put(t, f.Store, "k", "new")
+	if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailNoCache {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	if err := f.Clear(t.Context()); err != nil {
+		t.Errorf("Clear: %v", err)
+	}
+	if err := f.Invalidate(t.Context(), "k"); err != nil {
+		t.Errorf("Invalidate: %v", err)
+	}
+	if err := f.Delete(t.Context(), "k", storage.Cond{}); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	if n := f.index.raised.Load(); n != 0 {
+		t.Errorf("the generation was raised %d times", n)
+	}
+}
+
+func TestFault69_CacheDownIsInvisible(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	warm(t, f.Store, "k")
+	f.cache.cut.Store(true)
+	if c := wantRead(t, f.Store, "k", "content", storage.Bypass); c.Detail != storage.DetailCacheDown {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	wantCode(t, f.Clear(t.Context()), api.Unavailable)
+	wantCode(t, f.Invalidate(t.Context(), "k"), api.Unavailable)
+	f.cache.cut.Store(false)
+	wantRead(t, f.Store, "k", "content", storage.Hit)
+}
+
+func TestClearAndInvalidate(t *testing.T) {
+	f := start(t, nil)
+	for _, key := range []string{"a", "b"} {
+		put(t, f.Store, key, key)
+		warm(t, f.Store, key)
+	}
+	if err := f.Invalidate(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "b", "b", storage.Hit)
+	wantRead(t, f.Store, "a", "a", storage.Miss)
+	if err := f.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "b", "b", storage.Miss)
+}
+
+// TestFailedFill: the readers who waited read for themselves, and the next one
+// gets the lease.
+func TestFailedFill(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	f.cache.noFill.Store(true)
+	wantRead(t, f.Store, "k", "content", storage.Miss)
+	for range 3 {
+		if got, c := read(t, f.Store, "k"); got != "content" || c.Source != storage.Bypass && c.Source != storage.Miss {
+			t.Errorf("%q from %v", got, c.Source)
+		}
+	}
+	f.cache.noFill.Store(false)
+	warm(t, f.Store, "k")
+}
+
+// TestAnotherBackendHoldsTheLease: its fill is waited for, but not for long.
+func TestAnotherBackendHoldsTheLease(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.Wait = 30 * time.Millisecond })
+	other := f.open(t, nil)
+	put(t, f.Store, "k", "content")
+	release := f.blobs.block()
+	defer release()
+	f.blobs.seen = make(chan struct{}, 10)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		read(t, other, "k")
+	}()
+	<-f.blobs.seen
+	gate := f.blobs.gate.Swap(nil)
+	if c := wantRead(t, f.Store, "k", "content", storage.Bypass); c.Detail != storage.DetailTimeout {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	f.blobs.gate.Store(gate)
+	release()
+	<-done
+	warm(t, f.Store, "k")
+}
+
+func TestFault52_MissingBlob(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	if err := os.RemoveAll(filepath.Join(f.dir, "blobs")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Open(t.Context(), "k")
+	wantCode(t, err, api.NotFound)
+	if !strings.Contains(err.Error(), "content missing") {
+		t.Errorf("the error is %q", err)
+	}
+	_, err = f.Open(t.Context(), "k") // the lease was given back
+	wantCode(t, err, api.NotFound)
+}
+
+// TestReplacedWhileOpening: the blob of the row just read is gone, because the
+// object was replaced and its old blob swept.
+func TestReplacedWhileOpening(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.Grace = time.Nanosecond })
+	put(t, f.Store, "k", "old")
+	f.index.onGet = func() {
+		f.index.onGet = nil
+		put(t, f.Store, "k", "new")
+		if err := f.Sweep(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, _ := read(t, f.Store, "k"); got != "new" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func TestFault53_DamagedBlob(t *testing.T) {
+	f := start(t, nil)
+	content := strings.Repeat("content ", 100)
+	put(t, f.Store, "k", content)
+	f.damage(t)
+	for range 2 {
+		_, err := f.Open(t.Context(), "k")
+		wantCode(t, err, api.Internal)
+	}
+	if f.cache.fills.Load() != 0 {
+		t.Error("damaged bytes were filled into the cache")
+	}
+	put(t, f.Store, "k", content) // the same bytes again heal it
+	wantRead(t, f.Store, "k", content, storage.Miss)
+}
+
+func TestFault53_CutBlob(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.Cache = nil })
+	put(t, f.Store, "k", "content")
+	paths, _ := filepath.Glob(filepath.Join(f.dir, "blobs", "*", "*"))
+	if err := os.Truncate(paths[0], 3); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Open(t.Context(), "k")
+	wantCode(t, err, api.Internal)
+}
+
+func TestDatabaseDown(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "hot", "content")
+	warm(t, f.Store, "hot")
+	down := errors.New("no connection to 10.0.0.1")
+	f.index.fail.Store(&down)
+	wantRead(t, f.Store, "hot", "content", storage.Hit) // what is cached is still served
+	_, err := f.Open(t.Context(), "cold")
+	wantCode(t, err, api.Unavailable)
+	if strings.Contains(err.Error(), "10.0.0.1") || !errors.Is(err, down) {
+		t.Errorf("the error %q tells details, or has lost them", err)
+	}
+	_, err = f.Stat(t.Context(), "hot")
+	wantCode(t, err, api.Unavailable)
+	_, err = f.List(t.Context(), api.ListQuery{})
+	if err != nil {
+		t.Errorf("List, which does not fail here: %v", err)
+	}
+}
+
+func TestCancelledOpen(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	release := f.blobs.block()
+	defer release()
+	f.blobs.seen = make(chan struct{}, 10)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		read(t, f.Store, "k")
+	}()
+	<-f.blobs.seen
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := f.Open(ctx, "k")
+		waiting <- err
+	}()
+	cancel()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled reader: %v", err)
+	}
+	release()
+	<-done
+}
+
+// TestCloseWaitsForFills, and what is opened afterwards still works.
+func TestCloseWaitsForFills(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "content")
+	c, err := f.Open(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f.cache.fills.Load() != 1 {
+		t.Error("Close did not wait for the fill")
+	}
+	closed(t, c)
+	if err := f.Invalidate(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "k", "content", storage.Miss)
+	if f.cache.fills.Load() != 1 {
+		t.Error("a fill began after Close")
+	}
+}
+
+func TestNotFoundIsNotCached(t *testing.T) {
+	f := start(t, nil)
+	_, err := f.Open(t.Context(), "k")
+	wantCode(t, err, api.NotFound)
+	if !errors.Is(err, fs.ErrNotExist) && api.AsError(err).Code != api.NotFound {
+		t.Error(err)
+	}
+	put(t, f.Store, "k", "now it is there")
+	wantRead(t, f.Store, "k", "now it is there", storage.Miss)
+}
