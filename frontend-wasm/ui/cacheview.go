@@ -51,7 +51,7 @@ func (p *cachePage) useNow() app.UI {
 			app.H2().ID("use-title").Text("In use now"),
 			app.P().ID("use").Class("use").Text(text),
 		),
-		app.Progress().ID("use-bar").Class("use-bar").Max(100).Value(u.percent()).Aria("label", "Memory in use"),
+		app.Progress().ID("use-bar").Class("use-bar").Max(1000).Value(u.permille()).Aria("label", "Memory in use"),
 	)
 }
 

@@ -56,10 +56,12 @@ func (u usage) text() string {
 	return fmt.Sprintf("%s of %s, %s", api.FormatBytes(u.Bytes), api.FormatBytes(u.Capacity), plural(u.Items, "item"))
 }
 
-// percent is how full it is, from 0 to 100.
-func (u usage) percent() int {
-	if u.Capacity <= 0 {
+// permille is how full it is, from 0 to 1000. What is in use is never so little
+// that a bar shows nothing.
+func (u usage) permille() int {
+	const least = 6
+	if u.Capacity <= 0 || u.Bytes <= 0 {
 		return 0
 	}
-	return int(min(u.Bytes*100/u.Capacity, 100))
+	return int(min(max(float64(u.Bytes)/float64(u.Capacity)*1000, least), 1000))
 }

@@ -108,15 +108,17 @@ func (c *chart) draw() {
 		if l.Right {
 			top = right
 		}
-		setAttr(c.lineID(i), "d", linePath(w, l.Value, top))
+		p := drawPaths(w, l.Value, top)
+		setAttr(c.lineID(i), "d", p.Line)
+		setAttr(c.lineID(i)+"-dots", "d", p.Dots)
 		if l.Area {
-			setAttr(c.lineID(i)+"-area", "d", areaPath(w, l.Value, top))
+			setAttr(c.lineID(i)+"-area", "d", p.Area)
 		}
 	}
 	for i, part := range []float64{0, 0.5, 1} {
-		setText(fmt.Sprintf("%s-y%d", c.spec.ID, i), c.spec.format(false, left*part))
+		setText(fmt.Sprintf("%s-y%d", c.spec.ID, i), c.spec.axisText(false, left*part))
 		if c.spec.Right != "" {
-			setText(fmt.Sprintf("%s-r%d", c.spec.ID, i), c.spec.format(true, right*part))
+			setText(fmt.Sprintf("%s-r%d", c.spec.ID, i), c.spec.axisText(true, right*part))
 		}
 	}
 	setText(c.spec.ID+"-text", c.spec.describe(w))
@@ -127,10 +129,10 @@ func (c *chart) draw() {
 // drawReadout shows the sample that is pointed at, else the newest.
 func (c *chart) drawReadout() {
 	w := &c.s.stats
-	i, cross := len(w.Samples)-1, "-10"
+	i, cross, seen := len(w.Samples)-1, "0", "hidden"
 	if c.at >= 0 {
 		if i = w.at(c.at); i >= 0 {
-			cross = fmt.Sprintf("%.1f", chartX(w, w.Samples[i].Time))
+			cross, seen = fmt.Sprintf("%.1f", chartX(w, w.Samples[i].Time)), "visible"
 		}
 	}
 	text := "no sample yet"
@@ -143,6 +145,7 @@ func (c *chart) drawReadout() {
 	setText(c.spec.ID+"-readout", text)
 	setAttr(c.spec.ID+"-cross", "x1", cross)
 	setAttr(c.spec.ID+"-cross", "x2", cross)
+	setAttr(c.spec.ID+"-cross", "visibility", seen)
 }
 
 func (c *chart) lineID(i int) string { return fmt.Sprintf("%s-line%d", c.spec.ID, i) }
@@ -205,8 +208,8 @@ func (c *chart) svg() string {
 		}
 	}
 	for i, l := range c.spec.Lines {
-		fmt.Fprintf(&b, `<path id="%s" class="line %s" d=""/>`, c.lineID(i), l.Class)
+		fmt.Fprintf(&b, `<path id="%[1]s" class="line %[2]s" d=""/><path id="%[1]s-dots" class="line dots %[2]s" d=""/>`, c.lineID(i), l.Class)
 	}
-	fmt.Fprintf(&b, `<line id="%s-cross" class="cross" x1="-10" x2="-10" y1="0" y2="%d"/></svg>`, c.spec.ID, chartHeight)
+	fmt.Fprintf(&b, `<line id="%s-cross" class="cross" visibility="hidden" x1="0" x2="0" y1="0" y2="%d"/></svg>`, c.spec.ID, chartHeight)
 	return b.String()
 }

@@ -80,59 +80,55 @@ func niceBytes(v float64) float64 {
 	return top
 }
 
-// linePath returns the path of a line through the series, top being the value
-// at the upper edge. Samples apart by a gap are not joined; one that stands
-// alone becomes a dot.
-func linePath(w *window, value series, top float64) string {
-	return string(drawPath(w, value, top, false))
-}
+// point is a place in a chart's own coordinates.
+type point struct{ x, y float64 }
 
-// areaPath is the surface below linePath.
-func areaPath(w *window, value series, top float64) string {
-	return string(drawPath(w, value, top, true))
-}
+// paths are the shapes of one series: a line through the samples, the surface
+// below it, and dots for the samples that stand alone.
+type paths struct{ Line, Area, Dots string }
 
-func drawPath(w *window, value series, top float64, area bool) []byte {
-	var b []byte
-	runStart, lastX, points := 0.0, 0.0, 0
-	end := func() {
-		switch {
-		case points == 0:
-		case area:
-			b = appendPoint(append(b, 'L'), lastX, chartHeight)
-			b = appendPoint(append(b, 'L'), runStart, chartHeight)
-			b = append(b, 'Z')
-		case points == 1:
-			b = append(b, "h0.01"...)
+// drawPaths draws the series, top being the value at the upper edge. Samples
+// apart by a gap are not joined.
+func drawPaths(w *window, value series, top float64) paths {
+	var line, area, dots []byte
+	for _, run := range runs(w, value, top) {
+		if len(run) == 1 {
+			dots = append(appendPoint(append(dots, 'M'), run[0]), "h0.01"...)
+			continue
 		}
-		points = 0
+		area = appendPoint(append(area, 'M'), point{run[0].x, chartHeight})
+		for i, p := range run {
+			step := byte('L')
+			if i == 0 {
+				step = 'M'
+			}
+			line = appendPoint(append(line, step), p)
+			area = appendPoint(append(area, 'L'), p)
+		}
+		area = append(appendPoint(append(area, 'L'), point{run[len(run)-1].x, chartHeight}), 'Z')
 	}
+	return paths{string(line), string(area), string(dots)}
+}
+
+// runs returns the points of the series, divided where something is missing.
+func runs(w *window, value series, top float64) [][]point {
+	var all [][]point
+	open := false
 	var before api.Sample
 	for _, s := range w.Samples {
 		v, ok := value(s)
-		if !ok || (points > 0 && !joined(before, s)) {
-			end()
-		}
 		if !ok {
+			open = false
 			continue
 		}
-		x, y := chartX(w, s.Time), chartY(v, top)
-		switch {
-		case points > 0:
-			b = append(b, 'L')
-		case area:
-			b = appendPoint(append(b, 'M'), x, chartHeight)
-			b = append(b, 'L')
-			runStart = x
-		default:
-			b = append(b, 'M')
+		if !open || !joined(before, s) {
+			all = append(all, nil)
 		}
-		b = appendPoint(b, x, y)
-		lastX, before = x, s
-		points++
+		last := &all[len(all)-1]
+		*last = append(*last, point{chartX(w, s.Time), chartY(v, top)})
+		before, open = s, true
 	}
-	end()
-	return b
+	return all
 }
 
 // joined tells whether nothing is missing between a and the later b.
@@ -153,8 +149,8 @@ func chartY(v, top float64) float64 {
 	return chartHeight - min(max(v/top, 0), 1)*chartHeight
 }
 
-func appendPoint(b []byte, x, y float64) []byte {
-	b = strconv.AppendFloat(b, math.Round(x*10)/10, 'f', -1, 64)
+func appendPoint(b []byte, p point) []byte {
+	b = strconv.AppendFloat(b, math.Round(p.x*10)/10, 'f', -1, 64)
 	b = append(b, ' ')
-	return strconv.AppendFloat(b, math.Round(y*10)/10, 'f', -1, 64)
+	return strconv.AppendFloat(b, math.Round(p.y*10)/10, 'f', -1, 64)
 }

@@ -29,7 +29,7 @@ type chartSpec struct {
 func oneRate(float64) float64 { return 1 }
 
 func rateText(v float64) string  { return short(roundRate(v)) + "/s" }
-func itemText(v float64) string  { return short(v) }
+func itemText(v float64) string  { return short(roundRate(v)) }
 func bytesText(v float64) string { return api.FormatBytes(int64(v)) }
 
 // roundRate leaves a rate three digits or one decimal.
@@ -74,11 +74,11 @@ func (c *chartSpec) tops(w *window) (left, right float64) {
 	return left, right
 }
 
-// format writes a value of the axis.
-func (c *chartSpec) format(right bool, v float64) string {
+// axisText writes a value at an axis, where the unit stands apart.
+func (c *chartSpec) axisText(right bool, v float64) string {
 	for _, l := range c.Lines {
 		if l.Right == right {
-			return l.Format(v)
+			return strings.Replace(strings.TrimSuffix(l.Format(v), "/s"), ".0 ", " ", 1)
 		}
 	}
 	return ""

@@ -6,7 +6,7 @@ import "github.com/maxence-charriere/go-app/v9/pkg/app"
 // colour. They are decoration: what they stand for is always written too.
 var icons = map[string]string{
 	"objects":  `<path d="M4 7.5 12 3.5l8 4v9l-8 4-8-4z"/><path d="m4 7.5 8 4 8-4M12 11.5v9"/>`,
-	"cache":    `<rect x="4" y="4" width="16" height="16" rx="3"/><path d="M8 9h8M8 12.5h8M8 16h4"/>`,
+	"cache":    `<rect x="6.5" y="6.5" width="11" height="11" rx="2.5"/><path d="M10 3.5v3M14 3.5v3M10 17.5v3M14 17.5v3M3.5 10h3M3.5 14h3M17.5 10h3M17.5 14h3"/>`,
 	"stats":    `<path d="M4 4v14a2 2 0 0 0 2 2h14"/><path d="m7.5 14.5 3.5-4 3 2.5 5-6"/>`,
 	"upload":   `<path d="M12 15V4.5M7.5 8.5 12 4l4.5 4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,
 	"download": `<path d="M12 4v10.5M7.5 10.5 12 15l4.5-4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,

@@ -159,7 +159,7 @@ func (p *objectPage) source() app.UI {
 		class += " source-" + data
 	}
 	return app.Section().Class("panel", "source-panel").Aria("label", "Where it came from").Body(
-		app.Div().Class("panel-head").Body(app.H2().Text("Where it came from"), again),
+		app.Div().Class("panel-head").Body(app.H2().Text("Source"), again),
 		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Body(
 			icon(image), app.Div().Body(app.P().Class("source-headline").Text(headline), app.P().Class("muted").Text(why))),
 		p.steps(),
@@ -179,7 +179,7 @@ func (p *objectPage) steps() app.UI {
 	if total, ok := p.view.from.total(); ok {
 		rows = append(rows, fact("On the server", app.Text(millis(total))))
 	}
-	rows = append(rows, fact("Seen by the browser", app.Text(millis(p.view.from.Trip))))
+	rows = append(rows, fact("Until the browser had it", app.Text(millis(p.view.from.Trip))))
 	return app.Dl().ID("steps").Class("facts").Body(rows...)
 }
 

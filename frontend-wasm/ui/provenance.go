@@ -38,7 +38,8 @@ func parseProvenance(cacheStatus, serverTiming string) provenance {
 }
 
 func (p *provenance) readStatus(entry string) {
-	for _, part := range splitOutside(entry, ';')[1:] {
+	_, params := item(entry)
+	for _, part := range params {
 		name, value, _ := strings.Cut(part, "=")
 		value = unquote(value)
 		switch strings.ToLower(strings.TrimSpace(name)) {
@@ -55,9 +56,9 @@ func (p *provenance) readStatus(entry string) {
 }
 
 func parseStep(entry string) (step, bool) {
-	parts := splitOutside(entry, ';')
-	s, ok := step{Name: parts[0]}, false
-	for _, part := range parts[1:] {
+	name, params := item(entry)
+	s, ok := step{Name: name}, false
+	for _, part := range params {
 		name, value, _ := strings.Cut(part, "=")
 		value = unquote(value)
 		switch strings.ToLower(strings.TrimSpace(name)) {
@@ -71,6 +72,15 @@ func parseStep(entry string) (step, bool) {
 		}
 	}
 	return s, ok
+}
+
+// item divides an entry of a header into its name and its parameters.
+func item(entry string) (name string, params []string) {
+	parts := splitOutside(entry, ';')
+	if len(parts) == 0 {
+		return "", nil
+	}
+	return parts[0], parts[1:]
 }
 
 // splitOutside splits s at sep where that is not between quotation marks, and
@@ -132,7 +142,6 @@ func (p provenance) headline() string {
 
 // forwards explains the values of fwd.
 var forwards = map[string]string{
-	"bypass":   "the cache was not asked",
 	"miss":     "it was not in memory",
 	"uri-miss": "it was not in memory",
 	"stale":    "the copy in memory was too old",
@@ -150,6 +159,9 @@ func (p provenance) why() string {
 		return "A hit: the bytes were in the cache's memory."
 	}
 	text := "A miss"
+	if p.Forward == "bypass" {
+		text = "Read past the cache"
+	}
 	if why := forwards[p.Forward]; why != "" {
 		text += ": " + why
 	}

@@ -191,9 +191,9 @@ func (p *uploadsPanel) buttons(u *upload) []app.UI {
 			p.remove(u, "Dismiss"),
 		}
 	case uploadFailed:
-		return []app.UI{p.button(u, "send", "Retry", "button button-primary", p.s.upload), p.remove(u, "Remove")}
+		return []app.UI{p.button(u, "send", "Retry", "button", p.s.upload), p.remove(u, "Remove")}
 	}
-	return []app.UI{p.button(u, "send", "Upload", "button button-primary", p.s.upload), p.remove(u, "Remove")}
+	return []app.UI{p.button(u, "send", "Upload", "button", p.s.upload), p.remove(u, "Remove")}
 }
 
 func (p *uploadsPanel) button(u *upload, act, text, class string, do func(*upload)) app.UI {

@@ -1,0 +1,55 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+
+	"memcache/shared/api"
+)
+
+func TestFault20_CapacityField(t *testing.T) {
+	c := &api.Cache{MinCapacity: api.MB, MaxCapacity: 2000*api.MB + 5}
+	for text, want := range map[string]int64{"1": 1, " 256 ": 256, "2000": 2000} {
+		if got, err := parseCapacity(text, c); err != nil || got != want*api.MB {
+			t.Errorf("%q is %d bytes (%v), want %d MB", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "  ", "0", "-1", "2001", "1.5", "abc", "1e30", "NaN", "99999999999999999999"} {
+		_, err := parseCapacity(text, c)
+		if err == nil || !strings.Contains(err.Error(), "1 to 2,000") {
+			t.Errorf("%q: %v, want an error that names the range", text, err)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	c := &api.Cache{Capacity: 256 * api.MB, Nodes: []api.Node{
+		{Up: true, Items: 41, Bytes: 3355443, Capacity: 256 * api.MB},
+		{Up: false, Items: 7, Bytes: 7, Capacity: 7},
+	}}
+	u := usageOf(c)
+	if got := u.text(); got != "3.2 MB of 256.0 MB, 41 items" || u.Up != 1 || u.Nodes != 2 {
+		t.Errorf("in use is %q of %+v", got, u)
+	}
+	for _, c := range []struct {
+		u    usage
+		want int
+	}{{usage{}, 0}, {usage{Bytes: 1, Capacity: 1 << 40}, 6}, {usage{Bytes: 50, Capacity: 100}, 500}, {usage{Bytes: 300, Capacity: 100}, 1000}} {
+		if got := c.u.permille(); got != c.want {
+			t.Errorf("%+v is %d of 1000, want %d", c.u, got, c.want)
+		}
+	}
+}
+
+func TestNodeText(t *testing.T) {
+	for want, n := range map[string]api.Node{
+		"not answering":                   {},
+		"not answering: refused":          {Error: "refused"},
+		"2.0 MB · lru · version 1.2":      {Up: true, Capacity: 2 * api.MB, Policy: "lru", Version: "1.2"},
+		"64.0 MB · version memcached 1.6": {Up: true, Capacity: 64 * api.MB, Version: "memcached 1.6"},
+	} {
+		if got := nodeText(n); got != want {
+			t.Errorf("%+v is told as %q, want %q", n, got, want)
+		}
+	}
+}
