@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -46,13 +47,20 @@ func startUpload(s *site, key string, first []byte) *upload {
 		_ = r.Close()
 	}()
 	s.t.Cleanup(func() {
+		u.abandon()
 		cancel()
-		<-u.done
 	})
 	if _, err := w.Write(first); err != nil {
 		s.t.Fatalf("the upload was refused: %v", err)
 	}
 	return u
+}
+
+// abandon ends the upload without its end; the client waits for that even when
+// the server has gone.
+func (u *upload) abandon() {
+	_ = u.body.CloseWithError(errors.New("abandoned by the test"))
+	<-u.done
 }
 
 func dial(s *site) *websocket.Conn {
@@ -131,7 +139,7 @@ func TestFault82_StuckUploadIsCutOff(t *testing.T) {
 	if code := s.exitCode(25 * time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	<-u.done
+	u.abandon()
 	if u.err == nil {
 		t.Errorf("the upload was answered with %s", u.got.Status)
 	}
