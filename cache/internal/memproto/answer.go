@@ -47,15 +47,16 @@ func AppendCAS(b []byte, cas uint64) []byte {
 }
 
 // AppendEcho appends the flags of a meta answer that repeat what the request
-// said: the key, the opaque token and whether the key is in base64.
+// said: the key, with b behind it when it is in base64, and the opaque token.
 func AppendEcho(b []byte, r *Request, f Flag) []byte {
 	switch f.Letter {
 	case 'k':
-		return append(append(b, " k"...), r.RawKey...)
+		b = append(append(b, " k"...), r.RawKey...)
+		if r.Base64 {
+			b = append(b, " b"...)
+		}
 	case 'O':
-		return append(append(b, " O"...), f.Token...)
-	case 'b':
-		return append(b, " b"...)
+		b = append(append(b, " O"...), f.Token...)
 	}
 	return b
 }

@@ -8,7 +8,7 @@ import (
 // The flags that each meta command takes. P and L are hints for proxies.
 const (
 	getFlags    = "bcfhklqstuvNORTPL"
-	setFlags    = "bckqCFIMOSTPL"
+	setFlags    = "bckqCFIMOTPL"
 	deleteFlags = "bkqCIOTPL"
 )
 

@@ -112,27 +112,27 @@ func (e *Error) Error() string {
 
 // Errors that need no detail, and those of the data block.
 var (
-	ErrUnknown      = &Error{Answer: "ERROR"}
-	ErrForeign      = &Error{Close: true} // another protocol, as HTTP: an answer could be taken for one of its own
-	ErrLineTooLong  = &Error{Answer: "CLIENT_ERROR line too long: at most 2048 bytes", Close: true}
-	ErrBadData      = &Error{Answer: "CLIENT_ERROR bad data chunk"}
-	ErrTooLarge     = &Error{Answer: "SERVER_ERROR object too large for cache"}
-	ErrOutOfMemory  = &Error{Answer: "SERVER_ERROR out of memory storing object"}
-	errMetaFlag     = clientError("invalid flag: see protocol.txt for the flags of the command")
-	errDuplicate    = clientError("duplicate flag: give each flag once")
-	errOpaque       = clientError("opaque token too long: at most 32 bytes")
-	errMetaNumber   = clientError("bad token in command line format: the flag needs a whole number")
-	errMode         = clientError("invalid mode for ms M token: use E (add), R (replace) or S (set)")
-	errBase64       = clientError("error decoding key: it is not base64")
-	errKey          = clientError("bad command line format: a key is 1 to 250 bytes without spaces and control characters")
-	errLength       = clientError("bad command line format: the length of the data is a whole number from 0 to 1073741824")
-	errItemFlags    = clientError("bad command line format: flags are a whole number from 0 to 4294967295")
-	errExptime      = clientError("invalid exptime argument: it is a whole number of seconds")
-	errTooMany      = clientError("bad command line format: too many arguments")
-	errDeleteUsage  = clientError("bad command line format.  Usage: delete <key> [noreply]")
-	errMemlimit     = clientError("bad command line format.  Usage: cache_memlimit <megabytes> [noreply]")
-	errPolicyUsage  = clientError("bad command line format.  Usage: cache_policy [name]")
-	errVerbosity    = clientError("bad command line format.  Usage: verbosity <level> [noreply]")
+	ErrUnknown     = &Error{Answer: "ERROR"}
+	ErrForeign     = &Error{Close: true} // another protocol, as HTTP: an answer could be taken for one of its own
+	ErrLineTooLong = &Error{Answer: "CLIENT_ERROR line too long: at most 2048 bytes", Close: true}
+	ErrBadData     = &Error{Answer: "CLIENT_ERROR bad data chunk"}
+	ErrTooLarge    = &Error{Answer: "SERVER_ERROR object too large for cache"}
+	ErrOutOfMemory = &Error{Answer: "SERVER_ERROR out of memory storing object"}
+	errMetaFlag    = clientError("invalid flag: see protocol.txt for the flags of the command")
+	errDuplicate   = clientError("duplicate flag: give each flag once")
+	errOpaque      = clientError("opaque token too long: at most 32 bytes")
+	errMetaNumber  = clientError("bad token in command line format: the flag needs a whole number")
+	errMode        = clientError("invalid mode for ms M token: use E (add), R (replace) or S (set)")
+	errBase64      = clientError("error decoding key: it is not base64")
+	errKey         = clientError("bad command line format: a key is 1 to 250 bytes without spaces and control characters")
+	errLength      = clientError("bad command line format: the length of the data is a whole number from 0 to 1073741824")
+	errItemFlags   = clientError("bad command line format: flags are a whole number from 0 to 4294967295")
+	errExptime     = clientError("invalid exptime argument: it is a whole number of seconds")
+	errTooMany     = clientError("bad command line format: too many arguments")
+	errDeleteUsage = clientError("bad command line format.  Usage: delete <key> [noreply]")
+	errMemlimit    = clientError("bad command line format.  Usage: cache_memlimit <megabytes> [noreply]")
+	errPolicyUsage = clientError("bad command line format.  Usage: cache_policy [name]")
+	errVerbosity   = clientError("bad command line format.  Usage: verbosity <level> [noreply]")
 )
 
 func clientError(text string) *Error { return &Error{Answer: "CLIENT_ERROR " + text} }

@@ -218,3 +218,13 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 	e.cas = s.takeCAS()
 	return Stored
 }
+
+// Drop takes the item out, if hasCAS only one with the cas value, because a
+// value that was to replace it could not be stored.
+func (s *Store) Drop(key []byte, hasCAS bool, cas uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot, e := s.find(key, s.tick()); e != nil && (!hasCAS || e.cas == cas) {
+		s.remove(slot)
+	}
+}

@@ -174,8 +174,8 @@ func TestPinnedValuesCountUntilReleased(t *testing.T) {
 // Random leaves survivors in every slab: only moving them frees memory.
 func TestShrinkingGivesMemoryBack(t *testing.T) {
 	for _, name := range []string{"lru", "random"} {
-		s := newStore(t, Config{Capacity: 64 * mb, ItemLimit: mb, Policy: name})
-		for i := range 20_000 {
+		s := newStore(t, Config{Capacity: 32 * mb, ItemLimit: mb, Policy: name})
+		for i := range 8_000 {
 			set(s, fmt.Sprint(i), string(pattern(500+i%10*1000, byte(i))), 0, 0)
 		}
 		if err := s.SetCapacity(8 * mb); err != nil {
@@ -185,7 +185,7 @@ func TestShrinkingGivesMemoryBack(t *testing.T) {
 		if st.Held > 8*mb || st.Held < 7*mb || st.Resident > 16*mb {
 			t.Errorf("%s: %d bytes held, %d resident after shrinking to 8 MB", name, st.Held, st.Resident)
 		}
-		for i := range 20_000 {
+		for i := range 8_000 {
 			value, found, _, _ := get(t, s, fmt.Sprint(i), 0)
 			if found && value != string(pattern(500+i%10*1000, byte(i))) {
 				t.Fatalf("%s: item %d changed", name, i)

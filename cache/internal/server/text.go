@@ -1,0 +1,176 @@
+package server
+
+import (
+	"errors"
+
+	"memcache/cache/internal/memproto"
+	"memcache/cache/internal/store"
+)
+
+// handle carries out the request of one line. A *memproto.Error is for the
+// client; any other error ends the connection.
+func (c *conn) handle(line []byte) error {
+	if err := c.req.Parse(line); err != nil {
+		return err
+	}
+	if c.req.Length >= 0 && c.w-c.r < c.req.Length+len(memproto.End) {
+		// Reading on will overwrite the line, and the request with it.
+		c.saved = append(c.saved[:0], line...)
+		if err := c.req.Parse(c.saved); err != nil {
+			return err
+		}
+	}
+	switch c.req.Command {
+	case memproto.Get, memproto.Gets:
+		return c.get()
+	case memproto.MetaGet:
+		return c.metaGet()
+	case memproto.MetaSet:
+		return c.metaSet()
+	case memproto.MetaDelete:
+		return c.metaDelete()
+	case memproto.MetaNoop:
+		return c.out.line("MN")
+	case memproto.Set, memproto.Add, memproto.Replace:
+		return c.set()
+	case memproto.Delete:
+		return c.reply(c.s.Store.Delete(c.req.Key, store.DeleteOptions{}) == store.Stored, "DELETED", "NOT_FOUND")
+	case memproto.Touch:
+		return c.reply(c.s.Store.Touch(c.req.Key, c.req.Exptime), "TOUCHED", "NOT_FOUND")
+	default:
+		return c.admin()
+	}
+}
+
+func (c *conn) reply(ok bool, yes, no string) error {
+	if c.req.NoReply {
+		return nil
+	}
+	if ok {
+		return c.out.line(yes)
+	}
+	return c.out.line(no)
+}
+
+func (c *conn) get() error {
+	// All keys first, so that a bad one is the whole answer.
+	for keys := c.req.Keys; ; {
+		key, rest, err := memproto.NextKey(keys)
+		if err != nil {
+			return err
+		}
+		if len(key) == 0 {
+			break
+		}
+		keys = rest
+	}
+	for keys := c.req.Keys; ; {
+		key, rest, _ := memproto.NextKey(keys)
+		if len(key) == 0 {
+			return c.out.line("END")
+		}
+		if err := c.getOne(key); err != nil {
+			return err
+		}
+		keys = rest
+	}
+}
+
+func (c *conn) getOne(key []byte) error {
+	it, found, err := c.s.Store.Get(key, store.GetOptions{Value: true})
+	if err != nil || !found {
+		return err
+	}
+	b, err := c.out.room(memproto.MaxHeader)
+	if err != nil {
+		it.Value.Release()
+		return err
+	}
+	c.out.took(memproto.AppendValue(b, key, it.Flags, it.Size, it.CAS, c.req.Command == memproto.Gets))
+	return c.out.value(it.Value, it.Size)
+}
+
+func (c *conn) set() error {
+	if err := c.receive(); err != nil {
+		return err
+	}
+	o := store.SetOptions{Flags: c.req.Flags, Exptime: c.req.Exptime}
+	switch c.req.Command {
+	case memproto.Add:
+		o.Mode = store.Add
+	case memproto.Replace:
+		o.Mode = store.Replace
+	}
+	outcome, _, err := c.writer.Commit(o)
+	if err != nil {
+		return memproto.ErrOutOfMemory
+	}
+	return c.reply(outcome == store.Stored, "STORED", "NOT_STORED")
+}
+
+// receive reads the data block of the request into the store's memory. When
+// there is no room for it, what is stored under the key is dropped, because its
+// client takes it for replaced.
+func (c *conn) receive() error {
+	if err := c.s.Store.Begin(&c.writer, c.req.Key, c.req.Length); err != nil {
+		c.dropOld()
+		return refusal(err)
+	}
+	for {
+		b, err := c.writer.Next()
+		if err != nil {
+			c.writer.Abort()
+			c.dropOld()
+			return refusal(err)
+		}
+		if b == nil {
+			break
+		}
+		if err := c.readData(b); err != nil {
+			c.writer.Abort()
+			return err
+		}
+		c.req.Length -= len(b) // what refuse has to skip yet
+	}
+	c.req.Length = -1
+	ok, err := c.endData()
+	if err == nil && !ok {
+		err = memproto.ErrBadData
+	}
+	if err != nil {
+		c.writer.Abort()
+	}
+	return err
+}
+
+func (c *conn) dropOld() {
+	if c.req.Command != memproto.Add && c.req.Mode != memproto.ModeAdd {
+		c.s.Store.Drop(c.req.Key, c.req.HasCAS, c.req.CAS)
+	}
+}
+
+func refusal(err error) error {
+	if errors.Is(err, store.ErrTooLarge) {
+		return memproto.ErrTooLarge
+	}
+	return memproto.ErrOutOfMemory
+}
+
+func (c *conn) admin() error {
+	switch c.req.Command {
+	case memproto.FlushAll:
+		return c.flushAll()
+	case memproto.Stats:
+		return c.stats()
+	case memproto.Version:
+		return c.out.line("VERSION " + c.s.Version)
+	case memproto.Verbosity:
+		return c.verbosity()
+	case memproto.CacheMemlimit:
+		return c.memlimit()
+	case memproto.CachePolicy:
+		return c.policy()
+	default:
+		return errQuit
+	}
+}

@@ -1,0 +1,138 @@
+// Command memcache-cache is the cache process: it keeps objects in memory within
+// a capacity and speaks memcached's text protocol over a unix socket or TCP.
+//
+// Start reading in internal/server, which carries out the protocol, and
+// internal/store, which keeps the items; policy holds the replacement policies.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"memcache/cache/internal/server"
+	"memcache/cache/internal/store"
+)
+
+// version is set by the linker: -X main.version=…
+var version string
+
+// protocolVersion is the memcached whose protocol this is. It begins the answer
+// to the version command, which clients parse as three numbers.
+const protocolVersion = "1.6.18"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "memcache-cache:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole program. It returns nil when ctx ends it.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	c, err := parseConfig(args, getenv)
+	switch {
+	case err != nil:
+		return err
+	case c.help:
+		_, err = io.WriteString(stdout, usage)
+		return err
+	case c.showVersion:
+		_, err = fmt.Fprintln(stdout, "memcache-cache", buildVersion())
+		return err
+	}
+	level := new(slog.LevelVar)
+	if c.verbose {
+		level.Set(slog.LevelDebug)
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	return serve(ctx, c, log, level)
+}
+
+func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar) (err error) {
+	started := time.Now()
+	s, err := store.New(store.Config{
+		Capacity: c.capacity, ItemLimit: c.itemLimit, Policy: c.policy, Seed: uint64(started.UnixNano()),
+		// Above those of any earlier process, until it stores four thousand million
+		// values a second.
+		FirstCAS: uint64(started.Unix()) << 32,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	listeners, err := c.listen()
+	if err != nil {
+		return err
+	}
+	for _, l := range listeners {
+		log.Info("listening", "address", l.Addr().String())
+	}
+	srv := server.New(server.Config{
+		Store: s, Log: log, Level: level, MaxConns: c.maxConns, Idle: c.idle,
+		Version:  protocolVersion + "-memcache-" + buildVersion(),
+		Settings: c.settings(),
+	})
+	log.Info("ready", "capacity_mb", c.capacity/mb, "policy", c.policy, "version", buildVersion())
+	err = srv.Serve(ctx, listeners...)
+	log.Info("stopped")
+	return err
+}
+
+// listen opens what the flags ask for, or nothing.
+func (c config) listen() (all []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range all {
+				err = errors.Join(err, l.Close())
+			}
+		}
+	}()
+	if c.socket != "" {
+		l, err := server.ListenUnix(c.socket)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	if c.port != 0 {
+		l, err := net.Listen("tcp", net.JoinHostPort(c.address, strconv.Itoa(c.port)))
+		if err != nil {
+			return all, fmt.Errorf("cannot listen on TCP port %d: %w: free it, or choose another with -p", c.port, err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// buildVersion is what the linker was told, or what the build knows.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return strings.TrimPrefix(v, "v")
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "devel"
+}
