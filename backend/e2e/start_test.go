@@ -165,7 +165,9 @@ func TestFault84_CrashedCacheComesBackWithItsSettings(t *testing.T) {
 
 func TestFault84_CrashedBackendComesBack(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := newSite(t)
+	s.listen = freeAddress(t) // it has to be the same after the crash
+	s.start()
 	s.do("PUT", "/objects/k", strings.NewReader("acknowledged"), http.StatusCreated)
 	s.kill("backend")
 	s.says("starting it again in 1 s", 10*time.Second)
@@ -177,6 +179,17 @@ func TestFault84_CrashedBackendComesBack(t *testing.T) {
 		return err
 	})
 	s.stop()
+}
+
+// freeAddress returns an address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // Here the cache is a script that runs once and then never again.
