@@ -62,6 +62,10 @@ func (p *objectPage) open(key string) {
 }
 
 func (p *objectPage) sessionChanged(c change, n *news) {
+	if c&changeStart != 0 {
+		p.open(p.key)
+		return
+	}
 	if c&changeConn != 0 && p.s.live() || n != nil && n.touches(p.key) {
 		p.load()
 	}

@@ -76,6 +76,8 @@ func (p *objectsPage) OnNav(ctx app.Context) {
 
 func (p *objectsPage) sessionChanged(c change, n *news) {
 	switch {
+	case c&changeStart != 0:
+		p.recall()
 	case c&changeConn != 0 && p.s.live():
 		p.load(true)
 	case c&changeUploads != 0 && n != nil && len(n.finished) > 0:

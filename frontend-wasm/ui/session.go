@@ -24,7 +24,8 @@ const callTimeout = 20 * time.Second
 type change int
 
 const (
-	changeConn    change = 1 << iota // the connection came or went
+	changeStart   change = 1 << iota // what was seen last is known; comes once, after the first page is mounted
+	changeConn                       // the connection came or went
 	changeStats                      // the window of statistics
 	changeCache                      // the cache's settings or health
 	changeObjects                    // objects were stored or deleted, see news.touches
@@ -87,6 +88,7 @@ func (s *session) start(ctx app.Context) {
 		func(method string, params json.RawMessage) { s.box.put(func(n *news) { n.note(method, params) }) },
 	)
 	go s.tickClock()
+	s.notify(changeStart|changeConn|changeStats|changeCache, nil)
 }
 
 // recallAll fills in what was seen last.
