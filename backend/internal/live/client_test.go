@@ -74,6 +74,9 @@ func (p *peer) sendBinary(b []byte) {
 	}
 }
 
+// leave cuts the connection.
+func (p *peer) leave() { _ = p.ws.CloseNow() }
+
 // receive returns the next message.
 func (p *peer) receive() incoming {
 	p.t.Helper()

@@ -77,7 +77,7 @@ func TestFault31_TooManyClientsGet503(t *testing.T) {
 	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Code != string(api.Unavailable) || problem.Detail == "" {
 		t.Errorf("problem %+v (%v), want one with code %q", problem, err, api.Unavailable)
 	}
-	_ = first.ws.CloseNow()
+	first.leave()
 	eventually(t, "the place is free", func() bool { return s.connections() == 1 })
 	s.connect(t).must(api.MethodPing, api.Empty{}, nil)
 }

@@ -170,7 +170,7 @@ func TestFault79_AnUploadGoesOnAfterALostConnection(t *testing.T) {
 	state := p.startUpload(id, "k", len(data))
 	p.sendAll(state, data, api.MB)
 	p.must(api.MethodPing, api.Empty{}, nil) // all of it has arrived
-	_ = p.ws.CloseNow()
+	p.leave()
 
 	q := s.connect(t)
 	if err := q.call(api.MethodUpload, api.UploadStart{Upload: id, Key: "other", Size: int64(len(data))}, nil); err == nil || err.Code != api.Invalid {
@@ -210,7 +210,7 @@ func TestTheOutcomeOutlivesTheConnection(t *testing.T) {
 	p.chunk(uploadID(1), 0, []byte("data"))
 	p.ask(api.MethodFinish, api.UploadRef{Upload: uploadID(1)})
 	<-storing
-	_ = p.ws.CloseNow()
+	p.leave()
 	eventually(t, "the connection has ended", func() bool { return s.connections() == 0 })
 	close(gate)
 
