@@ -98,6 +98,7 @@ type reply struct {
 	CacheStatus  string
 	ServerTiming string
 	Trip         float64 // milliseconds until the head of the reply
+	Kept         string  // when the browser kept this copy, in Unix milliseconds; "" for the server's own answer
 	blob         app.Value
 }
 
@@ -127,6 +128,7 @@ func fetch(ctx context.Context, path, rangeHeader string) (reply, error) {
 		return ""
 	}
 	r.CacheStatus, r.ServerTiming = get("Cache-Status"), get("Server-Timing")
+	r.Kept = get("X-Kept-At") // set by the service worker
 	r.blob, err = await(ctx, res.Call("blob"))
 	return r, err
 }

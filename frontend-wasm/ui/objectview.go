@@ -69,6 +69,8 @@ func (p *objectPage) preview() app.UI {
 	switch {
 	case p.object == nil && p.err != "":
 		return p.card("warn", "This object could not be read", p.err)
+	case p.object == nil && p.offline():
+		return p.card("objects", "Not here while offline", "This browser has not seen the object yet. It is shown when the server answers.")
 	case p.object == nil:
 		return app.Div().Class("preview-wait").Aria("busy", "true")
 	case p.view.err != "" && p.offline():
@@ -148,6 +150,8 @@ func (p *objectPage) source() app.UI {
 	switch {
 	case v.came && v.err != "":
 		image, headline, why = "warn", "not read", v.err
+	case v.came && v.from.Kept != 0:
+		data, headline, why = "kept", v.from.headline(), v.from.why()
 	case v.came:
 		headline, why = v.from.headline(), v.from.why()
 		data = "miss"
@@ -167,7 +171,7 @@ func (p *objectPage) source() app.UI {
 }
 
 func (p *objectPage) steps() app.UI {
-	if !p.view.came || p.view.err != "" {
+	if !p.view.came || p.view.err != "" || p.view.from.Kept != 0 {
 		return nil
 	}
 	var rows []app.UI

@@ -74,12 +74,15 @@ func draw(t *testing.T, c app.Composer) string {
 
 func TestObjectsPageStates(t *testing.T) {
 	s := newSession()
+	offline := newSession()
+	offline.conn = connState{Since: time.Now(), Err: "refused"}
 	rows := &api.List{Objects: []api.Object{object("a"), object(evil)}, Total: 200, Exact: true, Next: "n"}
 	for name, c := range map[string]struct {
 		page objectsPage
 		want []string
 	}{
 		"nothing known": {objectsPage{}, []string{`aria-busy`}},
+		"never seen":    {objectsPage{s: offline}, []string{`id="list-unseen"`}},
 		"rows":          {objectsPage{list: rows}, []string{`id="rows"`, "&lt;img src=x", "200 objects", `id="page-after"`}},
 		"last page":     {objectsPage{q: listQuery{After: "x"}, list: &api.List{Objects: rows.Objects}}, []string{`id="page-before"`}},
 		"empty":         {objectsPage{list: &api.List{Exact: true}}, []string{`id="empty"`, "curl -T"}},
@@ -89,7 +92,9 @@ func TestObjectsPageStates(t *testing.T) {
 		"changed":       {objectsPage{list: rows, held: rows}, []string{`id="held"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.page.s = s
+			if c.page.s == nil {
+				c.page.s = s
+			}
 			markup := draw(t, &c.page)
 			for _, want := range c.want {
 				if !strings.Contains(markup, want) {
@@ -165,6 +170,7 @@ func TestObjectPageStates(t *testing.T) {
 		"other":         {objectPage{key: "k", object: typed("application/zip")}, "no preview"},
 		"broken":        {objectPage{key: "k", object: typed("image/gif"), view: view{came: true, broken: true}}, "cannot show this image"},
 		"not read":      {objectPage{key: "k", object: &o, view: view{came: true, err: "content missing"}}, "content missing"},
+		"kept":          {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true, Hit: true, Kept: 5}}}, `data-source="kept"`},
 		"hit":           {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true, Hit: true}}}, `data-source="hit"`},
 		"miss":          {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true}}}, `data-source="miss"`},
 	} {

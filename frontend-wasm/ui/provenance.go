@@ -14,6 +14,7 @@ type provenance struct {
 	Detail  string
 	Steps   []step
 	Trip    float64 // milliseconds in the browser, from asking to the reply's head
+	Kept    int64   // when the browser kept this copy, which it gives without a server; else 0
 }
 
 // step is one part of the work, in milliseconds.
@@ -127,6 +128,9 @@ func (p provenance) total() (float64, bool) {
 
 // headline says it in a few words: "from memory in 0.8 ms".
 func (p provenance) headline() string {
+	if p.Kept != 0 {
+		return "from this browser"
+	}
 	text := "source not known"
 	if p.Known {
 		text = "from disk"
@@ -153,6 +157,8 @@ var forwards = map[string]string{
 // why explains the headline in a sentence.
 func (p provenance) why() string {
 	switch {
+	case p.Kept != 0:
+		return "The server is not answering. This copy was kept at " + exactTime(p.Kept) + "."
 	case !p.Known:
 		return "The reply did not say where it came from."
 	case p.Hit:

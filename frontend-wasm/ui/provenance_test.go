@@ -5,6 +5,14 @@ import (
 	"testing"
 )
 
+func TestProvenanceOfAKeptCopy(t *testing.T) {
+	p := parseProvenance("MemCache; hit", "total;dur=1")
+	p.Kept = 1_700_000_000_000
+	if got := p.headline() + ": " + p.why(); !strings.Contains(got, "this browser") || strings.Contains(got, "A hit") {
+		t.Errorf("a kept copy came %q", got)
+	}
+}
+
 func TestProvenance(t *testing.T) {
 	for _, c := range []struct {
 		name, status, timing string

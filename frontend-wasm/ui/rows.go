@@ -92,6 +92,9 @@ func (p *objectsPage) body() app.UI {
 			icon("warn"), app.H2().Text("The list could not be read"), app.P().Text(p.err),
 			app.Button().Class("button").Type("button").Text("Try again").OnClick(p.onRetry),
 		)
+	case p.list == nil && !p.s.live() && p.s.notice().Kind == "offline":
+		return app.Div().ID("list-unseen").Class("empty").Body(
+			icon("objects"), app.H2().Text("Not here while offline"), app.P().Text("This browser has not seen the list yet. It is shown when the server answers."))
 	case p.list == nil:
 		return p.skeleton()
 	case len(p.list.Objects) > 0:

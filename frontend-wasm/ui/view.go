@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -133,6 +134,7 @@ func (v *view) take(o api.Object, r reply, text string, err error) {
 	v.err, v.text = "", text
 	v.from = parseProvenance(r.CacheStatus, r.ServerTiming)
 	v.from.Trip = r.Trip
+	v.from.Kept, _ = strconv.ParseInt(r.Kept, 10, 64) // 0 without a number
 	v.dropImage()
 	if kindOf(o.Type) == kindImage && !isSVG(o.Type) && rangeOf(o) == "" {
 		v.image = app.Window().Get("URL").Call("createObjectURL", r.blob).String()
