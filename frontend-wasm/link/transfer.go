@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
+	"time"
 
 	"memcache/shared/api"
 )
@@ -16,6 +17,7 @@ type transfer struct {
 	progress func(sent, size int64)
 	shown    int64 // what progress was last told
 	changed  chan struct{}
+	pace     *pace // over the present session
 
 	mu    sync.Mutex
 	state api.UploadState // the furthest that the server told
@@ -51,6 +53,7 @@ func (t *transfer) over(ctx context.Context, s *session) (object api.Object, err
 			return object, err
 		}
 		offset += n
+		t.pace.sent(offset, time.Now())
 	}
 	if err := t.awaitTaken(ctx, s); err != nil {
 		return object, err
@@ -61,6 +64,7 @@ func (t *transfer) over(ctx context.Context, s *session) (object api.Object, err
 
 // start begins the upload, or resumes it, and returns where to go on.
 func (t *transfer) start(ctx context.Context, s *session) (int64, error) {
+	t.pace = newPace()
 	t.mu.Lock()
 	t.state = api.UploadState{} // a server that was restarted begins anew
 	t.mu.Unlock()
@@ -96,7 +100,9 @@ func (t *transfer) update(state api.UploadState) {
 // returns its length.
 func (t *transfer) await(ctx context.Context, s *session, offset int64) (int64, error) {
 	want := min(api.ChunkBytes, t.src.Size()-offset)
-	return want, t.until(ctx, s, func(state api.UploadState) bool { return state.Credit-offset >= want })
+	return want, t.until(ctx, s, func(state api.UploadState) bool {
+		return state.Credit-offset >= want && t.pace.allows(offset+want, state.Offset)
+	})
 }
 
 // awaitTaken waits until the server has everything.
@@ -111,6 +117,7 @@ func (t *transfer) until(ctx context.Context, s *session, ok func(api.UploadStat
 		state := t.state
 		t.mu.Unlock()
 		t.show(state.Offset)
+		t.pace.taken(state.Offset, time.Now())
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

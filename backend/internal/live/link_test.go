@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ type linked struct {
 	notes  chan string
 }
 
-func connectLink(t *testing.T, url string) *linked {
+func connectLink(t testing.TB, url string) *linked {
 	t.Helper()
 	l := &linked{states: make(chan link.State, 1000), notes: make(chan string, 1000)}
 	l.Client = link.New(link.Config{
@@ -302,4 +303,25 @@ func TestLinkUploadsFailPlainly(t *testing.T) {
 			t.Errorf("%s: %v, want code %q", name, err, c.code)
 		}
 	}
+}
+
+// BenchmarkLinkUpload sends 64 MiB from one end to the other over loopback.
+func BenchmarkLinkUpload(b *testing.B) {
+	s := serve(b, func(c *Config, _ *limits) { c.Objects = discard{newMemory()} })
+	l := connectLink(b, s.http.URL)
+	source := &bytesSource{data: pattern(64 * api.MB)}
+	b.SetBytes(source.Size())
+	for b.Loop() {
+		if _, err := l.Upload(b.Context(), "k", source, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// discard is a store that keeps nothing.
+type discard struct{ *memory }
+
+func (discard) Put(_ context.Context, key string, r io.Reader) (api.Object, error) {
+	n, err := io.Copy(io.Discard, r)
+	return api.Object{Key: key, Size: n}, err
 }

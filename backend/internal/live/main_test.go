@@ -159,7 +159,7 @@ type server struct {
 }
 
 // serve starts a server; change may change what is set before.
-func serve(t *testing.T, change func(*Config, *limits)) *server {
+func serve(t testing.TB, change func(*Config, *limits)) *server {
 	t.Helper()
 	rules, err := access.New(access.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
