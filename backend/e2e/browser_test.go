@@ -59,6 +59,7 @@ func TestFault93_MarkupInKeysIsInert(t *testing.T) {
 		p.until(live)
 		p.until(fmt.Sprintf(`document.title.includes(%s)`, quote(key)))
 		p.shows("h1", key)
+		p.shows("#preview-text", "text")
 		p.click("#delete")
 		p.shows("#confirm", key)
 		p.click("#confirm-yes")
@@ -134,7 +135,8 @@ func TestFault103_WebAssemblyThatDoesNotRun(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	t.Run("switched off", func(t *testing.T) {
-		p := openPage(t, browsertest.Flag("js-flags", "--noexpose-wasm"), browsertest.Allow("MemCache"))
+		p := openPage(t, browsertest.Allow("MemCache"))
+		p.before(`delete window.WebAssembly`)
 		p.open(s.url + "/")
 		p.shows("#boot", "WebAssembly is switched off")
 	})

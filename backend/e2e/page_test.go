@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"memcache/backend/internal/browsertest"
 )
@@ -58,7 +59,10 @@ func (p *page) fill(selector, text string) {
 	p.t.Helper()
 	p.do("fill "+selector, chromedp.Focus(chromedp.CSS(selector)))
 	p.run(fmt.Sprintf(`document.querySelector(%s).select()`, quote(selector)))
-	p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.press(kb.Delete)
+	if text != "" {
+		p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+	}
 }
 
 // press sends keys to whatever has the focus.
@@ -116,10 +120,11 @@ func (p *page) untilWithin(limit time.Duration, expression string) {
 	}
 }
 
-// shows waits until an element's visible text contains text.
+// shows waits until an element's visible text contains text, in either case:
+// style sheets change that.
 func (p *page) shows(selector, text string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf(`document.querySelector(%s)?.innerText.includes(%s)`, quote(selector), quote(text)))
+	p.until(fmt.Sprintf(`document.querySelector(%s)?.innerText.toLowerCase().includes(%s.toLowerCase())`, quote(selector), quote(text)))
 }
 
 // has waits until an element is there.
