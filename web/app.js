@@ -12,39 +12,43 @@
 
   // ------------------------------------------------------------ the program
 
-  const boot = document.getElementById("boot");
   let mounted = false;
   let percent = "";
   let lastWords = "";
 
+  // The program is fetched and compiled while the page is still being read:
+  // nothing else takes as long.
+  const compiled = compile();
+  compiled.catch(() => {}); // run reports it
+
   // run starts the program and returns when it has ended, which it never should.
   async function run() {
-    if (typeof WebAssembly !== "object") {
-      throw new Error("WebAssembly is switched off or not supported.");
-    }
+    const module = await compiled;
     if (typeof Go !== "function") {
       throw new Error("a part of the page (wasm_exec.js) did not load.");
     }
     const go = new Go();
     go.exit = () => {}; // run's caller reports it
     listenForLastWords();
-    const { instance } = await load(go.importObject);
-    performance.mark("memcache-compiled");
-    await go.run(instance);
+    await go.run(await WebAssembly.instantiate(module, go.importObject));
     throw new Error(lastWords || "the program ended.");
   }
 
-  async function load(imports) {
+  async function compile() {
+    if (typeof WebAssembly !== "object") {
+      throw new Error("WebAssembly is switched off or not supported.");
+    }
     const response = await fetch(programURL);
     if (!response.ok) {
       throw new Error(`the server answered ${response.status} instead of the program (${programURL}).`);
     }
-    return WebAssembly.instantiateStreaming(counted(response), imports);
+    const module = await WebAssembly.compileStreaming(counted(response));
+    performance.mark("memcache-compiled");
+    return module;
   }
 
-  // counted lets the first visit see progress. Later ones get the program from
-  // the service worker, and as an untouched response, because only then does the
-  // browser use the code it compiled the last time.
+  // counted lets a first visit, which the service worker does not speed up yet,
+  // see progress.
   function counted(response) {
     const total = Number(response.headers.get(rawLengthHeader));
     if (navigator.serviceWorker?.controller || !total) {
@@ -54,7 +58,7 @@
     const counter = new TransformStream({
       transform(chunk, controller) {
         loaded += chunk.byteLength;
-        percent = ` ${Math.floor((100 * loaded) / total)} %`;
+        percent = `${Math.floor((100 * loaded) / total)} %`;
         controller.enqueue(chunk);
       },
     });
@@ -77,17 +81,29 @@
 
   // ---------------------------------------------------------- what is shown
 
-  function say(text, retry) {
-    boot.replaceChildren(text);
-    boot.role = retry ? "alert" : "status";
-    if (retry) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = "Try again";
-      button.addEventListener("click", () => location.reload());
-      boot.append(button);
+  // say shows a message; percent is not read out each time it grows.
+  function say(text, percent, retry) {
+    const boot = document.getElementById("boot");
+    if (boot.dataset.text !== text) {
+      boot.dataset.text = text;
+      boot.role = retry ? "alert" : "status";
+      const progress = document.createElement("span");
+      progress.ariaHidden = "true";
+      boot.replaceChildren(text, progress);
+      if (retry) {
+        boot.append(retryButton());
+      }
+      boot.hidden = false;
     }
-    boot.hidden = false;
+    boot.querySelector("span").textContent = percent;
+  }
+
+  function retryButton() {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Try again";
+    button.addEventListener("click", () => window.memcacheReload());
+    return button;
   }
 
   function watchStart() {
@@ -95,9 +111,9 @@
     const timer = setInterval(() => {
       const waited = performance.now() - began;
       if (waited > patienceMillis) {
-        say(`MemCache is still loading …${percent} Is the connection slow?`, true);
+        say("MemCache is still loading. Is the connection slow?", percent, true);
       } else if (waited > quietMillis) {
-        say(`Loading MemCache …${percent}`, false);
+        say("Loading MemCache …", percent, false);
       }
     }, 250);
     // The program replaces the drawn page, which is the body's first element.
@@ -108,8 +124,9 @@
       }
       performance.mark("memcache-mounted");
       mounted = true;
-      boot.hidden = true;
+      document.getElementById("boot").hidden = true;
       stop();
+      registerWorker();
     });
     const stop = () => {
       clearInterval(timer);
@@ -123,9 +140,10 @@
     const stop = watchStart();
     run().catch((err) => {
       stop();
+      registerWorker(); // a newer version may be better
       console.error("MemCache:", err);
       const reason = err?.message ?? String(err);
-      say(mounted ? `MemCache has stopped: ${reason}` : `MemCache could not start in this browser: ${reason}`, true);
+      say(mounted ? `MemCache has stopped: ${reason}` : `MemCache could not start in this browser: ${reason}`, "", true);
     });
   }
 
@@ -155,10 +173,18 @@
     }
   }
 
+  // registerWorker runs when the program has mounted or failed, so that what the
+  // worker fetches does not delay it.
   async function registerWorker() {
     const container = navigator.serviceWorker;
-    if (!container) {
-      return; // a private window or an insecure address: all works but offline use
+    if (!container || registration) {
+      return; // no container in a private window: all works but offline use
+    }
+    try {
+      registration = await container.register("/app-worker.js", { updateViaCache: "none" });
+    } catch (err) {
+      console.warn("offline use is not available:", err);
+      return;
     }
     // The first worker takes over a page that had none; that is no update.
     let controlled = Boolean(container.controller);
@@ -168,18 +194,23 @@
       }
       controlled = true;
     });
-    registration = await container.register("/app-worker.js", { updateViaCache: "none" });
-    if (registration.waiting && container.controller) {
-      announceUpdate();
+    watchWorker(registration.waiting);
+    watchWorker(registration.installing);
+    registration.addEventListener("updatefound", () => watchWorker(registration.installing));
+  }
+
+  // watchWorker announces worker, which may be null, once it waits for an older
+  // one to go.
+  function watchWorker(worker) {
+    const announce = () => {
+      if (worker.state === "installed" && navigator.serviceWorker.controller) {
+        announceUpdate();
+      }
+    };
+    worker?.addEventListener("statechange", announce);
+    if (worker) {
+      announce();
     }
-    registration.addEventListener("updatefound", () => {
-      const worker = registration.installing;
-      worker?.addEventListener("statechange", () => {
-        if (worker.state === "installed" && container.controller) {
-          announceUpdate();
-        }
-      });
-    });
   }
 
   // memcacheCheckUpdate looks for a new version; the program calls it when the
@@ -241,8 +272,23 @@
 
   // ------------------------------------------------------------------ begin
 
-  start();
-  registerWorker().catch((err) => console.warn("offline use is not available:", err));
+  // whenRead waits until the page has been read to its end, and wasm_exec.js, which
+  // is deferred, has run or failed. This script may be done long before or after.
+  function whenRead(then) {
+    if (typeof Go === "function" || document.readyState === "complete") {
+      then();
+      return;
+    }
+    const once = () => {
+      document.removeEventListener("DOMContentLoaded", once);
+      window.removeEventListener("load", once);
+      then();
+    };
+    document.addEventListener("DOMContentLoaded", once);
+    window.addEventListener("load", once);
+  }
+
+  whenRead(start);
   window.addEventListener("online", window.memcacheCheckUpdate);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {

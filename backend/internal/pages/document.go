@@ -7,8 +7,8 @@ import (
 )
 
 // document is the whole of a page, ready but for its title and body. It lets
-// the reader zoom, loads nothing from elsewhere, and asks for the program before
-// anything else has run.
+// the reader zoom and loads nothing from elsewhere. The loader waits for nothing,
+// not even the styles: it fetches and compiles the program.
 var document = template.Must(template.New("document").Parse(`<!doctype html>
 <html lang="en">
 <head>
@@ -27,9 +27,8 @@ var document = template.Must(template.New("document").Parse(`<!doctype html>
 <link rel="stylesheet" href="/web/css/app.css">
 <link rel="stylesheet" href="/app.css">
 {{- if .Program}}
-<link rel="preload" href="/web/app.wasm" as="fetch" crossorigin>
+<script async src="/app.js"></script>
 <script defer src="/wasm_exec.js"></script>
-<script defer src="/app.js"></script>
 {{- end}}
 </head>
 <body>
