@@ -55,7 +55,7 @@ func (p *objectsPage) tools() app.UI {
 		app.Div().Class("search").Body(
 			icon("search"),
 			app.Label().Class("unseen").For("search").Text("Search the keys"),
-			app.Input().ID("search").Type("search").Placeholder("Search the keys").AutoComplete(false).
+			app.Input().ID("search").Type("search").Placeholder("Search keys").AutoComplete(false).
 				Attr("enterkeyhint", "search").Spellcheck(false).OnInput(p.onSearch),
 		),
 		app.Div().Class("sort").Body(
