@@ -94,7 +94,7 @@ need_go() {
 # --- Testing ---
 
 # The packages that run in the browser too, and are checked for it.
-browser_packages=(./frontend-wasm/... ./shared/... ./cache/policy/...)
+browser_packages=(./frontend-wasm/... ./shared/... ./cache/policy/... ./cache/sim/...)
 
 test_all() {
   heading=
@@ -131,6 +131,8 @@ say_what_failed() {
   [[ -z $heading ]] || printf '\n=== FAILED: %s\n' "$heading" >&2
 }
 
+# tool runs a tool of .ci/tools.mod; "tool -n" only tells where its program is,
+# because "go tool" would build it for the browser under in_wasm.
 tool() { go tool -modfile=.ci/tools.mod "$@"; }
 
 # as_built uses the flags of the build, so that nothing is compiled again for a
@@ -154,7 +156,7 @@ check_modules() {
 }
 
 test_in_wasm() {
-  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/...
+  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/...
 }
 
 # --- What the tests need ---
