@@ -38,7 +38,7 @@ main() {
   await_ready
   cat <<TEXT
 
-  MemCache is ready: ${address/127.0.0.1/localhost}
+  MemCache is ready: $(address_for_people)
 
   Files are kept in $data. Ctrl-C ends it.
 
@@ -128,6 +128,14 @@ await_address() {
     read -r -t 0.2 -u "$output" line || true
   done
   address=${line##* }
+}
+
+# address_for_people names this machine as a browser on it does.
+address_for_people() {
+  case $address in
+    http://127.0.0.1:* | http://0.0.0.0:* | http://\[::\]:*) echo "http://localhost:${address##*:}" ;;
+    *) echo "$address" ;;
+  esac
 }
 
 # await_ready waits until every part answers, but not for ever: a database that
