@@ -136,21 +136,12 @@ func inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(contex
 	if err := fn(ctx, tx); err != nil {
 		// The rollback's own failure adds nothing: the connection is dropped.
 		_ = tx.Rollback()
-		return deadlineFirst(ctx, err)
-	}
-	if err := tx.Commit(); err != nil {
-		return deadlineFirst(ctx, fmt.Errorf("commit: %w", err))
-	}
-	return nil
-}
-
-// deadlineFirst names the end of ctx as the cause of err, which otherwise shows
-// it in the words of a driver or of database/sql.
-func deadlineFirst(ctx context.Context, err error) error {
-	if ctx.Err() == nil || errors.Is(err, ctx.Err()) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ctx.Err(), err)
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
 // withTimeout gives ctx a deadline if it has none.
