@@ -108,6 +108,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	rec.Header()["X-Content-Type-Options"] = nosniff
 	rec.Header()["Referrer-Policy"] = sameOrigin
+	rec.Header()["Content-Security-Policy"] = inertCSP // objects and pages replace it
 	if err := s.Admit(r); err != nil {
 		s.fail(rec, r, err)
 		return
@@ -134,7 +135,6 @@ func (s *server) dispatch(w *recorder, r *http.Request) {
 		return
 	}
 	w.route = to.path
-	w.Header()["Content-Security-Policy"] = inertCSP
 	if err := to.serve(w, r); err != nil {
 		fail := to.fail
 		if fail == nil {
