@@ -100,6 +100,12 @@ func (a *Arena) Resident() int64 {
 	return int64(len(a.slabs)-1-len(a.cold)) * slabSize
 }
 
+// Occupied returns the bytes of all slabs that hold anything: Resident as it
+// would be after Trim.
+func (a *Arena) Occupied() int64 {
+	return a.Resident() - int64(len(a.warm))*slabSize
+}
+
 // Writer adds one value, block by block, so that a value that is long in
 // coming takes only the memory of what has come.
 type Writer struct {

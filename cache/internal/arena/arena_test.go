@@ -119,10 +119,10 @@ func TestCompactEmptiesSparseSlabs(t *testing.T) {
 	a := New(func(owner uint32, to Handle) { owners[owner] = to })
 	t.Cleanup(func() { closeArena(t, a) })
 	sizes := []int{10, 900, 30_000, 65_536, 300_000}
-	for i := range uint32(1000) {
+	for i := range uint32(400) {
 		owners[i] = add(t, a, pattern(sizes[i%5], byte(i)), i)
 	}
-	for i := range uint32(1000) {
+	for i := range uint32(400) {
 		if i%4 != 0 {
 			a.Free(owners[i])
 			delete(owners, i)

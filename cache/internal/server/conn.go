@@ -40,13 +40,14 @@ func (c *conn) serve() {
 	defer c.nc.Close()
 	c.in = make([]byte, inSize)
 	c.s.Log.Debug("connected", "client", c.nc.RemoteAddr())
-	err := c.run()
-	if e := c.out.flush(); err == nil {
-		err = e
+	why := c.run()
+	if err := c.out.flush(); err != nil {
+		why = errors.Join(why, err)
 	}
-	c.s.Log.Debug("disconnected", "client", c.nc.RemoteAddr(), "why", err)
+	c.s.Log.Debug("disconnected", "client", c.nc.RemoteAddr(), "why", why)
 }
 
+// run answers requests until there is a reason to end, which it returns.
 func (c *conn) run() error {
 	for {
 		line, long, err := c.readLine()

@@ -1,7 +1,7 @@
 package store
 
-// Beyond what is in use, the arena may keep 1/slackShare and slackBytes of
-// half-empty slabs before they are moved together.
+// Beyond what is in use, slabs that are not full may waste 1/slackShare and
+// slackBytes before values are moved together.
 const (
 	slackShare = 64
 	slackBytes = 8 << 20
@@ -56,11 +56,16 @@ func (s *Store) compact(slack int64) {
 func (s *Store) compactSlab(slack int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.tidy(s.arena.Used(), slack)
+}
+
+// tidy empties one slab when the slabs take more than inUse and the slack, and
+// tells whether it did.
+func (s *Store) tidy(inUse, slack int64) bool {
 	if len(s.dying) > 0 {
 		return false // their owners in the arena are slots of another life
 	}
-	inUse := s.arena.Used()
-	return s.arena.Resident() > inUse+inUse/slackShare+slack && s.arena.Compact()
+	return s.arena.Occupied() > inUse+inUse/slackShare+slack && s.arena.Compact()
 }
 
 func (s *Store) trim() error {

@@ -83,6 +83,9 @@ func (w *Writer) Next() ([]byte, error) {
 
 func (w *Writer) take() ([]byte, error) {
 	if w.s.makeRoom(w.w.NextCost()) {
+		// The capacity is a promise about memory: it does not grow while there are
+		// slabs to empty.
+		w.s.tidy(w.s.capacity, slackBytes)
 		if b, err := w.w.Next(); err == nil {
 			return b, nil
 		}
