@@ -109,12 +109,16 @@ func Start(t testing.TB, opts ...Option) context.Context {
 }
 
 // NewTab opens another tab in the browser of ctx, which comes from [Start]. Its
-// console is watched in the same way.
+// console is watched in the same way; it is closed when t ends, which may be a
+// subtest of the test that started the browser.
 func NewTab(t testing.TB, ctx context.Context) context.Context {
 	t.Helper()
 	b := ctx.Value(browserKey{}).(*browser)
 	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithListener(b.console.listen))
-	t.Cleanup(cancel)
+	t.Cleanup(func() {
+		settle(ctx)
+		cancel()
+	})
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}

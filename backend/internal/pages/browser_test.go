@@ -92,7 +92,7 @@ func bodyText(t *testing.T, ctx context.Context) string {
 }
 
 func TestFault94_NoConsoleErrorOnAnyPage(t *testing.T) {
-	s := newSite(t, mustHandler(t, Config{Version: "v1"}, builtFiles(t, program(t))))
+	s := newSite(t, mustHandler(t, Config{Version: "v1"}, liveFiles(t)))
 	ctx := browsertest.Start(t, browsertest.Allow(`/nothing$`)) // the 404 itself
 	for _, path := range defaultPaths {
 		open(t, ctx, s.URL+path)
@@ -110,7 +110,7 @@ func TestFault94_NoConsoleErrorOnAnyPage(t *testing.T) {
 
 func TestShellIsDrawnWithoutTheProgram(t *testing.T) {
 	release := make(chan struct{})
-	h := mustHandler(t, Config{}, builtFiles(t, program(t)))
+	h := mustHandler(t, Config{}, liveFiles(t))
 	s := newSite(t, instead(h, programPath, func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		h.ServeHTTP(w, r)
@@ -127,7 +127,7 @@ func TestShellIsDrawnWithoutTheProgram(t *testing.T) {
 }
 
 func TestViewportAllowsZoom(t *testing.T) {
-	s := newSite(t, mustHandler(t, Config{}, builtFiles(t, program(t))))
+	s := newSite(t, mustHandler(t, Config{}, liveFiles(t)))
 	ctx := browsertest.Start(t)
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch)); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestViewportAllowsZoom(t *testing.T) {
 }
 
 func TestInstallable(t *testing.T) {
-	s := newSite(t, mustHandler(t, Config{}, builtFiles(t, program(t))))
+	s := newSite(t, mustHandler(t, Config{}, liveFiles(t)))
 	ctx := browsertest.Start(t)
 	openControlled(t, ctx, s.URL)
 	problems, err := chromedp.Call(ctx, page.GetInstallabilityErrors, cdp.Empty{})
@@ -164,7 +164,7 @@ func TestInstallable(t *testing.T) {
 }
 
 func TestFault95_ColdStartOfflineAtADeepLink(t *testing.T) {
-	h := mustHandler(t, Config{}, builtFiles(t, program(t)))
+	h := mustHandler(t, Config{}, liveFiles(t))
 	photo := get(h, "/web/icons/icon-192.png").Body.Bytes()
 	s := newSite(t, instead(h, "/objects/photo", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "image/png")
@@ -204,7 +204,7 @@ func TestFault103_ProgramThatDoesNotStartIsSaid(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}
 	}
-	cut := program(t)[:1000]
+	cut := liveFiles(t)["app.wasm"].Data[:1000]
 	cases := []struct {
 		name, path string
 		reply      http.HandlerFunc
@@ -218,11 +218,12 @@ func TestFault103_ProgramThatDoesNotStartIsSaid(t *testing.T) {
 		{name: "no runtime", path: "/wasm_exec.js", reply: reply(404, "text/plain", "gone"), want: "wasm_exec.js"},
 		{name: "switched off", path: "/none", before: `delete globalThis.WebAssembly`, want: "WebAssembly is switched off"},
 	}
+	h := mustHandler(t, Config{}, liveFiles(t))
+	browser := browsertest.Start(t, browsertest.Allow("MemCache:", "Failed to load resource", "MIME"))
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			h := mustHandler(t, Config{}, builtFiles(t, program(t)))
 			s := newSite(t, instead(h, c.path, c.reply))
-			ctx := browsertest.Start(t, browsertest.Allow("MemCache:", "Failed to load resource", "MIME"))
+			ctx := browsertest.NewTab(t, browser)
 			if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: c.before}); err != nil {
 				t.Fatal(err)
 			}
@@ -245,7 +246,7 @@ func TestFault103_ProgramThatDoesNotStartIsSaid(t *testing.T) {
 }
 
 func TestFault103_ProgramThatEndsIsSaid(t *testing.T) {
-	s := newSite(t, mustHandler(t, Config{}, builtFiles(t, program(t))))
+	s := newSite(t, mustHandler(t, Config{}, liveFiles(t)))
 	ctx := browsertest.Start(t, browsertest.Allow("MemCache:", "Go program has already exited"))
 	open(t, ctx, s.URL)
 	until(t, ctx, mounted)

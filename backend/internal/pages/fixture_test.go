@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // staticFiles returns a copy of web's files without what ./build.sh makes.
-func staticFiles(t *testing.T) fstest.MapFS {
+func staticFiles(t testing.TB) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{}
 	err := fs.WalkDir(web.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -47,31 +48,51 @@ func staticFiles(t *testing.T) fstest.MapFS {
 	return files
 }
 
-// builtFiles returns web's files with program in place of the user interface.
-func builtFiles(t *testing.T, program []byte) fstest.MapFS {
+// builtFiles returns web's files with fakeProgram in place of the user
+// interface.
+func builtFiles(t *testing.T) fstest.MapFS { return withProgram(t, packed(fakeProgram)) }
+
+// liveFiles returns web's files with the user interface in testdata, which runs.
+func liveFiles(t testing.TB) fstest.MapFS {
 	t.Helper()
-	files := staticFiles(t)
+	p, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return withProgram(t, p)
+}
+
+// built is the program and its compressed forms.
+type built struct{ raw, br, gz []byte }
+
+func packed(program []byte) built {
 	var br, gz bytes.Buffer
 	b := brotli.NewWriterLevel(&br, brotli.BestSpeed)
-	g := gzip.NewWriter(&gz)
+	g, _ := gzip.NewWriterLevel(&gz, gzip.BestSpeed)
 	_, err1 := b.Write(program)
 	_, err2 := g.Write(program)
 	if err := errors.Join(err1, err2, b.Close(), g.Close()); err != nil {
-		t.Fatal(err)
+		panic(err) // a buffer takes everything
 	}
+	return built{raw: program, br: br.Bytes(), gz: gz.Bytes()}
+}
+
+func withProgram(t testing.TB, p built) fstest.MapFS {
+	t.Helper()
 	runtimeJS, err := os.ReadFile(filepath.Join(goroot(t), "lib", "wasm", "wasm_exec.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	files := staticFiles(t)
 	for name, content := range map[string][]byte{
-		"app.wasm": program, "app.wasm.br": br.Bytes(), "app.wasm.gz": gz.Bytes(), "wasm_exec.js": runtimeJS,
+		"app.wasm": p.raw, "app.wasm.br": p.br, "app.wasm.gz": p.gz, "wasm_exec.js": runtimeJS,
 	} {
 		files[name] = &fstest.MapFile{Data: content}
 	}
 	return files
 }
 
-func goroot(t *testing.T) string {
+func goroot(t testing.TB) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -80,32 +101,24 @@ func goroot(t *testing.T) string {
 	return string(bytes.TrimSpace(out))
 }
 
-// program returns the user interface in testdata, compiled once for all tests.
-func program(t *testing.T) []byte {
-	t.Helper()
-	p, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-var compiled = sync.OnceValues(func() ([]byte, error) {
+// compiled is the user interface in testdata, compiled once for all tests.
+var compiled = sync.OnceValues(func() (built, error) {
 	dir, err := os.MkdirTemp("", "pages-test-")
 	if err != nil {
-		return nil, err
+		return built{}, err
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "app.wasm")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/app")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return nil, errors.New("compile testdata/app: " + err.Error() + "\n" + string(text))
+		return built{}, fmt.Errorf("compile testdata/app: %w\n%s", err, text)
 	}
-	return os.ReadFile(out)
+	program, err := os.ReadFile(out)
+	return packed(program), err
 })
 
-func mustHandler(t *testing.T, c Config, files fs.FS) *handler {
+func mustHandler(t testing.TB, c Config, files fs.FS) *handler {
 	t.Helper()
 	h, err := newHandler(c, files)
 	if err != nil {

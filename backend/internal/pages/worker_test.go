@@ -23,7 +23,7 @@ func shellCaches(t *testing.T, ctx context.Context) []string {
 }
 
 func TestFault99_NewVersionWaitsUntilTheUserAgrees(t *testing.T) {
-	files := builtFiles(t, program(t))
+	files := liveFiles(t)
 	s := newSite(t, mustHandler(t, Config{Version: "v1"}, files))
 	ctx := browsertest.Start(t)
 	openControlled(t, ctx, s.URL+"/object?key=a")
@@ -60,7 +60,7 @@ func TestFault99_NewVersionWaitsUntilTheUserAgrees(t *testing.T) {
 }
 
 func TestSecondTabLearnsOfTheNewVersion(t *testing.T) {
-	files := builtFiles(t, program(t))
+	files := liveFiles(t)
 	s := newSite(t, mustHandler(t, Config{Version: "v1"}, files))
 	first := browsertest.Start(t)
 	openControlled(t, first, s.URL)
@@ -85,25 +85,30 @@ func TestSecondTabLearnsOfTheNewVersion(t *testing.T) {
 
 func TestWorkerIsInstalledWholeOrNotAtAll(t *testing.T) {
 	const broken = "/web/icons/icon-512.png"
-	files := builtFiles(t, program(t))
+	h := mustHandler(t, Config{}, liveFiles(t))
+	browser := browsertest.Start(t, browsertest.Allow(`status of 500`))
 	for name, reply := range map[string]http.HandlerFunc{
 		"error":         func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
 		"other version": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("ETag", `"other"`) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int32
-			h := mustHandler(t, Config{}, files)
+			asked := make(chan struct{}, 1)
 			s := newSite(t, instead(h, broken, func(w http.ResponseWriter, r *http.Request) {
-				asked.Add(1)
 				reply(w, r)
+				select {
+				case asked <- struct{}{}:
+				default: // once is enough
+				}
 			}))
-			ctx := browsertest.Start(t)
+			ctx := browsertest.NewTab(t, browser)
 			open(t, ctx, s.URL)
 			until(t, ctx, mounted)
-			until(t, ctx, `navigator.serviceWorker.getRegistration().then(r => r === undefined)`)
-			if asked.Load() == 0 {
+			select {
+			case <-asked:
+			case <-ctx.Done():
 				t.Fatal("the worker did not ask for the broken file, so that this test tests nothing")
 			}
+			until(t, ctx, `navigator.serviceWorker.getRegistration().then(r => r === undefined)`)
 			if left := shellCaches(t, ctx); len(left) > 0 {
 				t.Errorf("the caches %q are left of an installation that failed", left)
 			}
@@ -115,13 +120,14 @@ func TestWorkerIsInstalledWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestFault104_WorksWithoutServiceWorker(t *testing.T) {
-	s := newSite(t, mustHandler(t, Config{}, builtFiles(t, program(t))))
+	s := newSite(t, mustHandler(t, Config{}, liveFiles(t)))
+	browser := browsertest.Start(t)
 	for name, script := range map[string]string{
 		"absent":  `delete Navigator.prototype.serviceWorker`,
 		"refused": `navigator.serviceWorker.register = () => Promise.reject(new DOMException("private window", "SecurityError"))`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx := browsertest.Start(t)
+			ctx := browsertest.NewTab(t, browser)
 			if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +172,7 @@ func objects(h http.Handler, generation *atomic.Int32) http.Handler {
 func TestSeenObjectsAreKeptForOffline(t *testing.T) {
 	var generation atomic.Int32
 	generation.Store(1)
-	s := newSite(t, objects(mustHandler(t, Config{}, builtFiles(t, program(t))), &generation))
+	s := newSite(t, objects(mustHandler(t, Config{}, liveFiles(t)), &generation))
 	ctx := browsertest.Start(t, browsertest.Allow(`ERR_CONNECTION_REFUSED`, `ERR_FAILED`, `status of 404`))
 	openControlled(t, ctx, s.URL)
 
@@ -208,7 +214,7 @@ func TestSeenObjectsAreKeptForOffline(t *testing.T) {
 
 func TestSeenObjectsAreBounded(t *testing.T) {
 	var generation atomic.Int32
-	s := newSite(t, objects(mustHandler(t, Config{}, builtFiles(t, program(t))), &generation))
+	s := newSite(t, objects(mustHandler(t, Config{}, liveFiles(t)), &generation))
 	ctx := browsertest.Start(t)
 	openControlled(t, ctx, s.URL)
 	const load = `(async (names, size) => { for (const n of names) await (await fetch("/objects/" + n + "?size=" + size)).arrayBuffer(); })`
