@@ -167,11 +167,11 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 	for _, width := range []int64{390, 1440} {
 		p := openPage(t, browsertest.Window(int(width), 844), browsertest.Allow("404"))
 		p.do("set the width", chromedp.EmulateViewport(width, 844))
-		for _, scheme := range []string{"light", "dark"} {
-			p.scheme(scheme)
-			for name, path := range pages {
-				p.ready(s, path)
-				p.until(`document.fonts.status === "loaded" && !document.querySelector("[aria-busy=true]")`)
+		for name, path := range pages {
+			p.ready(s, path)
+			p.until(`document.fonts.status === "loaded" && !document.querySelector("[aria-busy=true]")`)
+			for _, scheme := range []string{"light", "dark"} {
+				p.scheme(scheme)
 				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 					t.Errorf("the %s page is %d px wider than the window of %d px", name, over, width)
 				}

@@ -119,7 +119,7 @@ func TestSeveralUploadsWithProgressAndCancel(t *testing.T) {
 	p := openPage(t)
 	p.ready(s, "/")
 	dir := t.TempDir()
-	large := bytes.Repeat([]byte("0123456789abcdef"), 4<<20) // 64 MiB
+	large := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MiB
 	var files []string
 	for _, name := range []string{"a.bin", "b.bin", "empty"} {
 		content := large

@@ -18,7 +18,7 @@ import (
 
 // patience is how long a page may take for what a person would call "at once";
 // other tests keep the machine busy meanwhile.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // page is a tab of Chromium that a test drives. Its selectors are CSS.
 type page struct {
