@@ -355,7 +355,7 @@ func maintain(t *testing.T, s *Store) {
 // The slabs of one size must make way for another size while items still come,
 // and not only when the store is tidied.
 func TestMemoryStaysWithinThePromiseUnderChurn(t *testing.T) {
-	const capacity = 128 * mb
+	const capacity = 64 * mb
 	for _, name := range []string{"lru", "random"} {
 		s := newStore(t, Config{Capacity: capacity, ItemLimit: mb, Policy: name})
 		rng := rand.New(rand.NewPCG(1, 1))

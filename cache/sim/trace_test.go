@@ -1,4 +1,4 @@
-//go:build !js
+//go:build !js && !race
 
 package sim_test
 
@@ -18,6 +18,8 @@ import (
 	"memcache/cache/policy"
 	"memcache/cache/sim"
 )
+
+// There is nothing to race here, and the race detector would take a minute.
 
 // Real traces, and what an independent simulator measured on them, may lie
 // beside the repository; they are not part of it.
