@@ -66,7 +66,7 @@ compile() {
 }
 
 copy_changed() {
-  cmp -s "$1" "$2" || install -m 644 "$1" "$2"
+  cmp -s "$1" "$2" || cp -- "$1" "$2"
 }
 
 # version names the commit, and whether the sources differ from it.
@@ -167,7 +167,7 @@ need_tools() {
   local missing
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} > 0)) || return 0
-  step "install ${missing[*]}" install "${missing[@]}"
+  step "install ${missing[*]}" install_packages "${missing[@]}"
 
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} == 0)) ||
@@ -203,7 +203,7 @@ browser_works() {
   return 1
 }
 
-install() {
+install_packages() {
   local root=()
   have apt-get || die "missing for the tests, and there is no apt-get to install it:" "$(explain "$@")"
   if ((EUID != 0)); then
