@@ -43,7 +43,7 @@ func dial(t testing.TB, cfg Config) *Client {
 // machine's memcached where there is one.
 func programs(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{}
+	all := map[string]string{"cache": storagetest.BuildCache(t)}
 	if program := storagetest.Memcached(); program != "" {
 		all["memcached"] = program
 	} else {

@@ -88,6 +88,9 @@ func (n *node) budget(q *call) time.Duration {
 // do sends q over one of the connections and returns which. A connection that
 // had gone stale is replaced once.
 func (n *node) do(ctx context.Context, q *call) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	budget := n.budget(q)
 	probe, err := n.breaker.allow(n.name, budget)
 	if err != nil {
@@ -112,6 +115,9 @@ func (n *node) try(ctx context.Context, q *call, deadline time.Time) (*conn, err
 
 // doOn sends q over cn and no other connection.
 func (n *node) doOn(ctx context.Context, cn *conn, q *call) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if cn.dead() {
 		return errStale
 	}

@@ -53,8 +53,10 @@ type Store struct {
 	log     *slog.Logger
 	unclean bool
 
-	// create makes a temporary file; tests put failing disks here.
-	create func(name string) (file, error)
+	// create makes a temporary file and syncDir makes the names in a folder
+	// durable; tests put failing disks here.
+	create  func(name string) (file, error)
+	syncDir func(name string) error
 
 	mu       sync.Mutex
 	pending  map[string]int           // blobs about to be named, by how many writers
@@ -90,7 +92,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 		pending: map[string]int{}, sweeping: map[string]chan struct{}{}, writing: map[string]bool{},
 		fans: map[string]bool{},
 	}
-	s.create = s.createTemp
+	s.create, s.syncDir = s.createTemp, s.syncFolder
 	if err := s.prepare(dir); err != nil {
 		s.release(false)
 		return nil, fmt.Errorf("open the data folder %q: %w", dir, err)
@@ -177,8 +179,8 @@ func (s *Store) makeFan(fan string) error {
 	return nil
 }
 
-// syncDir makes the names in a folder durable.
-func (s *Store) syncDir(name string) error {
+// syncFolder makes the names in a folder durable.
+func (s *Store) syncFolder(name string) error {
 	d, err := s.root.Open(name)
 	if err != nil {
 		return err

@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -122,54 +122,6 @@ func TestUncleanEndIsNoticed(t *testing.T) {
 	}
 }
 
-func TestTemporariesAreClearedAtStart(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "tmp", "folder"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"tmp/half", "tmp/folder/file"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	open(t, dir)
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("left over: %q", got)
-	}
-}
-
-func TestSweepTakesAbandonedTemporariesOnly(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	if err := os.WriteFile(filepath.Join(dir, "tmp", "abandoned"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	written := make(chan error, 1)
-	go func() {
-		blob, err := s.Write(t.Context(), r)
-		if err == nil {
-			blob.Release()
-		}
-		written <- err
-	}()
-	if _, err := w.Write([]byte("still coming")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Sweep(t.Context(), 0, nobody); err != nil {
-		t.Fatal(err)
-	}
-	if got := files(t, dir); len(got) != 1 || got[0] == "tmp/abandoned" {
-		t.Errorf("after the sweep: %q", got)
-	}
-	w.Close()
-	if err := <-written; err != nil {
-		t.Errorf("the write under way: %v", err)
-	}
-}
-
-func nobody(context.Context, []string) (map[string]bool, error) { return nil, nil }
-
 func TestFailedWritesLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -249,6 +201,27 @@ func TestFault51_FailedSyncFailsTheWrite(t *testing.T) {
 	}
 }
 
+// TestFoldersAreSynced: a blob is only there for good when the folder that names
+// it is synced, and so for a new folder.
+func TestFoldersAreSynced(t *testing.T) {
+	s := open(t, t.TempDir())
+	real := s.syncDir
+	var synced []string
+	s.syncDir = func(name string) error {
+		synced = append(synced, name)
+		return real(name)
+	}
+	write(t, s, "hello") // 2cf24d…
+	write(t, s, "hello")
+	if want := []string{"blobs", "blobs/2c", "blobs/2c"}; !slices.Equal(synced, want) {
+		t.Errorf("synced %q, want %q", synced, want)
+	}
+	s.syncDir = func(string) error { return syscall.EIO }
+	if _, err := s.Write(t.Context(), strings.NewReader("hello")); !errors.Is(err, syscall.EIO) {
+		t.Errorf("with a folder that cannot be synced: %v", err)
+	}
+}
+
 func TestFault54_UnusableFolder(t *testing.T) {
 	s := open(t, t.TempDir())
 	failing(t, s, badFile{write: syscall.EROFS}, func(err error) bool { return api.AsError(err).Code == api.Unavailable })
@@ -265,21 +238,6 @@ func TestFault53_AWriteHealsADamagedBlob(t *testing.T) {
 	write(t, s, "precious")
 	if got, err := os.ReadFile(path); string(got) != "precious" || err != nil {
 		t.Errorf("after writing it again: %q, %v", got, err)
-	}
-}
-
-func TestRewrittenBlobIsYoung(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	blob := write(t, s, "again")
-	blob.Release()
-	old := time.Now().Add(-48 * time.Hour)
-	if err := os.Chtimes(filepath.Join(dir, blobPath(blob.ID)), old, old); err != nil {
-		t.Fatal(err)
-	}
-	write(t, s, "again").Release()
-	if n, err := s.Sweep(t.Context(), time.Hour, nobody); n != 0 || err != nil {
-		t.Errorf("Sweep = %d, %v: it took a blob just written", n, err)
 	}
 }
 

@@ -269,6 +269,26 @@ func read(t *testing.T, s *storage.Store, key string) (string, *storage.Content)
 	return string(b), c
 }
 
+// readAside reads key in a goroutine and hands out what it got.
+func readAside(t *testing.T, s *storage.Store, key string) <-chan string {
+	got := make(chan string, 1)
+	go func() {
+		defer close(got)
+		c, err := s.Open(t.Context(), key)
+		if err != nil {
+			t.Errorf("Open(%.60q): %v", key, err)
+			return
+		}
+		defer c.Close()
+		b, err := io.ReadAll(c)
+		if err != nil {
+			t.Errorf("read %.60q: %v", key, err)
+		}
+		got <- string(b)
+	}()
+	return got
+}
+
 // wantRead checks what key holds and where it comes from.
 func wantRead(t *testing.T, s *storage.Store, key, content string, source storage.Source) *storage.Content {
 	t.Helper()

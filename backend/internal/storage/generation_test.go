@@ -109,19 +109,37 @@ func TestLostCommitAnswer(t *testing.T) {
 // another backend has filled it under a generation that this one has not heard of.
 func TestGenerationOfAnotherBackend(t *testing.T) {
 	f := start(t, nil)
-	other := f.open(t, nil)
+	ahead, behind := f.open(t, nil), f.open(t, nil)
 	put(t, f.Store, "k", "old")
 	warm(t, f.Store, "k")
+	warm(t, behind, "k")
 	if _, err := f.index.RaiseGeneration(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	warm(t, other, "k") // under the new generation
+	warm(t, ahead, "k") // under the new generation
 	put(t, f.Store, "k", "new")
-	for _, s := range []*storage.Store{f.Store, other} {
-		if got, c := read(t, s, "k"); got != "new" {
-			t.Errorf("%q from %v", got, c.Source)
+	wantRead(t, ahead, "k", "new", storage.Miss)
+	wantRead(t, behind, "k", "new", storage.Miss)
+}
+
+// TestFault74_ReadersDuringAnUnheldCommit: while the cache still has the old
+// bytes and the database has the new ones, nobody reads the cache, or one could
+// see new, then old.
+func TestFault74_ReadersDuringAnUnheldCommit(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	f.cache.noHold.Store(true)
+	f.index.onPut = func() {
+		if err := f.RefreshGeneration(t.Context()); err != nil { // the job runs meanwhile
+			t.Error(err)
+		}
+		if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailDistrusted {
+			t.Errorf("the reason is %q", c.Detail)
 		}
 	}
+	put(t, f.Store, "k", "new")
+	wantRead(t, f.Store, "k", "new", storage.Miss)
 }
 
 // TestUncleanEnd: a process that was killed between its commit and the deletion

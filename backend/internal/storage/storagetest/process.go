@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 type Process struct {
 	Address string // for cachelink
 	args    []string
+	log     io.Writer
 	cmd     *exec.Cmd
 }
 
@@ -52,7 +54,7 @@ func StartCache(t testing.TB, program string, args ...string) *Process {
 	if strings.HasSuffix(program, "memcached") && os.Getuid() == 0 {
 		args = append(args, "-u", "root")
 	}
-	p := &Process{Address: "unix:" + socket, args: args}
+	p := &Process{Address: "unix:" + socket, args: args, log: t.Output()}
 	t.Cleanup(func() { p.Kill(t) })
 	p.Start(t)
 	return p
@@ -62,7 +64,7 @@ func StartCache(t testing.TB, program string, args ...string) *Process {
 func (p *Process) Start(t testing.TB) {
 	t.Helper()
 	p.cmd = exec.Command(p.args[0], p.args[1:]...)
-	p.cmd.Stdout, p.cmd.Stderr = os.Stderr, os.Stderr
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %v: %v", p.args, err)
 	}
