@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // program is the built program.
@@ -40,7 +42,10 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return m.Run(), nil
+	if code = m.Run(); code != 0 {
+		return code, nil
+	}
+	return 0, goleak.Find()
 }
 
 func TestProcessEndsCleanlyOnASignal(t *testing.T) {
