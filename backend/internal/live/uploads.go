@@ -12,7 +12,7 @@ import (
 )
 
 // maxKept bounds the uploads that are remembered, running and settled ones.
-const maxKept = 1024
+const maxKept = 256
 
 // uploads are all uploads, whichever connection they come through.
 //

@@ -17,7 +17,7 @@ import (
 func TestUploadsAreStoredWhole(t *testing.T) {
 	s := serve(t, nil)
 	p := s.connect(t)
-	for i, size := range []int{0, 1, api.ChunkBytes, window, window + 1, 5*api.MB + 12345} {
+	for i, size := range []int{0, 1, api.ChunkBytes, window, window + 1, 3*api.MB + 12345} {
 		data, id, key := pattern(size), uploadID(i), fmt.Sprint(size)
 		state := p.startUpload(id, key, size)
 		if want := int64(min(size, window)); state.Credit != want || state.Offset != 0 || state.Upload != id {
