@@ -98,12 +98,12 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		defer cancel()
 		return objects.Close(ctx)
 	})
-	memory, err := cachectl.MachineMemory()
+	most, err := cachectl.MaxCapacity()
 	if err != nil {
 		return err
 	}
 	control := cachectl.New(cachectl.Config{
-		Database: index, Nodes: nodes, MaxCapacity: memory, Log: a.log,
+		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 	})
 	hub, err = live.New(live.Config{

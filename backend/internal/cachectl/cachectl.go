@@ -42,7 +42,7 @@ type Nodes interface {
 type Config struct {
 	Database    Database
 	Nodes       Nodes
-	MaxCapacity int64           // bytes; see [MachineMemory]
+	MaxCapacity int64           // bytes; see [MaxCapacity]
 	Changed     func(api.Cache) // told when settings or the health of a node changed
 	Log         *slog.Logger
 }

@@ -11,10 +11,20 @@ import (
 	"memcache/shared/api"
 )
 
-// MachineMemory returns the memory that processes here may use, in bytes
+// maxNode is the most that a cache process takes (see its -m).
+const maxNode = 128 << 30
+
+// MaxCapacity returns the largest capacity worth setting: the machine's memory,
+// or what a cache process takes at most.
+func MaxCapacity() (int64, error) {
+	memory, err := machineMemory()
+	return min(memory, maxNode), err
+}
+
+// machineMemory returns the memory that processes here may use, in bytes
 // rounded down to whole MB: the machine's, or the control group's limit if that
 // is lower.
-func MachineMemory() (int64, error) {
+func machineMemory() (int64, error) {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0, fmt.Errorf("ask for the machine's memory: %w", err)
