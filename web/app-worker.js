@@ -83,8 +83,9 @@ self.addEventListener("fetch", (event) => {
     return;
   }
   if (data) {
-    // Parts of an object (video, audio) are none of our business.
-    if (!request.headers.has("Range")) {
+    // Parts of an object (video, audio) are none of our business, nor is what
+    // opens by itself: a long download must not depend on the worker's life.
+    if (!request.headers.has("Range") && request.mode !== "navigate") {
       event.respondWith(fromNetwork(event));
     }
   } else if (request.mode === "navigate") {

@@ -79,7 +79,7 @@ func packed(program []byte) built {
 
 func withProgram(t testing.TB, p built) fstest.MapFS {
 	t.Helper()
-	runtimeJS, err := os.ReadFile(filepath.Join(goroot(t), "lib", "wasm", "wasm_exec.js"))
+	runtimeJS, err := wasmExec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,14 +92,14 @@ func withProgram(t testing.TB, p built) fstest.MapFS {
 	return files
 }
 
-func goroot(t testing.TB) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+// wasmExec is the Go runtime's JavaScript, of the Go that compiles the program.
+var wasmExec = sync.OnceValues(func() ([]byte, error) {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		t.Fatalf("ask go for its folder: %v", err)
+		return nil, fmt.Errorf("ask go for its folder: %w", err)
 	}
-	return string(bytes.TrimSpace(out))
-}
+	return os.ReadFile(filepath.Join(string(bytes.TrimSpace(goroot)), "lib", "wasm", "wasm_exec.js"))
+})
 
 // compiled is the user interface in testdata, compiled once for all tests.
 var compiled = sync.OnceValues(func() (built, error) {
