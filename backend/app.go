@@ -43,6 +43,9 @@ type app struct {
 	server   *http.Server
 	hub      *live.Hub
 	schedule *jobs.Schedule
+	// unsettled says that the cache may hold outdated objects that the database
+	// could not be told of: the next start must not trust it.
+	unsettled bool
 }
 
 // open opens every part, and none if one fails.
@@ -63,7 +66,12 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err != nil {
 		return err
 	}
-	a.defers(blobs.Close)
+	a.defers(func() error {
+		if a.unsettled {
+			return blobs.Abandon()
+		}
+		return blobs.Close()
+	})
 	if err := a.listen(cfg.listen); err != nil {
 		return err
 	}
@@ -96,8 +104,13 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	a.defers(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		return objects.Close(ctx)
+		err := objects.Close(ctx)
+		a.unsettled = err != nil
+		return err
 	})
+	if err := objects.RefreshGeneration(ctx); err != nil {
+		return fmt.Errorf("settle what an unclean end left in doubt: %w", err)
+	}
 	most, err := cachectl.MaxCapacity()
 	if err != nil {
 		return err
