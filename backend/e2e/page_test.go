@@ -54,14 +54,15 @@ func (p *page) click(selector string) {
 	p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// fill replaces what is in a field, by typing.
+// fill replaces what is in a field, by typing. It types without chromedp's
+// SendKeys, which reads the attributes of a node while events change them.
 func (p *page) fill(selector, text string) {
 	p.t.Helper()
-	p.do("fill "+selector, chromedp.Focus(chromedp.CSS(selector)))
-	p.run(fmt.Sprintf(`document.querySelector(%s).select()`, quote(selector)))
+	p.has(selector)
+	p.run(fmt.Sprintf(`{ const e = document.querySelector(%s); e.focus(); e.select(); }`, quote(selector)))
 	p.press(kb.Delete)
 	if text != "" {
-		p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+		p.press(text)
 	}
 }
 
