@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"memcache/backend/internal/access"
@@ -76,7 +75,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 		return err
 	}
 	index, err := sqlindex.Open(ctx, sqlindex.Config{
-		SQLitePath: filepath.Join(cfg.data, "memcache.db"), DSN: cfg.database,
+		SQLitePath: cfg.sqlitePath(), DSN: cfg.database,
 		Capacity: int64(cfg.capacity) * api.MB, Policy: cfg.policy, Log: a.log,
 	})
 	if err != nil {

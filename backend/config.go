@@ -128,6 +128,14 @@ func (c config) check() error {
 	return nil
 }
 
+// sqlitePath is the embedded database's file; "" when another one is used.
+func (c config) sqlitePath() string {
+	if c.database != "" {
+		return ""
+	}
+	return filepath.Join(c.data, "memcache.db")
+}
+
 func (c config) cacheNodes() []string {
 	if c.cache == "" {
 		return []string{"unix:" + filepath.Join(c.data, "cache.sock")}
