@@ -145,9 +145,13 @@ func (s *site) settings() {
 		s.do("PUT", path, bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 1000_000)), http.StatusCreated)
 		s.do("GET", path, nil, http.StatusOK)
 	}
-	if n := s.cacheNow().Nodes[0]; n.Bytes < 12_000_000 {
-		s.t.Errorf("the cache holds %d bytes after 12 MB were read", n.Bytes)
-	}
+	// The reader of a miss is served while the cache is still being filled.
+	eventually(s.t, patience, "12 MB that were read are in the cache", func() error {
+		if n := s.cacheNow().Nodes[0]; n.Bytes < 12_000_000 {
+			return fmt.Errorf("it holds %d bytes", n.Bytes)
+		}
+		return nil
+	})
 	s.do("PUT", "/api/v1/cache", strings.NewReader(`{"capacity":4194304,"policy":"random"}`), http.StatusOK)
 	n := s.cacheNow().Nodes[0]
 	if !n.Up || n.Capacity != 4*api.MB || n.Policy != "random" || n.Bytes > n.Capacity || n.Bytes < api.MB {
