@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,10 +49,27 @@ func (p *page) open(url string) {
 	p.do("open "+url, chromedp.Navigate(url))
 }
 
-// click waits until the element can be seen, and clicks on it.
+// click waits until the element lies still and nothing covers it, and clicks on
+// its middle with the mouse.
 func (p *page) click(selector string) {
 	p.t.Helper()
-	p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
+	middle := fmt.Sprintf(`(() => {
+		const e = document.querySelector(%s);
+		if (!e || e.disabled) return null;
+		e.scrollIntoView({ block: "center", behavior: "instant" });
+		const box = e.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
+	})()`, quote(selector))
+	var last []float64
+	eventually(p.t, patience, selector+" can be clicked on", func() error {
+		at, err := tryEval[[]float64](p, middle)
+		if err == nil && (at == nil || !slices.Equal(at, last)) {
+			err = errors.New("it is absent, disabled, covered or moving")
+		}
+		last = at
+		return err
+	})
+	p.do("click on "+selector, chromedp.MouseClickXY(last[0], last[1]))
 }
 
 // fill replaces what is in a field, by typing. It types without chromedp's
