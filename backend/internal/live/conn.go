@@ -81,8 +81,7 @@ func codeOf(err error) closeCode {
 	return closeProtocol // where the client is gone already, nobody sees it
 }
 
-// readLoop reads messages until the connection ends. It never waits for
-// anything else.
+// readLoop reads messages until the connection ends.
 func (c *conn) readLoop() error {
 	for {
 		if err := c.readMessage(); err != nil {

@@ -104,3 +104,18 @@ func TestALongMessageOnASlowLineCountsAsLife(t *testing.T) {
 		}
 	})
 }
+
+func TestFault29_AClientThatOnlyWritesIsSlowedThenClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *rawPeer) {
+		began, taken := time.Now(), 0
+		for {
+			if _, err := p.Write(frame(0x81, []byte(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))); err != nil {
+				break
+			}
+			taken++
+		}
+		if took := time.Since(began); took > time.Minute || taken > 2*hardMessages {
+			t.Errorf("closed after %v and %d requests", took, taken)
+		}
+	})
+}

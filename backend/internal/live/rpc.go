@@ -43,21 +43,27 @@ func decode(raw json.RawMessage, v any) error {
 	return d.Decode(v)
 }
 
-// request takes one text message. It runs in the reader and never waits: what
-// may take time goes to the connection's workers.
+// request takes one text message. It runs in the reader, so what may take time
+// goes to the connection's workers. The reader waits for nothing but room for its
+// own answers, which slows a client down that floods it.
 func (c *conn) request(msg []byte) {
 	req, fault := parse(msg)
+	var err error
 	switch {
 	case fault != nil:
-		c.respond(c.add, api.Response{ID: req.ID, Error: fault})
+		c.respond(api.Response{ID: req.ID, Error: fault})
+		return
 	case c.hub.methods[req.Method] == nil:
-		c.reply(c.add, req, nil, errNoMethod)
+		err = errNoMethod
 	case req.Method == api.MethodPing:
-		c.reply(c.add, req, api.Empty{}, nil) // the heartbeat waits for nothing
+		c.reply(req, api.Empty{}, nil) // the heartbeat waits for no worker
 	case req.Method == api.MethodFinish:
-		c.finishLater(req)
+		err = c.finishLater(req)
 	default:
-		c.submit(req)
+		err = c.submit(req)
+	}
+	if err != nil {
+		c.reply(req, nil, err)
 	}
 }
 
@@ -99,12 +105,11 @@ func legalID(id json.RawMessage) bool {
 const finishWithin = 10 * time.Minute
 
 // finishLater runs an upload.finish, apart from the workers.
-func (c *conn) finishLater(req api.Request) {
+func (c *conn) finishLater(req api.Request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.finishing >= c.hub.limits.perClient {
-		c.reply(c.add, req, nil, api.Errorf(api.TooMany, "%d uploads of this connection are being finished: wait for one of them", c.finishing))
-		return
+		return api.Errorf(api.TooMany, "%d uploads of this connection are being finished: wait for one of them", c.finishing)
 	}
 	c.finishing++
 	c.running.Go(func() {
@@ -113,10 +118,11 @@ func (c *conn) finishLater(req api.Request) {
 		c.finishing--
 		c.mu.Unlock()
 	})
+	return nil
 }
 
 // submit gives the request to a worker, or refuses it when too many wait.
-func (c *conn) submit(req api.Request) {
+func (c *conn) submit(req api.Request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -126,8 +132,9 @@ func (c *conn) submit(req api.Request) {
 	case len(c.waiting) < maxWaiting:
 		c.waiting = append(c.waiting, req)
 	default:
-		c.reply(c.add, req, nil, api.Errorf(api.TooMany, "%d requests of this connection wait already: wait for some answers first", len(c.waiting)))
+		return api.Errorf(api.TooMany, "%d requests of this connection wait already: wait for some answers first", len(c.waiting))
 	}
+	return nil
 }
 
 // work runs the request, then those that wait.
@@ -157,7 +164,7 @@ func (c *conn) run(req api.Request, within time.Duration) {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = api.Errorf(api.Unavailable, "%s took longer than %v: try again later", req.Method, within).Because(err)
 	}
-	c.reply(c.addWaiting, req, result, err)
+	c.reply(req, result, err)
 	if req.Method == api.MethodSubscribe && err == nil {
 		c.subscribed.Store(true) // after the answer, so that no tick overtakes it
 	}
@@ -173,12 +180,8 @@ func (c *conn) call(ctx context.Context, req api.Request) (result any, err error
 	return c.hub.methods[req.Method](ctx, c, req.Params)
 }
 
-func (c *conn) addWaiting(msg []byte) {
-	_ = c.out.addWaiting(c.ctx, msg) // fails only when the connection has ended
-}
-
 // reply answers a request, unless it is a notification.
-func (c *conn) reply(add func([]byte), req api.Request, result any, err error) {
+func (c *conn) reply(req api.Request, result any, err error) {
 	response := api.Response{ID: req.ID}
 	if err == nil {
 		response.Result, err = encodeResult(result)
@@ -187,18 +190,19 @@ func (c *conn) reply(add func([]byte), req api.Request, result any, err error) {
 		response.Error = c.fault(req.Method, err)
 	}
 	if len(req.ID) > 0 {
-		c.respond(add, response)
+		c.respond(response)
 	}
 }
 
-func (c *conn) respond(add func([]byte), response api.Response) {
+// respond queues a response once there is room for it.
+func (c *conn) respond(response api.Response) {
 	response.JSONRPC = "2.0"
 	msg, err := encode(response)
 	if err != nil {
 		c.hub.config.Log.Error("response not sent", "err", err)
 		return
 	}
-	add(msg)
+	_ = c.out.addWaiting(c.ctx, msg) // fails only when the connection has ended
 }
 
 // maxResult leaves room for the rest of a response.
