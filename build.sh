@@ -157,7 +157,7 @@ check_modules() {
 }
 
 test_in_wasm() {
-  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/...
+  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./frontend-wasm/link
 }
 
 # --- What the tests need ---

@@ -264,3 +264,29 @@ func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
 		t.Errorf("got %+v, %v; want one sample of 2 s with 20 requests", samples, err)
 	}
 }
+
+func TestLongWindowIsThinnedOut(t *testing.T) {
+	f := start(t, node("a"))
+	now := time.Now()
+	const rows = 3000
+	for i := range rows {
+		s := api.Sample{Time: now.Add(time.Duration(i-rows) * 5 * time.Second).UnixMilli(), Seconds: 5, Items: int64(i), Requests: 2, Hits: 1, Misses: 1}
+		if err := f.db.RecordSample(t.Context(), "a", s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats, err := f.Window(t.Context(), 24*3600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(stats.Samples); n > maxSamples || n < 100 {
+		t.Errorf("%d samples are shown, want at most %d and enough for a chart", n, maxSamples)
+	}
+	if stats.Total.Requests != 2*rows || stats.Samples[len(stats.Samples)-1].Items != rows-1 {
+		t.Errorf("thinned out to %+v, want every request and the newest state", stats.Total)
+	}
+	short, err := f.Window(t.Context(), 600)
+	if err != nil || len(short.Samples) < 118 {
+		t.Errorf("ten minutes are shown with %d samples, %v; want each", len(short.Samples), err)
+	}
+}

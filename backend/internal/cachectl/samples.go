@@ -150,7 +150,12 @@ func (c *Controller) giveBack(name string, s api.Sample) {
 // maxWindow is the longest window, in seconds: samples are kept for 30 days.
 const maxWindow = 30 * 24 * 3600
 
-// Window returns the samples of the last seconds, to this moment.
+// maxSamples is how many samples a window is shown with: more than a chart has
+// points, and few enough for one message.
+const maxSamples = 1000
+
+// Window returns the samples of the last seconds, to this moment; in a long
+// window several recorded ones are one.
 func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error) {
 	if seconds < 1 || seconds > maxWindow {
 		return api.Stats{}, api.Errorf(api.Invalid, "the window of %d seconds cannot be shown: use 1 to %d", seconds, maxWindow)
@@ -160,6 +165,7 @@ func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error)
 	if err != nil {
 		return api.Stats{}, unavailable("read the statistics", err)
 	}
+	samples = thin(samples, int64(seconds)*1000/maxSamples)
 	if s, ok := c.unrecorded(); ok {
 		samples = append(samples, s)
 	}
@@ -167,6 +173,23 @@ func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error)
 		samples = []api.Sample{}
 	}
 	return api.Stats{Now: now.UnixMilli(), Seconds: seconds, Samples: samples, Total: api.Summarize(samples)}, nil
+}
+
+// thin joins the samples whose times are in the same interval of step
+// milliseconds.
+func thin(samples []api.Sample, step int64) []api.Sample {
+	if step <= 1 {
+		return samples
+	}
+	kept := samples[:0]
+	for _, s := range samples {
+		if n := len(kept); n > 0 && kept[n-1].Time/step == s.Time/step {
+			kept[n-1] = follow(kept[n-1], s)
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // unrecorded is the sample that the next Record will write.
