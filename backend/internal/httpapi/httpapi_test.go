@@ -326,6 +326,7 @@ func TestFault11_TypeComesFromTheBytes(t *testing.T) {
 	png := "\x89PNG\r\n\x1a\n" + strings.Repeat("\x00", 64)
 	for _, c := range []struct{ key, body, mediaType, how string }{
 		{"picture.txt", png, "image/png", "inline"},
+		{"tone", "RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00", "audio/wav", "inline"},
 		{"page.jpg", "<!DOCTYPE html><html><script>alert(1)</script></html>", "text/html; charset=utf-8", "attachment"},
 		{"logo.png", `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`, "image/svg+xml", "attachment"},
 		{"note.html", "just text", "text/plain; charset=utf-8", "inline"},
@@ -342,6 +343,8 @@ func TestFault11_TypeComesFromTheBytes(t *testing.T) {
 		}
 		if csp := h.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "script-src") {
 			t.Errorf("%s: served with the policy %q", c.key, csp)
+		} else if strings.HasSuffix(csp, "; sandbox") == hasViewer(c.mediaType) {
+			t.Errorf("%s: sandboxed or not by the policy %q", c.key, csp)
 		}
 	}
 }

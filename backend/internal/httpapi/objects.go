@@ -16,11 +16,12 @@ import (
 
 // Users' files are data and never run in our origin: whatever could hold
 // script is a download, and should a browser show it all the same, it does so
-// in a sandbox without script, network or our origin. PDFs cannot be shown in a
-// sandbox; their viewer keeps them apart from the page by itself.
+// in a sandbox without script, network or our origin. The browser's own viewers
+// of video, sound and PDFs fetch the file again, which a sandbox would forbid;
+// what they show cannot hold script that runs in a page.
 var (
-	fileCSP = []string{"default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"}
-	pdfCSP  = []string{"default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+	fileCSP   = []string{"default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"}
+	viewerCSP = []string{"default-src 'none'; img-src 'self'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
 	sameSite    = []string{"same-origin"}
 	revalidate  = []string{"no-cache"}
@@ -97,8 +98,8 @@ func objectHeader(h http.Header, o api.Object) {
 	h["Accept-Ranges"] = bytesRanges
 	h["Cross-Origin-Resource-Policy"] = sameSite
 	h["Content-Security-Policy"] = fileCSP
-	if o.Type == "application/pdf" {
-		h["Content-Security-Policy"] = pdfCSP
+	if hasViewer(o.Type) {
+		h["Content-Security-Policy"] = viewerCSP
 	}
 }
 
@@ -126,6 +127,11 @@ func showable(mediaType string) bool {
 	}
 	kind, _, _ := strings.Cut(base, "/")
 	return kind == "image" || kind == "video" || kind == "audio"
+}
+
+// hasViewer tells whether browsers show the type with a viewer of their own.
+func hasViewer(mediaType string) bool {
+	return mediaType == "application/pdf" || strings.HasPrefix(mediaType, "video/") || strings.HasPrefix(mediaType, "audio/")
 }
 
 // cacheStatus is the Cache-Status of RFC 9211.
