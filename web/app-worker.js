@@ -26,6 +26,9 @@ self.addEventListener("message", (event) => {
     case "skip-waiting": // the user agreed to the new version
       event.waitUntil(self.skipWaiting());
       break;
+    case "claim": // a page that the worker does not serve yet
+      event.waitUntil(self.clients.claim());
+      break;
     case "forget": // path: an object that is gone
       event.waitUntil(forget(new URL(event.data.path, location.origin).href));
       break;

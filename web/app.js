@@ -194,6 +194,11 @@
       }
       controlled = true;
     });
+    if (!controlled) {
+      // The worker takes over the pages that are there when it becomes active. A
+      // page that was just being loaded then is none of them, and has to ask.
+      container.ready.then((ready) => ready.active.postMessage({ type: "claim" }));
+    }
     watchWorker(registration.waiting);
     watchWorker(registration.installing);
     registration.addEventListener("updatefound", () => watchWorker(registration.installing));

@@ -72,6 +72,16 @@ func until(t testing.TB, ctx context.Context, js string) {
 	}
 }
 
+// wait waits until the server has been asked for what a test expects.
+func wait(t testing.TB, ctx context.Context, asked <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-asked:
+	case <-ctx.Done():
+		t.Fatal("the browser did not ask for the file, so that this test tests nothing")
+	}
+}
+
 const (
 	mounted    = `document.querySelector("#page[data-live=true]") !== null`
 	controlled = `navigator.serviceWorker.controller !== null`

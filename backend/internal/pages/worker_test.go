@@ -103,11 +103,7 @@ func TestWorkerIsInstalledWholeOrNotAtAll(t *testing.T) {
 			ctx := browsertest.NewTab(t, browser)
 			open(t, ctx, s.URL)
 			until(t, ctx, mounted)
-			select {
-			case <-asked:
-			case <-ctx.Done():
-				t.Fatal("the worker did not ask for the broken file, so that this test tests nothing")
-			}
+			wait(t, ctx, asked)
 			until(t, ctx, `navigator.serviceWorker.getRegistration().then(r => r === undefined)`)
 			if left := shellCaches(t, ctx); len(left) > 0 {
 				t.Errorf("the caches %q are left of an installation that failed", left)
@@ -117,6 +113,48 @@ func TestWorkerIsInstalledWholeOrNotAtAll(t *testing.T) {
 			until(t, ctx, controlled)
 		})
 	}
+}
+
+// A page whose loading had begun when the worker became active is not among those
+// that it takes over at that moment.
+func TestPageOpenedWhileTheWorkerStartsIsTakenOver(t *testing.T) {
+	const installed = "/web/icons/icon-512.png" // the worker alone asks for it
+	h := mustHandler(t, Config{}, liveFiles(t))
+	ctx := browsertest.Start(t)
+	mayInstall, install := context.WithCancel(ctx)
+	mayAnswer, answer := context.WithCancel(ctx)
+	defer install()
+	defer answer()
+	asked := make(chan struct{}, 1)
+	s := newSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == installed:
+			<-mayInstall.Done()
+		case r.URL.Path == "/stats" && r.Header.Get("Sec-Fetch-Mode") == "navigate":
+			asked <- struct{}{}
+			<-mayAnswer.Done()
+		}
+		h.ServeHTTP(w, r)
+	}))
+	witness := browsertest.NewTab(t, ctx)
+	open(t, witness, s.URL)
+	until(t, witness, mounted)
+	open(t, ctx, s.URL)
+	until(t, ctx, mounted)
+	eval[chromedp.Void](t, ctx, `void setTimeout(() => location.assign("/stats"))`)
+	wait(t, ctx, asked)
+	install()
+	until(t, witness, controlled)
+	loaded := chromedp.Events(ctx, page.LoadEventFired)
+	answer()
+	for _, err := range loaded {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	until(t, ctx, `location.pathname === "/stats" && `+mounted)
+	until(t, ctx, controlled)
 }
 
 func TestFault104_WorksWithoutServiceWorker(t *testing.T) {
