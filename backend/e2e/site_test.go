@@ -72,6 +72,9 @@ func (s *site) start() {
 // launch runs start.sh without waiting.
 func (s *site) launch() {
 	s.t.Helper()
+	if s.ended != nil {
+		<-s.ended // the one before shares the fields below
+	}
 	cmd := exec.Command(filepath.Join(s.dir, "start.sh"), append([]string{"-data", s.data, "-listen", s.listen}, s.args...)...)
 	cmd.Dir = s.cwd
 	cmd.Env = append(os.Environ(), s.env...)
