@@ -22,6 +22,7 @@ import (
 //
 // cold is a first visit with an empty profile; warm is a new browser process
 // with a profile that has been there; again is the same page opened once more.
+// The figures mean something on a machine that does nothing else.
 func BenchmarkStart(b *testing.B) {
 	if missing := web.Missing(web.Files()); len(missing) > 0 {
 		b.Fatalf("run ./build.sh first: web/ lacks %q", missing)
