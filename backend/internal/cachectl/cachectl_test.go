@@ -266,27 +266,22 @@ func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
 }
 
 func TestLongWindowIsThinnedOut(t *testing.T) {
-	f := start(t, node("a"))
-	now := time.Now()
-	const rows = 3000
-	for i := range rows {
-		s := api.Sample{Time: now.Add(time.Duration(i-rows) * 5 * time.Second).UnixMilli(), Seconds: 5, Items: int64(i), Requests: 2, Hits: 1, Misses: 1}
-		if err := f.db.RecordSample(t.Context(), "a", s); err != nil {
-			t.Fatal(err)
+	const rows = 17280 // a day of them
+	day := func() []api.Sample {
+		var list []api.Sample
+		for i := range rows {
+			list = append(list, api.Sample{Time: int64(i) * 5000, Seconds: 5, Items: int64(i), Requests: 2, Hits: 1, Misses: 1})
 		}
+		return list
 	}
-	stats, err := f.Window(t.Context(), 24*3600)
-	if err != nil {
-		t.Fatal(err)
+	long := thin(day(), 24*3600*1000/maxSamples)
+	if n := len(long); n > maxSamples+1 || n < maxSamples/2 {
+		t.Errorf("%d samples are shown, want about %d", n, maxSamples)
 	}
-	if n := len(stats.Samples); n > maxSamples || n < 100 {
-		t.Errorf("%d samples are shown, want at most %d and enough for a chart", n, maxSamples)
+	if sum := api.Summarize(long); sum.Requests != 2*rows || long[len(long)-1].Items != rows-1 || long[1].Seconds < 85 {
+		t.Errorf("thinned out to %+v, want every request, the newest state and the whole time", sum)
 	}
-	if stats.Total.Requests != 2*rows || stats.Samples[len(stats.Samples)-1].Items != rows-1 {
-		t.Errorf("thinned out to %+v, want every request and the newest state", stats.Total)
-	}
-	short, err := f.Window(t.Context(), 600)
-	if err != nil || len(short.Samples) < 118 {
-		t.Errorf("ten minutes are shown with %d samples, %v; want each", len(short.Samples), err)
+	if short := thin(day()[:120], 600*1000/maxSamples); len(short) != 120 {
+		t.Errorf("ten minutes are shown with %d samples, want all 120", len(short))
 	}
 }
