@@ -13,7 +13,7 @@ usage: ./build.sh [build | test | help]
             web/app.wasm           the web app, with .br and .gz beside it
           Needs Go and nothing else. What is up to date is not built again.
   test    build, then run every check and every test, up to the first that
-          fails. Installs what they need (MariaDB, Chromium, Node.js,
+          fails. Installs what they need (MariaDB, Chromium, Node.js, zstd,
           ShellCheck, gcc) with apt-get where it may; says what is missing
           and how to get it where it may not.
   help    show this
@@ -180,6 +180,7 @@ need_tools() {
 missing_packages() {
   have mariadbd && have mariadb-install-db || echo mariadb-server
   have shellcheck || echo shellcheck
+  have zstd || echo zstd
   [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) || echo nodejs
   compiles_c || printf '%s\n' gcc libc6-dev
   browser_works || echo chromium
@@ -236,6 +237,7 @@ explain() {
     case $package in
       mariadb-server) echo "  MariaDB server (mariadbd), for the tests of the database: apt-get install mariadb-server" ;;
       shellcheck) echo "  ShellCheck, for the scripts: apt-get install shellcheck" ;;
+      zstd) echo "  zstd, for the tests with recorded traces: apt-get install zstd" ;;
       nodejs) echo "  Node.js 18 or newer, for the tests in WebAssembly: apt-get install nodejs, or https://nodejs.org where that is older" ;;
       gcc) echo "  a C compiler, for the race detector: apt-get install gcc libc6-dev" ;;
       chromium)

@@ -32,7 +32,7 @@ func TestLRUEqualsTheReferenceOnRealTraces(t *testing.T) {
 		t.Skip("no traces in ../shared/traces")
 	}
 	if _, err := exec.LookPath("zstd"); err != nil {
-		t.Skip("the traces in ../shared/traces need the zstd command: apt-get install zstd")
+		t.Fatal("the traces in ../shared/traces need the zstd command: run ./build.sh test, which installs it")
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".csv.zst")
