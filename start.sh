@@ -123,11 +123,18 @@ running() { kill -0 "${pid[$1]}" 2>/dev/null; }
 # await_address waits until the backend says where it serves.
 await_address() {
   local line=
-  until [[ $line == *' listens on '* ]]; do
+  until next_line && [[ $line == *' listens on '* ]]; do
     check_first_start
-    read -r -t 0.2 -u "$output" line || true
+    sleep 0.1 || true
   done
   address=${line##* }
+}
+
+# next_line reads what the backend has said into the caller's line, and fails
+# when there is nothing. It does not wait: signals are then only met between
+# plain commands.
+next_line() {
+  read -r -t 0 -u "$output" && read -r -u "$output" line
 }
 
 # address_for_people names this machine as a browser on it does.
@@ -145,7 +152,7 @@ await_ready() {
   for ((tries = 0; tries < 100; tries++)); do
     check_first_start
     ! is_ready || return 0
-    sleep 0.1
+    sleep 0.1 || true
   done
   say "not every part answers yet: $address/readyz tells which, and the messages above may tell why"
 }
@@ -174,7 +181,7 @@ check_first_start() {
 supervise() {
   local name line
   while true; do
-    ! read -r -t 0.5 -u "$output" line || printf '%s\n' "$line"
+    ! next_line || printf '%s\n' "$line"
     for name in "${programs[@]}"; do
       if [[ -n ${pid[$name]-} ]]; then
         running "$name" || start_later "$name"
@@ -182,6 +189,7 @@ supervise() {
         launch "$name"
       fi
     done
+    sleep 0.3 || true
   done
 }
 
