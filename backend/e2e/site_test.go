@@ -189,10 +189,15 @@ func (s *site) program(name string) process {
 }
 
 // kill ends a program as a crash would.
-func (s *site) kill(name string) {
+func (s *site) kill(name string) { s.t.Helper(); s.send(name, syscall.SIGKILL) }
+
+// freeze lets a program hang until it is killed.
+func (s *site) freeze(name string) { s.t.Helper(); s.send(name, syscall.SIGSTOP) }
+
+func (s *site) send(name string, sig syscall.Signal) {
 	s.t.Helper()
-	if err := syscall.Kill(s.program(name).pid, syscall.SIGKILL); err != nil {
-		s.t.Fatalf("kill the %s: %v", name, err)
+	if err := syscall.Kill(s.program(name).pid, sig); err != nil {
+		s.t.Fatalf("send %v to the %s: %v", sig, name, err)
 	}
 }
 

@@ -156,8 +156,10 @@ func (p *page) loseServer(s *site) {
 		p.t.Error("the page was loaded anew to recover")
 	}
 
-	s.kill("cache")
+	// It hangs before it dies: start.sh can have it back before anyone looks.
+	s.freeze("cache")
 	p.has(`#notice[data-kind="cache"]`)
+	s.kill("cache")
 	p.hasNot(`#notice[data-kind="cache"]`) // start.sh has started it again
 }
 
