@@ -82,15 +82,16 @@ func New(name string, seed uint64) (Policy, error) {
 	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
 }
 
-// Move hands every slot of from over to to, in the order in which from would
-// have evicted them, so that to begins with what from knew. object tells what
-// is in a slot. from is empty afterwards.
-func Move(from, to Policy, object func(slot uint32) Object) {
-	for {
+// MoveSome hands at most n slots of from over to to, in the order in which from
+// would have evicted them, so that to begins with what from knew. object tells
+// what is in a slot. It tells whether any are left.
+func MoveSome(from, to Policy, n int, object func(slot uint32) Object) (more bool) {
+	for range n {
 		slot, ok := from.Evict()
 		if !ok {
-			return
+			return false
 		}
 		to.Add(slot, object(slot))
 	}
+	return from.Len() > 0
 }

@@ -106,7 +106,9 @@ func TestRandomDependsOnItsSeedAlone(t *testing.T) {
 func TestMoveKeepsTheOrderAndDropsNothing(t *testing.T) {
 	from, to := filled(t, "lru", 4), filled(t, "lru", 0)
 	from.Access(1)
-	policy.Move(from, to, func(uint32) policy.Object { return policy.Object{Size: 1, Charge: 1} })
+	one := func(uint32) policy.Object { return policy.Object{Size: 1, Charge: 1} }
+	for policy.MoveSome(from, to, 7, one) {
+	}
 	if got, want := evictAll(to), []uint32{0, 2, 3, 1}; !slices.Equal(got, want) {
 		t.Errorf("after the move the order is %v, want %v", got, want)
 	}

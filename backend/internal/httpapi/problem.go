@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,32 +21,18 @@ type problem struct {
 	RequestID string   `json:"requestId"`
 }
 
-// statusOf is the one place where codes become statuses.
-func statusOf(code api.Code) int {
-	switch code {
-	case api.Invalid:
-		return http.StatusBadRequest
-	case api.Forbidden:
-		return http.StatusForbidden
-	case api.NotFound:
-		return http.StatusNotFound
-	case api.MethodNotAllowed:
-		return http.StatusMethodNotAllowed
-	case api.PreconditionFailed:
-		return http.StatusPreconditionFailed
-	case api.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case api.Misdirected:
-		return http.StatusMisdirectedRequest
-	case api.TooMany:
-		return http.StatusTooManyRequests
-	case api.Unavailable:
-		return http.StatusServiceUnavailable
-	case api.Full:
-		return http.StatusInsufficientStorage
-	default:
-		return http.StatusInternalServerError
-	}
+// statuses is the one place where codes become statuses; 500 is for every other.
+var statuses = map[api.Code]int{
+	api.Invalid:            http.StatusBadRequest,
+	api.Forbidden:          http.StatusForbidden,
+	api.NotFound:           http.StatusNotFound,
+	api.MethodNotAllowed:   http.StatusMethodNotAllowed,
+	api.PreconditionFailed: http.StatusPreconditionFailed,
+	api.TooLarge:           http.StatusRequestEntityTooLarge,
+	api.Misdirected:        http.StatusMisdirectedRequest,
+	api.TooMany:            http.StatusTooManyRequests,
+	api.Unavailable:        http.StatusServiceUnavailable,
+	api.Full:               http.StatusInsufficientStorage,
 }
 
 // fail answers with err as a problem document and returns what to log of it.
@@ -64,7 +51,7 @@ func (s *server) explain(r *http.Request, err error) (*api.Error, int) {
 		err = inputError(err)
 	}
 	e := api.AsError(err)
-	status := statusOf(e.Code)
+	status := cmp.Or(statuses[e.Code], http.StatusInternalServerError)
 	if status >= http.StatusInternalServerError {
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("id", requestID(r)), slog.Int("status", status), slog.Any("error", cause(err)))

@@ -289,6 +289,20 @@ func readAside(t *testing.T, s *storage.Store, key string) <-chan string {
 	return got
 }
 
+// fillSlowly reads key aside, through one of f's stores, and returns once that
+// reader holds the lease and waits at its blob. It alone waits until release is
+// called.
+func (f *fixture) fillSlowly(t *testing.T, s *storage.Store, key string) (got <-chan string, release func()) {
+	t.Helper()
+	release = f.blobs.block()
+	t.Cleanup(release)
+	f.blobs.seen = make(chan struct{}, 10)
+	got = readAside(t, s, key)
+	<-f.blobs.seen
+	f.blobs.gate.Store(nil)
+	return got, release
+}
+
 // wantRead checks what key holds and where it comes from.
 func wantRead(t *testing.T, s *storage.Store, key, content string, source storage.Source) *storage.Content {
 	t.Helper()

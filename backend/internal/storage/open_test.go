@@ -222,11 +222,7 @@ func TestDatabaseDown(t *testing.T) {
 func TestCancelledOpen(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "k", "content")
-	release := f.blobs.block()
-	defer release()
-	f.blobs.seen = make(chan struct{}, 10)
-	done := readAside(t, f.Store, "k")
-	<-f.blobs.seen
+	done, release := f.fillSlowly(t, f.Store, "k")
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan error, 1)
 	go func() {

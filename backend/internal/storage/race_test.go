@@ -54,16 +54,10 @@ func TestFault72_ManyMissesOneRead(t *testing.T) {
 func TestFault73_OverwriteRacesFill(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "k", "old")
-	release := f.blobs.block()
-	defer release()
-	f.blobs.seen = make(chan struct{}, 10)
-	slow := readAside(t, f.Store, "k")
-	<-f.blobs.seen // it has the lease and the old row
-	old := f.blobs.gate.Swap(nil)
+	slow, release := f.fillSlowly(t, f.Store, "k")
 	put(t, f.Store, "k", "new")
 	// A reader who comes now does not wait for the fill of old bytes.
 	wantRead(t, f.Store, "k", "new", storage.Miss)
-	f.blobs.gate.Store(old)
 	release()
 	if got := <-slow; got != "old" && got != "new" {
 		t.Errorf("the slow reader got %q", got)
@@ -82,15 +76,9 @@ func TestFault73_OverwriteRacesFill(t *testing.T) {
 func TestFault73_FillBetweenCommitAndReply(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "k", "old")
-	release := f.blobs.block()
-	defer release()
-	f.blobs.seen = make(chan struct{}, 10)
-	done := readAside(t, f.Store, "k")
-	<-f.blobs.seen
+	done, release := f.fillSlowly(t, f.Store, "k")
 	f.index.onPut = func() { // the row is committed, the writer has no answer yet
-		old := f.blobs.gate.Swap(nil)
 		wantRead(t, f.Store, "k", "new", storage.Bypass)
-		f.blobs.gate.Store(old)
 		release()
 		<-done
 		for range 3 {
@@ -108,15 +96,10 @@ func TestFault73_FillBetweenCommitAndReply(t *testing.T) {
 func TestInvalidateRacesFill(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "k", "content")
-	release := f.blobs.block()
-	defer release()
-	f.blobs.seen = make(chan struct{}, 10)
-	done := readAside(t, f.Store, "k")
-	<-f.blobs.seen
+	done, release := f.fillSlowly(t, f.Store, "k")
 	if err := f.Invalidate(t.Context(), "k"); err != nil {
 		t.Fatal(err)
 	}
-	f.blobs.gate.Store(nil)
 	wantRead(t, f.Store, "k", "content", storage.Miss)
 	release()
 	<-done
@@ -168,16 +151,10 @@ func TestAnotherBackendHoldsTheLease(t *testing.T) {
 	f := start(t, func(c *storage.Config) { c.Wait = 30 * time.Millisecond })
 	other := f.open(t, nil)
 	put(t, f.Store, "k", "content")
-	release := f.blobs.block()
-	defer release()
-	f.blobs.seen = make(chan struct{}, 10)
-	done := readAside(t, other, "k")
-	<-f.blobs.seen
-	gate := f.blobs.gate.Swap(nil)
+	done, release := f.fillSlowly(t, other, "k")
 	if c := wantRead(t, f.Store, "k", "content", storage.Bypass); c.Detail != storage.DetailTimeout {
 		t.Errorf("the reason is %q", c.Detail)
 	}
-	f.blobs.gate.Store(gate)
 	release()
 	<-done
 	warm(t, f.Store, "k")

@@ -88,9 +88,6 @@ func (c *conn) itemFlag(b []byte, f memproto.Flag, it store.Item) []byte {
 
 func (c *conn) metaSet() error {
 	c.s.metaCommands.Add(1)
-	if err := c.receive(); err != nil {
-		return err
-	}
 	r := &c.req
 	outcome, cas, err := c.writer.Commit(store.SetOptions{
 		Mode: store.Mode(r.Mode), Flags: r.Flags, Exptime: r.TTL,

@@ -20,6 +20,16 @@ func (c *conn) handle(line []byte) error {
 			return err
 		}
 	}
+	if c.req.Length >= 0 {
+		if err := c.receive(); err != nil {
+			return err
+		}
+	}
+	return c.carryOut()
+}
+
+// carryOut does what the request asks for, once its data is there.
+func (c *conn) carryOut() error {
 	switch c.req.Command {
 	case memproto.Get, memproto.Gets:
 		return c.get()
@@ -91,9 +101,6 @@ func (c *conn) getOne(key []byte) error {
 }
 
 func (c *conn) set() error {
-	if err := c.receive(); err != nil {
-		return err
-	}
 	o := store.SetOptions{Flags: c.req.Flags, Exptime: c.req.Exptime}
 	switch c.req.Command {
 	case memproto.Add:

@@ -193,7 +193,8 @@ func (s *Store) SetPolicy(name string) error {
 	if name == s.policyName {
 		return nil
 	}
-	policy.Move(s.policy, p, s.object)
+	for policy.MoveSome(s.policy, p, step, s.object) {
+	}
 	s.policy, s.policyName = p, name
 	return nil
 }
