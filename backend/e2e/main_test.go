@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -31,6 +33,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
+	// Under nohup hangups are ignored, and start.sh would inherit that. A signal
+	// that is caught here has its default effect there.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	if source, err = filepath.Abs("../.."); err != nil {
 		return 0, err
 	}
