@@ -5,25 +5,37 @@ import (
 	"math"
 )
 
-// The flags that each meta command takes. P and L are hints for proxies.
-const (
-	getFlags    = "bcfhklqstuvNORTPL"
-	setFlags    = "bckqCFIMOTPL"
-	deleteFlags = "bkqCIOTPL"
-)
+// metaFlags are the flags of all meta commands. As in memcached, one that means
+// nothing to the command at hand is no error. P and L are hints for proxies.
+const metaFlags = "bcfhklqstuvxCDEFIJLMNOPRT"
+
+var knownFlags = func() (bits uint64) {
+	for i := range len(metaFlags) {
+		bits |= flagBit(metaFlags[i])
+	}
+	return bits
+}()
+
+// flagBit has one bit for each letter, and none for other characters.
+func flagBit(c byte) uint64 {
+	if c < 'A' || c > 'z' {
+		return 0
+	}
+	return 1 << (c - 'A')
+}
 
 // parseMeta reads <key> <flags>*.
 func (r *Request) parseMeta(c Command, rest []byte) *Error {
 	r.Command = c
 	key, rest := NextToken(rest)
 	if len(key) == 0 {
+		if c == MetaDebug {
+			return errKey
+		}
 		return ErrUnknown
 	}
-	known := getFlags
-	if c == MetaDelete {
-		known = deleteFlags
-	}
-	return r.parseFlags(key, rest, known)
+	r.Delta = 1 // of ma, without D
+	return r.parseFlags(key, rest)
 }
 
 // parseMetaSet reads <key> <datalen> <flags>*.
@@ -34,39 +46,37 @@ func (r *Request) parseMetaSet(rest []byte) *Error {
 		return ErrUnknown
 	}
 	size, rest := NextToken(rest)
-	length, ok := parseLength(size)
-	if !ok {
+	var ok bool
+	if r.Length, ok = parseLength(size); !ok {
 		return errLength
 	}
-	r.Length = length
-	return r.parseFlags(key, rest, setFlags)
+	return r.parseFlags(key, rest)
 }
 
-func (r *Request) parseFlags(key, rest []byte, known string) *Error {
-	var seen [2]uint64 // a bit for each letter
+func (r *Request) parseFlags(key, rest []byte) *Error {
 	for {
 		var token []byte
 		token, rest = NextToken(rest)
 		if len(token) == 0 {
 			return r.setMetaKey(key)
 		}
-		c := token[0]
-		if !contains(known, c) {
+		bit := flagBit(token[0])
+		if bit&knownFlags == 0 {
 			return errMetaFlag
 		}
-		if seen[c/64]>>(c%64)&1 != 0 {
+		if r.given&bit != 0 {
 			return errDuplicate
 		}
-		seen[c/64] |= 1 << (c % 64)
-		f := Flag{Letter: c, Token: token[1:]}
-		if err := r.applyFlag(&f); err != nil {
+		r.given |= bit
+		f := Flag{Letter: token[0], Token: token[1:]}
+		if err := r.applyFlag(f); err != nil {
 			return err
 		}
 		r.Meta = append(r.Meta, f)
 	}
 }
 
-func (r *Request) applyFlag(f *Flag) *Error {
+func (r *Request) applyFlag(f Flag) *Error {
 	ok := true
 	switch f.Letter {
 	case 'q':
@@ -76,15 +86,22 @@ func (r *Request) applyFlag(f *Flag) *Error {
 	case 'C':
 		r.HasCAS = true
 		r.CAS, ok = parseUint(f.Token, math.MaxUint64)
+	case 'D':
+		r.Delta, ok = parseUint(f.Token, math.MaxUint64)
+	case 'E':
+		r.NewCAS, ok = parseUint(f.Token, math.MaxUint64)
 	case 'F':
 		var n uint64
 		n, ok = parseUint(f.Token, math.MaxUint32)
 		r.Flags = uint32(n)
+	case 'J':
+		r.Initial, ok = parseUint(f.Token, math.MaxUint64)
+	case 'N':
+		r.Vivify, ok = parseInt(f.Token)
+	case 'R':
+		r.Recache, ok = parseInt(f.Token)
 	case 'T':
-		r.HasTTL = true
 		r.TTL, ok = parseInt(f.Token)
-	case 'N', 'R':
-		f.Number, ok = parseInt(f.Token)
 	case 'O':
 		if len(f.Token) > MaxOpaque {
 			return errOpaque
@@ -98,16 +115,46 @@ func (r *Request) applyFlag(f *Flag) *Error {
 	return nil
 }
 
+// applyMode reads M, which ms and ma take.
 func (r *Request) applyMode(token []byte) *Error {
-	switch string(token) {
-	case "S", "s":
+	if len(token) != 1 {
+		return errModeLength
+	}
+	switch r.Command {
+	case MetaSet:
+		return r.applySetMode(token[0])
+	case MetaArithmetic:
+		return r.applyDeltaMode(token[0])
+	}
+	return nil
+}
+
+func (r *Request) applySetMode(letter byte) *Error {
+	switch letter {
+	case 'S':
 		r.Mode = ModeSet
-	case "E", "e":
+	case 'E':
 		r.Mode = ModeAdd
-	case "R", "r":
+	case 'R':
 		r.Mode = ModeReplace
+	case 'A':
+		r.Mode = ModeAppend
+	case 'P':
+		r.Mode = ModePrepend
 	default:
-		return errMode
+		return errSetMode
+	}
+	return nil
+}
+
+func (r *Request) applyDeltaMode(letter byte) *Error {
+	switch letter {
+	case 'I', '+':
+		r.Decrement = false
+	case 'D', '-':
+		r.Decrement = true
+	default:
+		return errDeltaMode
 	}
 	return nil
 }
@@ -118,19 +165,11 @@ func (r *Request) setMetaKey(key []byte) *Error {
 	if err := r.setKey(key); err != nil || !r.Base64 {
 		return err
 	}
-	n, err := base64.StdEncoding.Decode(r.decoded[:], key)
-	if err != nil || n == 0 {
+	b, err := base64.StdEncoding.AppendDecode(r.decoded[:0], key)
+	r.decoded = b
+	if err != nil || len(b) == 0 {
 		return errBase64
 	}
-	r.Key = r.decoded[:n]
+	r.Key = b
 	return nil
-}
-
-func contains(set string, c byte) bool {
-	for i := range len(set) {
-		if set[i] == c {
-			return true
-		}
-	}
-	return false
 }

@@ -7,35 +7,57 @@ import "math"
 // made out: a data block of r.Length bytes follows, and under r.NoReply no
 // answer is sent.
 func (r *Request) Parse(line []byte) *Error {
-	*r = Request{Meta: r.Meta[:0], Length: -1}
+	r.reset()
 	name, rest := NextToken(line)
 	switch string(name) {
 	case "get":
 		return r.parseGet(Get, rest)
 	case "gets":
 		return r.parseGet(Gets, rest)
+	case "gat":
+		return r.parseGetAndTouch(Gat, rest)
+	case "gats":
+		return r.parseGetAndTouch(Gats, rest)
 	case "mg":
 		return r.parseMeta(MetaGet, rest)
 	case "ms":
 		return r.parseMetaSet(rest)
 	case "md":
 		return r.parseMeta(MetaDelete, rest)
+	case "ma":
+		return r.parseMeta(MetaArithmetic, rest)
+	case "me":
+		return r.parseMeta(MetaDebug, rest)
 	case "mn":
 		r.Command = MetaNoop
+		return nil
 	case "set":
 		return r.parseStorage(Set, rest)
 	case "add":
 		return r.parseStorage(Add, rest)
 	case "replace":
 		return r.parseStorage(Replace, rest)
+	case "append":
+		return r.parseStorage(Append, rest)
+	case "prepend":
+		return r.parseStorage(Prepend, rest)
+	case "cas":
+		return r.parseStorage(CAS, rest)
 	case "delete":
 		return r.parseDelete(rest)
+	case "incr":
+		return r.parseDelta(Incr, rest)
+	case "decr":
+		return r.parseDelta(Decr, rest)
 	case "touch":
 		return r.parseTouch(rest)
-	default:
-		return r.parseAdmin(name, rest)
 	}
-	return nil
+	return r.parseAdmin(name, rest)
+}
+
+func (r *Request) reset() {
+	r.Fields = Fields{Length: -1}
+	r.Key, r.Keys, r.Arg, r.RawKey, r.Meta = nil, nil, nil, nil, r.Meta[:0]
 }
 
 func (r *Request) parseAdmin(name, rest []byte) *Error {
@@ -51,6 +73,8 @@ func (r *Request) parseAdmin(name, rest []byte) *Error {
 		return r.parseVerbosity(rest)
 	case "quit":
 		r.Command = Quit
+	case "shutdown":
+		return r.parseShutdown(rest)
 	case "cache_memlimit":
 		return r.parseMemlimit(rest)
 	case "cache_policy":
@@ -63,40 +87,25 @@ func (r *Request) parseAdmin(name, rest []byte) *Error {
 	return nil
 }
 
-func (r *Request) parseGet(c Command, rest []byte) *Error {
-	r.Command = c
-	if first, _ := NextToken(rest); len(first) == 0 {
-		return ErrUnknown
-	}
-	r.Keys = rest
-	return nil
-}
-
-// NextKey splits the next key off the keys of a get. It returns an empty key
-// when there is none left.
-func NextKey(keys []byte) (key, rest []byte, err *Error) {
-	key, rest = NextToken(keys)
-	if len(key) > 0 && !validKey(key) {
-		return nil, nil, errKey
-	}
-	return key, rest, nil
-}
-
-// parseStorage reads <key> <flags> <exptime> <bytes> [noreply].
+// parseStorage reads <key> <flags> <exptime> <bytes> [noreply], with the cas
+// value after the length for cas.
 func (r *Request) parseStorage(c Command, rest []byte) *Error {
-	r.Command = c
-	var arg [5][]byte
+	r.Command, r.Mode = c, Mode(c-Set)
+	need := 4
+	if c == CAS {
+		r.Mode, need = ModeSet, 5
+	}
+	var arg [6][]byte
 	n := split(rest, arg[:])
-	if n < 4 {
+	if n < need {
 		return ErrUnknown
 	}
-	r.NoReply = n > 4 && string(arg[4]) == "noreply"
-	length, ok := parseLength(arg[3])
-	if !ok {
+	r.NoReply = n > need && string(arg[need]) == "noreply"
+	var ok bool
+	if r.Length, ok = parseLength(arg[3]); !ok {
 		return errLength
 	}
-	r.Length = length
-	if n > 5 {
+	if n > need+1 {
 		return errTooMany
 	}
 	flags, ok := parseUint(arg[1], math.MaxUint32)
@@ -106,6 +115,11 @@ func (r *Request) parseStorage(c Command, rest []byte) *Error {
 	r.Flags = uint32(flags)
 	if r.Exptime, ok = parseInt(arg[2]); !ok {
 		return errExptime
+	}
+	if r.HasCAS = c == CAS; r.HasCAS {
+		if r.CAS, ok = parseUint(arg[4], math.MaxUint64); !ok {
+			return errCAS
+		}
 	}
 	return r.setKey(arg[0])
 }
@@ -120,6 +134,25 @@ func (r *Request) parseDelete(rest []byte) *Error {
 		return ErrUnknown
 	case n > 3, n == 3 && !r.NoReply, n == 2 && !r.NoReply && string(arg[1]) != "0":
 		return errDeleteUsage // "0" was once a time, and some clients still send it
+	}
+	return r.setKey(arg[0])
+}
+
+// parseDelta reads <key> <delta> [noreply].
+func (r *Request) parseDelta(c Command, rest []byte) *Error {
+	r.Command, r.Decrement = c, c == Decr
+	var arg [3][]byte
+	n := split(rest, arg[:])
+	if n < 2 {
+		return ErrUnknown
+	}
+	r.NoReply = n == 3 && string(arg[2]) == "noreply"
+	var ok bool
+	if r.Delta, ok = parseUint(arg[1], math.MaxUint64); !ok {
+		return errDelta
+	}
+	if n > 3 {
+		return errTooMany
 	}
 	return r.setKey(arg[0])
 }
@@ -159,6 +192,16 @@ func (r *Request) parseFlush(rest []byte) *Error {
 			return errExptime
 		}
 	}
+	return nil
+}
+
+func (r *Request) parseShutdown(rest []byte) *Error {
+	r.Command = Shutdown
+	var arg [1][]byte
+	if n := split(rest, arg[:]); n > 1 || n == 1 && string(arg[0]) != "graceful" {
+		return errShutdown
+	}
+	r.Arg = arg[0]
 	return nil
 }
 
@@ -254,9 +297,13 @@ func split(line []byte, arg [][]byte) (n int) {
 	}
 }
 
+// parseLength returns -1 for a length that is none.
 func parseLength(b []byte) (int, bool) {
 	n, ok := parseUint(b, MaxLength)
-	return int(n), ok
+	if !ok {
+		return -1, false
+	}
+	return int(n), true
 }
 
 // parseUint reads a decimal number of at most limit, without a sign.

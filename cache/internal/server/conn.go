@@ -102,9 +102,8 @@ func (c *conn) readLine() (line []byte, long bool, err error) {
 		} else {
 			searched = c.w - c.r
 		}
-		isGet := bytes.HasPrefix(c.in[c.r:c.w], []byte("get"))
 		switch {
-		case searched > memproto.MaxLine && !isGet:
+		case searched > memproto.MaxLine && !memproto.MayBeLong(c.in[c.r:c.w]):
 			return nil, false, memproto.ErrLineTooLong
 		case i >= 0:
 			line = c.in[c.r : c.r+searched]

@@ -9,16 +9,15 @@ import (
 // getLong carries out a get whose line does not fit the buffer, key by key as
 // they come: a line of any length takes no more memory than another.
 func (c *conn) getLong() error {
-	name, _ := memproto.NextToken(c.in[c.r:c.w])
-	switch string(name) {
-	case "get":
-		c.req.Command = memproto.Get
-	case "gets":
-		c.req.Command = memproto.Gets
-	default:
-		return memproto.ErrLineTooLong
+	start := c.in[c.r:c.w]
+	keys, refused := c.req.ParseLong(start)
+	c.r += len(start) - len(keys)
+	if refused != nil {
+		if refused.Close {
+			return refused
+		}
+		return c.endLong(false, refused)
 	}
-	c.r += len(name)
 	for {
 		token, last, err := c.nextLongKey()
 		if err != nil {

@@ -11,14 +11,10 @@ func (c *conn) metaGet() error {
 	c.s.metaCommands.Add(1)
 	r := &c.req
 	o := store.GetOptions{
-		Value: r.Flag('v') != nil, NoBump: r.Flag('u') != nil,
-		Touch: r.HasTTL, TTL: r.TTL,
-	}
-	if n := r.Flag('N'); n != nil {
-		o.Vivify, o.VivifyTTL = true, n.Number
-	}
-	if n := r.Flag('R'); n != nil {
-		o.Recache, o.RecacheTTL = true, n.Number
+		Value: r.Has('v'), NoBump: r.Has('u'),
+		Touch: r.Has('T'), TTL: r.TTL,
+		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
+		Recache: r.Has('R'), RecacheTTL: r.Recache,
 	}
 	it, found, err := c.s.Store.Get(r.Key, o)
 	if err != nil {
@@ -91,7 +87,7 @@ func (c *conn) metaSet() error {
 	r := &c.req
 	outcome, cas, err := c.writer.Commit(store.SetOptions{
 		Mode: store.Mode(r.Mode), Flags: r.Flags, Exptime: r.TTL,
-		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Flag('I') != nil,
+		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'),
 	})
 	if err != nil {
 		return memproto.ErrOutOfMemory
@@ -103,7 +99,7 @@ func (c *conn) metaDelete() error {
 	c.s.metaCommands.Add(1)
 	r := &c.req
 	return c.metaOutcome(c.s.Store.Delete(r.Key, store.DeleteOptions{
-		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Flag('I') != nil, HasTTL: r.HasTTL, TTL: r.TTL,
+		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'), HasTTL: r.Has('T'), TTL: r.TTL,
 	}), 0)
 }
 

@@ -126,6 +126,8 @@ func TestFault41_ABadKeyInALongLine(t *testing.T) {
 		"get" + strings.Repeat(" nobody", 5000) + " " + bad,
 		"get " + strings.Repeat("k", 50_000),
 		"getx" + strings.Repeat(" nobody", 100),
+		"gat x" + strings.Repeat(" nobody", 5000),
+		"gats 10" + strings.Repeat(" nobody", 5000) + " " + bad,
 	} {
 		send(t, nc, line+"\r\nmn\r\n", 0)
 		if got := readLine(t, r); !strings.HasPrefix(got, "CLIENT_ERROR") && got != "ERROR" {

@@ -31,7 +31,7 @@ func (c *conn) handle(line []byte) error {
 // carryOut does what the request asks for, once its data is there.
 func (c *conn) carryOut() error {
 	switch c.req.Command {
-	case memproto.Get, memproto.Gets:
+	case memproto.Get, memproto.Gets, memproto.Gat, memproto.Gats:
 		return c.get()
 	case memproto.MetaGet:
 		return c.metaGet()
@@ -43,6 +43,9 @@ func (c *conn) carryOut() error {
 		return c.out.line("MN")
 	case memproto.Set, memproto.Add, memproto.Replace:
 		return c.set()
+	case memproto.Append, memproto.Prepend, memproto.CAS:
+		c.writer.Abort()
+		return memproto.ErrUnknown
 	case memproto.Delete:
 		return c.reply(c.s.Store.Delete(c.req.Key, store.DeleteOptions{}) == store.Stored, "DELETED", "NOT_FOUND")
 	case memproto.Touch:
@@ -62,32 +65,19 @@ func (c *conn) reply(ok bool, yes, no string) error {
 	return c.out.line(no)
 }
 
+// get answers the keys of a get, which Parse has checked.
 func (c *conn) get() error {
-	// All keys first, so that a bad one is the whole answer.
-	for keys := c.req.Keys; ; {
-		key, rest, err := memproto.NextKey(keys)
-		if err != nil {
-			return err
-		}
-		if len(key) == 0 {
-			break
-		}
-		keys = rest
-	}
-	for keys := c.req.Keys; ; {
-		key, rest, _ := memproto.NextKey(keys)
-		if len(key) == 0 {
-			return c.out.line("END")
-		}
+	for key, rest := c.req.Key, c.req.Keys; len(key) > 0; key, rest = memproto.NextToken(rest) {
 		if err := c.getOne(key); err != nil {
 			return err
 		}
-		keys = rest
 	}
+	return c.out.line("END")
 }
 
 func (c *conn) getOne(key []byte) error {
-	it, found, err := c.s.Store.Get(key, store.GetOptions{Value: true})
+	touch := c.req.Command == memproto.Gat || c.req.Command == memproto.Gats
+	it, found, err := c.s.Store.Get(key, store.GetOptions{Value: true, Touch: touch, TTL: c.req.Exptime})
 	if err != nil || !found {
 		return err
 	}
@@ -96,7 +86,7 @@ func (c *conn) getOne(key []byte) error {
 		it.Value.Release()
 		return err
 	}
-	c.out.took(memproto.AppendValue(b, key, it.Flags, it.Size, it.CAS, c.req.Command == memproto.Gets))
+	c.out.took(memproto.AppendValue(b, key, it.Flags, it.Size, it.CAS, c.req.WithCAS()))
 	return c.out.value(it.Value, it.Size)
 }
 
@@ -151,7 +141,7 @@ func (c *conn) receive() error {
 }
 
 func (c *conn) dropOld() {
-	if c.req.Command != memproto.Add && c.req.Mode != memproto.ModeAdd {
+	if c.req.Mode != memproto.ModeAdd {
 		c.s.Store.Drop(c.req.Key, c.req.HasCAS, c.req.CAS)
 	}
 }
@@ -177,7 +167,9 @@ func (c *conn) admin() error {
 		return c.memlimit()
 	case memproto.CachePolicy:
 		return c.policy()
-	default:
+	case memproto.Quit:
 		return errQuit
+	default:
+		return memproto.ErrUnknown
 	}
 }
