@@ -45,7 +45,7 @@ type Handle uint32
 // None is the handle of no value. (Slab 0 is never used.)
 const None Handle = 0
 
-// noOwner marks a value that is still being written.
+// noOwner marks a value that is still being written, or that only readers hold.
 const noOwner = ^uint32(0)
 
 // Arena is the memory of the values. Make one with New.
@@ -69,6 +69,7 @@ type slab struct {
 
 type classState struct {
 	first uint32 // slab with room; 0 for none
+	slabs int    // with and without room
 	free  int    // free blocks in all slabs of the list
 }
 
@@ -201,10 +202,20 @@ func (a *Arena) Segments(h Handle, skip int, dst [][]byte) [][]byte {
 // Retain adds a reference to the value.
 func (a *Arena) Retain(h Handle) { atomic.AddUint32(refs(a.at(h, headBytes)), 1) }
 
-// Release takes a reference away. When it returns true it was the last, and
+// Pinned tells whether anyone but the owner holds a reference to the value.
+func (a *Arena) Pinned(h Handle) bool { return atomic.LoadUint32(refs(a.at(h, headBytes))) != 1 }
+
+// Release takes a reader's reference away. When it returns true it was the last, and
 // the caller must Free the value.
 func (a *Arena) Release(h Handle) (last bool) {
 	return atomic.AddUint32(refs(a.at(h, headBytes)), ^uint32(0)) == 0
+}
+
+// Disown takes the owner's reference away, like Release. From then on the value
+// stays where it is: there is nobody to tell that it moves.
+func (a *Arena) Disown(h Handle) (last bool) {
+	setOwner(a.at(h, headBytes), noOwner)
+	return a.Release(h)
 }
 
 // Free takes the value's blocks back.

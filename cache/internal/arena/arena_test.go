@@ -88,6 +88,32 @@ func TestPinnedBytesStayAndCount(t *testing.T) {
 	}
 }
 
+// Its owner has let go of the value: the one reference left is not the owner's.
+func TestAValueThatOnlyAReaderHoldsDoesNotMove(t *testing.T) {
+	var moved []uint32
+	a := New(func(owner uint32, _ Handle) { moved = append(moved, owner) })
+	t.Cleanup(func() { closeArena(t, a) })
+	var all []Handle
+	for i := range uint32(2 * slabSize / chunkSize) {
+		all = append(all, add(t, a, pattern(60_000, byte(i)), i))
+	}
+	last := len(all) - 1
+	a.Retain(all[last])
+	if a.Disown(all[last]) {
+		t.Fatal("the owner's reference was the last although there is a reader")
+	}
+	for _, h := range all[2:last] { // so that its slab is the sparsest
+		if a.Disown(h) {
+			a.Free(h)
+		}
+	}
+	for a.Compact() {
+	}
+	if slices.Contains(moved, uint32(last)) {
+		t.Error("the value that is being read has moved")
+	}
+}
+
 func TestTrimGivesEmptySlabsBack(t *testing.T) {
 	a := newArena(t)
 	var all []Handle
@@ -183,7 +209,7 @@ func TestRandomOperationsWithReaders(t *testing.T) {
 			}
 		case 2, 3:
 			for o, v := range live {
-				if a.Release(v.h) {
+				if a.Disown(v.h) {
 					a.Free(v.h)
 				}
 				delete(live, o)

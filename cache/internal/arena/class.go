@@ -67,3 +67,32 @@ func Cost(n int) int64 {
 	}
 	return cost
 }
+
+// Class describes the blocks of one size class.
+type Class struct {
+	Number    int // from 1, smallest first
+	BlockSize int // bytes
+	PerSlab   int // blocks of a slab
+	Slabs     int
+	Used      int // blocks
+}
+
+// Classes is how many size classes there are.
+func Classes() int { return len(classes) }
+
+// ClassOf returns the number of the class of the first block of a value of n
+// bytes.
+func ClassOf(n int) int { return len(classes) - int(classFor(min(n+headBytes, chunkSize))) }
+
+// Classes describes all size classes, smallest first.
+func (a *Arena) Classes() []Class {
+	list := make([]Class, len(classes))
+	for i, c := range classes {
+		number, st := len(classes)-i, a.partial[i]
+		list[number-1] = Class{
+			Number: number, BlockSize: c.size, PerSlab: c.perSlab,
+			Slabs: st.slabs, Used: st.slabs*c.perSlab - st.free,
+		}
+	}
+	return list
+}

@@ -1,7 +1,5 @@
 package arena
 
-import "sync/atomic"
-
 // Compact empties one sparse slab by moving its blocks into the room that other
 // slabs of their class have, and tells whether it could. It copies at most half
 // a MiB; call it again until it returns false, and Trim then.
@@ -35,6 +33,7 @@ func (a *Arena) emptySparsest(c uint8) bool {
 		a.partial[c].free += per - s.live
 		return false
 	}
+	a.partial[c].slabs--
 	a.warm = append(a.warm, number)
 	return true
 }
@@ -89,5 +88,5 @@ func (a *Arena) pinned(h Handle) bool {
 		b = a.at(h, linkBytes)
 	}
 	b = a.at(h, headBytes)
-	return owner(b) == noOwner || atomic.LoadUint32(refs(b)) != 1
+	return owner(b) == noOwner || a.Pinned(h)
 }

@@ -39,6 +39,7 @@ func (a *Arena) giveBack(h Handle) {
 	s.live--
 	a.partial[s.class].free++
 	if s.live == 0 {
+		a.partial[s.class].slabs--
 		a.partial[s.class].free -= c.perSlab
 		a.unlist(number)
 		a.warm = append(a.warm, number)
@@ -59,6 +60,7 @@ func (a *Arena) addSlab(c uint8) error {
 	s.taken, s.class, s.live, s.hint = s.taken[:words], c, 0, 0
 	clear(s.taken)
 	a.list(number)
+	a.partial[c].slabs++
 	a.partial[c].free += classes[c].perSlab
 	return nil
 }

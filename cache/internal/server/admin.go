@@ -118,7 +118,7 @@ func (s *Server) general() []Setting {
 		{"cas_misses", st.CASMisses},
 		{"cas_badval", st.CASBad},
 		{"touch_hits", st.TouchHits},
-		{"touch_misses", st.Touches - st.TouchHits},
+		{"touch_misses", st.TouchMisses},
 		{"store_too_large", st.TooLarge},
 		{"store_no_memory", st.NoMemory},
 		{"bad_requests", s.badRequest.Load()},

@@ -10,6 +10,7 @@ type GetOptions struct {
 	TTL        int64
 	Vivify     bool // on a miss, leave a lease that expires at VivifyTTL
 	VivifyTTL  int64
+	NewCAS     CAS  // of that lease
 	Recache    bool // win when fewer than RecacheTTL seconds are left
 	RecacheTTL int64
 }
@@ -43,6 +44,8 @@ func (v Value) Segments(dst [][]byte) [][]byte {
 	return v.s.arena.Segments(v.head, v.skip, dst)
 }
 
+func (v Value) size() int { return v.s.arena.Length(v.head) - v.skip }
+
 // Release gives the value up. It must be called once for each Value.
 func (v Value) Release() {
 	if !v.s.arena.Release(v.head) {
@@ -59,11 +62,11 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.tick()
-	s.count.Gets++
 	reclaimed := s.count.Reclaimed
 	slot, e := s.find(key, now)
+	// A lease is no hit: there is nothing yet. Nor is what was invalidated.
+	s.countGet(o, e != nil && !e.is(lease|stale))
 	if e == nil {
-		s.count.Misses++
 		s.count.GetExpired += s.count.Reclaimed - reclaimed
 		if !o.Vivify {
 			return it, false, nil
@@ -72,17 +75,11 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	}
 	it = Item{
 		Size: int(e.size), Flags: e.flags, CAS: e.cas,
-		Idle: int64((now - e.access) / perSecond), Fetched: e.is(fetched),
+		Idle: e.idle(now), Fetched: e.is(fetched),
 	}
 	s.compete(e, &it, o, now)
 	if o.Touch {
 		s.touchEntry(e, o.TTL, now)
-	}
-	// A lease is no hit: there is nothing yet. Nor is what was invalidated.
-	if e.is(lease | stale) {
-		s.count.Misses++
-	} else {
-		s.count.Hits++
 	}
 	if o.Value {
 		s.arena.Retain(e.head)
@@ -93,6 +90,20 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 		s.access(slot, e, now)
 	}
 	return it, true, nil
+}
+
+// countGet counts as memcached does: a get that touches is a touch.
+func (s *Store) countGet(o GetOptions, hit bool) {
+	all, hits, misses := &s.count.Gets, &s.count.Hits, &s.count.Misses
+	if o.Touch {
+		all, hits, misses = &s.count.Touches, &s.count.TouchHits, &s.count.TouchMisses
+	}
+	*all++
+	if hit {
+		*hits++
+	} else {
+		*misses++
+	}
 }
 
 // compete tells whether the caller is the one to store the item anew.
@@ -123,18 +134,13 @@ func (s *Store) vivify(key []byte, o GetOptions, now uint32) (it Item, found boo
 	charge := Charge(len(key), 0)
 	for s.leaseBytes+charge > s.capacity/leaseShare && s.evictLease() {
 	}
-	if !s.makeRoom(charge) {
-		return it, false, ErrNoMemory
-	}
-	w := s.arena.Write(len(key))
-	b, err := w.Next()
+	w, err := s.write(key, nil, entryCharge)
 	if err != nil {
-		return it, false, ErrNoMemory
+		return it, false, err
 	}
-	copy(b, key)
 	slot, e := s.insert(key)
 	e.state |= lease | won
-	e.cas, e.expire, e.access = s.takeCAS(), expire, now
+	e.cas, e.expire, e.access = s.takeCAS(o.NewCAS), expire, now
 	s.fill(slot, w.Done(slot), 0)
 	s.count.LeasesWon++
 	it = Item{CAS: e.cas, TTL: e.ttl(now), Won: true}
@@ -159,12 +165,11 @@ func (s *Store) Touch(key []byte, exptime int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.tick()
-	s.count.Touches++
 	slot, e := s.find(key, now)
+	s.countGet(GetOptions{Touch: true}, e != nil)
 	if e == nil {
 		return false
 	}
-	s.count.TouchHits++
 	s.touchEntry(e, exptime, now)
 	s.access(slot, e, now)
 	return true
@@ -178,4 +183,28 @@ func (s *Store) touchEntry(e *entry, exptime int64, now uint32) {
 		tick = now
 	}
 	s.setExpiry(e, tick)
+}
+
+// Description is what is known of an item, for a person who looks for a fault.
+type Description struct {
+	CAS     uint64
+	TTL     int64 // seconds left; -1 for ever
+	Idle    int64 // seconds since the last access
+	Fetched bool  // there was an access since it was stored
+	Class   int   // number of its size class: see ClassStats
+	Charge  int64 // bytes that it takes
+}
+
+// Describe tells what is known of the item. It is no access, and not counted.
+func (s *Store) Describe(key []byte) (d Description, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.tick()
+	_, e := s.find(key, now)
+	if e == nil {
+		return d, false
+	}
+	return Description{
+		CAS: e.cas, TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.is(fetched), Class: e.class(), Charge: e.charge(),
+	}, true
 }

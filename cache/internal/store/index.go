@@ -112,10 +112,18 @@ func (s *Store) fill(slot uint32, head arena.Handle, size int) {
 	}
 	if e.is(lease) {
 		s.leaseBytes += e.charge()
-		s.leases.Add(slot, policy.Object{})
-		return
 	}
-	s.policy.Add(slot, s.object(slot))
+	s.list(slot)
+}
+
+// list puts the slot in the order that it belongs to: the newest lease, or an
+// object for the policy.
+func (s *Store) list(slot uint32) {
+	if s.entry(slot).is(lease) {
+		s.leases.Add(slot, policy.Object{})
+	} else {
+		s.policy.Add(slot, s.object(slot))
+	}
 }
 
 // drain undoes fill, except that the policy has forgotten the slot already.
@@ -174,7 +182,7 @@ func (s *Store) unchain(first, slot uint32) {
 
 // release gives up the index's reference to a value.
 func (s *Store) release(h arena.Handle) {
-	if s.arena.Release(h) {
+	if s.arena.Disown(h) {
 		s.arena.Free(h)
 	}
 }

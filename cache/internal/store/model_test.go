@@ -243,17 +243,9 @@ func operate(t *testing.T, rng *rand.Rand, s *Store, m *model, clock *clock, key
 
 func set(s *Store, key, value string, ttl time.Duration, cas uint64) string {
 	var w Writer
-	err := s.Begin(&w, []byte(key), len(value))
+	err := write(s, &w, key, value)
 	if errors.Is(err, ErrTooLarge) {
 		return "too large"
-	}
-	rest := []byte(value)
-	for err == nil {
-		var b []byte
-		if b, err = w.Next(); b == nil {
-			break
-		}
-		rest = rest[copy(b, rest):]
 	}
 	if err != nil {
 		return err.Error()

@@ -10,6 +10,8 @@ const (
 	Set     Mode = iota
 	Add          // only when there is no item
 	Replace      // only when there is one
+	Append       // behind the item's value, whose flags and expiry stay
+	Prepend      // before it
 )
 
 // SetOptions say how a value is stored.
@@ -22,9 +24,21 @@ type SetOptions struct {
 	// Invalidate, with HasCAS, lets a CAS lower than the item's store the value
 	// as a stale one.
 	Invalidate bool
+	NewCAS     CAS
+	// Vivify lets Append and Prepend store an item that is missing, to expire at
+	// VivifyTTL.
+	Vivify    bool
+	VivifyTTL int64
 }
 
-// Outcome is what became of a set or a delete.
+// CAS is a cas value that a client gives to an item, when Given, in place of one
+// of ours.
+type CAS struct {
+	Given bool
+	Value uint64
+}
+
+// Outcome is what became of a set, a delete or a delta.
 type Outcome uint8
 
 // The outcomes.
@@ -33,6 +47,7 @@ const (
 	NotStored         // the Mode's condition does not hold
 	Exists            // the item has another cas value
 	NotFound          // there is no item
+	NotNumber         // the item's value is not a number
 )
 
 // Writer is a value on its way into the store. Use it from one goroutine, and
@@ -81,17 +96,48 @@ func (w *Writer) Next() ([]byte, error) {
 	return w.take()
 }
 
-func (w *Writer) take() ([]byte, error) {
-	if w.s.makeRoom(w.w.NextCost()) {
+func (w *Writer) take() ([]byte, error) { return w.s.next(&w.w, 0) }
+
+// next makes room for the next block of a value, and for more bytes of charge,
+// and takes it.
+func (s *Store) next(w *arena.Writer, more int64) ([]byte, error) {
+	if s.makeRoom(w.NextCost() + more) {
 		// The capacity is a promise about memory: it does not grow while there are
 		// slabs to empty.
-		w.s.tidy(w.s.capacity, slackBytes)
-		if b, err := w.w.Next(); err == nil {
+		s.tidy(s.capacity, slackBytes)
+		if b, err := w.Next(); err == nil {
 			return b, nil
 		}
 	}
-	w.s.count.NoMemory++
+	s.count.NoMemory++
 	return nil, ErrNoMemory
+}
+
+// write takes memory for a short value and its key, and room for more bytes of
+// charge, and fills it. The two fit one block.
+func (s *Store) write(key, value []byte, more int64) (arena.Writer, error) {
+	w := s.arena.Write(len(key) + len(value))
+	b, err := s.next(&w, more)
+	if err == nil {
+		copy(b[copy(b, key):], value)
+	}
+	return w, err
+}
+
+// rewrite gives the item in slot another value, a short one. What key points to
+// must not be the item's own memory, which may move.
+func (s *Store) rewrite(slot uint32, key, value []byte) error {
+	e := s.entry(slot)
+	s.unlist(slot) // so that making room does not take it
+	w, err := s.write(key, value, entryCharge)
+	if err != nil {
+		s.list(slot)
+		return err
+	}
+	s.drain(slot)
+	e.state &^= lease
+	s.fill(slot, w.Done(slot), len(value))
+	return nil
 }
 
 // Abort frees what was taken.
@@ -104,13 +150,19 @@ func (w *Writer) Abort() {
 // Commit stores the value, which must be whole, and returns its cas value. The
 // error is ErrNoMemory.
 func (w *Writer) Commit(o SetOptions) (Outcome, uint64, error) {
+	if o.Mode == Append || o.Mode == Prepend {
+		return w.join(o)
+	}
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.commit(o)
+}
+
+func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 	s := w.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := s.tick()
 	s.count.Sets++
-	head := w.w.Done(none)
-	key := s.arena.Head(head)[:w.key]
+	head, key := w.w.Done(none), w.name()
 	slot, e := s.find(key, now)
 	outcome, marks := s.decide(e, o)
 	if outcome != Stored {
@@ -126,7 +178,7 @@ func (w *Writer) Commit(o SetOptions) (Outcome, uint64, error) {
 	}
 	if past {
 		s.dropFor(slot, e, head)
-		return Stored, s.takeCAS(), nil
+		return Stored, s.takeCAS(o.NewCAS), nil
 	}
 	if e != nil {
 		s.unlist(slot)
@@ -141,7 +193,7 @@ func (w *Writer) Commit(o SetOptions) (Outcome, uint64, error) {
 	}
 	s.count.Stored++
 	e.state = used | marks
-	e.flags, e.expire, e.access, e.cas = o.Flags, expire, now, s.takeCAS()
+	e.flags, e.expire, e.access, e.cas = o.Flags, expire, now, s.takeCAS(o.NewCAS)
 	w.w.Done(slot)
 	s.fill(slot, head, w.size)
 	return Stored, e.cas, nil
@@ -179,7 +231,11 @@ func (s *Store) decide(e *entry, o SetOptions) (Outcome, uint8) {
 	return Exists, 0
 }
 
-func (s *Store) takeCAS() uint64 {
+// takeCAS returns the client's value, or the next of ours.
+func (s *Store) takeCAS(c CAS) uint64 {
+	if c.Given {
+		return c.Value
+	}
 	s.nextCAS++
 	return s.nextCAS - 1
 }
@@ -193,6 +249,9 @@ type DeleteOptions struct {
 	Invalidate bool
 	HasTTL     bool
 	TTL        int64
+	NewCAS     CAS
+	// Clear keeps the item, but without its value and flags.
+	Clear bool
 }
 
 // Delete takes the item out; Stored means that it did.
@@ -210,16 +269,27 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 		return Exists
 	}
 	s.count.DeleteHits++
-	if !o.Invalidate {
-		s.remove(slot)
-		return Stored
+	if o.Clear {
+		if s.rewrite(slot, key, nil) != nil {
+			s.remove(slot) // the value must go in any case
+			return Stored
+		}
+		e.flags, e.state, e.cas = 0, used, s.takeCAS(o.NewCAS)
 	}
+	if o.Invalidate {
+		s.invalidate(e, o, now)
+	} else if !o.Clear {
+		s.remove(slot)
+	}
+	return Stored
+}
+
+func (s *Store) invalidate(e *entry, o DeleteOptions, now uint32) {
 	if o.HasTTL {
 		s.touchEntry(e, o.TTL, now)
 	}
 	e.state = e.state&^won | stale
-	e.cas = s.takeCAS()
-	return Stored
+	e.cas = s.takeCAS(o.NewCAS)
 }
 
 // Drop takes the item out, if hasCAS only one with the cas value, because a

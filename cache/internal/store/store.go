@@ -86,6 +86,7 @@ type Store struct {
 	bytes      int64   // charge of all items, leases included
 	leaseBytes int64
 	count      Counters
+	classes    []ClassCounters // by number of the class
 }
 
 // New returns an empty store. Close gives its memory back.
@@ -103,7 +104,7 @@ func New(c Config) (*Store, error) {
 	s := &Store{
 		now: c.Now, start: c.Now(), seed: maphash.MakeSeed(), limit: c.ItemLimit,
 		policy: p, policyName: c.Policy, policySeed: c.Seed, leases: newPolicy("lru", 0),
-		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS),
+		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}
 	s.reset()
 	s.arena = arena.New(func(slot uint32, to arena.Handle) { s.entry(slot).head = to })
@@ -153,19 +154,21 @@ type Stats struct {
 	Resident int64 // bytes of value memory that the system may count
 }
 
-// Counters count since the start.
+// Counters count since the start, or since ResetStats.
 type Counters struct {
-	Gets, Hits, Misses             int64
-	Sets, Stored                   int64 // Stored counts those that were
-	Touches, TouchHits             int64
-	DeleteHits, DeleteMisses       int64
-	CASHits, CASMisses, CASBad     int64
-	Flushes                        int64
-	Evictions, EvictedUnfetched    int64
-	GetExpired                     int64 // asked for, but expired
-	Reclaimed, ExpiredUnfetched    int64 // expired items whose memory was taken back
-	LeasesWon, LeasesLost, Refused int64 // Refused are fills whose lease was gone
-	TooLarge, NoMemory             int64
+	Gets, Hits, Misses              int64
+	Sets, Stored                    int64 // Stored counts those that were
+	Touches, TouchHits, TouchMisses int64
+	DeleteHits, DeleteMisses        int64
+	IncrHits, IncrMisses            int64
+	DecrHits, DecrMisses            int64
+	CASHits, CASMisses, CASBad      int64
+	Flushes                         int64
+	Evictions, EvictedUnfetched     int64
+	GetExpired                      int64 // asked for, but expired
+	Reclaimed, ExpiredUnfetched     int64 // expired items whose memory was taken back
+	LeasesWon, LeasesLost, Refused  int64 // Refused are fills whose lease was gone
+	TooLarge, NoMemory              int64
 }
 
 // Stats returns the counters and what is in use.
@@ -250,10 +253,7 @@ func (s *Store) makeRoom(n int64) bool {
 // evict lets one item go, an object if there is one, else the oldest lease.
 func (s *Store) evict() bool {
 	if slot, ok := s.policy.Evict(); ok {
-		s.count.Evictions++
-		if s.entry(slot).state&fetched == 0 {
-			s.count.EvictedUnfetched++
-		}
+		s.countEviction(s.entry(slot))
 		s.forget(slot)
 		return true
 	}

@@ -61,13 +61,19 @@ func (e *entry) ttl(now uint32) int64 {
 	return (int64(e.expire) - int64(now) + int64(perSecond) - 1) / int64(perSecond)
 }
 
+// idle is the time since the last access in seconds.
+func (e *entry) idle(now uint32) int64 { return int64((now - e.access) / perSecond) }
+
 // expire takes an expired item out.
 func (s *Store) expire(slot uint32) {
 	e := s.entry(slot)
 	if !e.is(lease) {
+		c := &s.classes[e.class()]
 		s.count.Reclaimed++
+		c.Reclaimed++
 		if !e.is(fetched) {
 			s.count.ExpiredUnfetched++
+			c.ExpiredUnfetched++
 		}
 	}
 	s.remove(slot)
