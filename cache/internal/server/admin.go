@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -14,10 +13,13 @@ import (
 )
 
 func (c *conn) flushAll() error {
-	if err := c.s.Store.FlushAll(c.req.Exptime); err != nil {
-		c.s.Log.Error("the memory of what was flushed cannot be given back", "error", err)
-	}
-	return c.reply(true, "OK", "")
+	exptime := c.req.Exptime
+	return c.aside(func() string {
+		if err := c.s.Store.FlushAll(exptime); err != nil {
+			c.s.Log.Error("the memory of what was flushed cannot be given back", "error", err)
+		}
+		return "OK"
+	})
 }
 
 func (c *conn) verbosity() error {
@@ -33,29 +35,33 @@ func (c *conn) verbosity() error {
 
 func (c *conn) memlimit() error {
 	const mb = 1 << 20
-	answer := "OK"
 	switch n := c.req.Number; {
 	case n < store.MinCapacity/mb:
-		answer = fmt.Sprintf("MEMLIMIT_TOO_SMALL cannot set maxbytes to less than %dm", store.MinCapacity/mb)
+		return c.reply(true, fmt.Sprintf("MEMLIMIT_TOO_SMALL cannot set maxbytes to less than %dm", store.MinCapacity/mb), "")
 	case n > store.MaxCapacity/mb:
-		answer = fmt.Sprintf("MEMLIMIT_TOO_LARGE cannot set maxbytes to more than %dm", store.MaxCapacity/mb)
+		return c.reply(true, fmt.Sprintf("MEMLIMIT_TOO_LARGE cannot set maxbytes to more than %dm", store.MaxCapacity/mb), "")
 	default:
-		if err := c.s.Store.SetCapacity(n * mb); err != nil {
-			c.s.Log.Error("the capacity cannot be changed as asked", "mb", n, "error", err)
-			answer = "MEMLIMIT_ADJUST_FAILED see the log of the cache"
-		}
+		return c.aside(func() string {
+			if err := c.s.Store.SetCapacity(n * mb); err != nil {
+				c.s.Log.Error("the capacity cannot be changed as asked", "mb", n, "error", err)
+				return "MEMLIMIT_ADJUST_FAILED see the log of the cache"
+			}
+			return "OK"
+		})
 	}
-	return c.reply(true, answer, "")
 }
 
 func (c *conn) policy() error {
 	if len(c.req.Arg) == 0 {
 		return c.out.line("POLICY " + c.s.Store.Stats().Policy)
 	}
-	if err := c.s.Store.SetPolicy(string(c.req.Arg)); err != nil {
-		return c.out.line("CLIENT_ERROR " + err.Error())
-	}
-	return c.out.line("OK")
+	name := string(c.req.Arg)
+	return c.aside(func() string {
+		if err := c.s.Store.SetPolicy(name); err != nil {
+			return "CLIENT_ERROR " + err.Error()
+		}
+		return "OK"
+	})
 }
 
 func (c *conn) stats() error {
@@ -85,6 +91,7 @@ func (c *conn) stats() error {
 // curr_items, but among bytes.
 func (s *Server) general() []Setting {
 	st := s.Store.Stats()
+	count := s.counts()
 	user, system := cpuTime()
 	stats := []Setting{
 		{"version", s.Version},
@@ -101,14 +108,14 @@ func (s *Server) general() []Setting {
 		{"time", time.Now().Unix()},
 		{"pointer_size", strconv.IntSize},
 		{"max_connections", int64(s.MaxConns)},
-		{"curr_connections", int64(s.connCount())},
+		{"curr_connections", s.connections.Load()},
 		{"total_connections", s.accepted.Load()},
 		{"rejected_connections", s.rejected.Load()},
 		{"cmd_get", st.Gets},
 		{"cmd_set", st.Sets},
 		{"cmd_flush", st.Flushes},
 		{"cmd_touch", st.Touches},
-		{"cmd_meta", s.metaCommands.Load()},
+		{"cmd_meta", count.metaCommands},
 		{"get_hits", st.Hits},
 		{"get_misses", st.Misses},
 		{"get_expired", st.GetExpired},
@@ -121,12 +128,12 @@ func (s *Server) general() []Setting {
 		{"touch_misses", st.TouchMisses},
 		{"store_too_large", st.TooLarge},
 		{"store_no_memory", st.NoMemory},
-		{"bad_requests", s.badRequest.Load()},
-		{"bytes_read", s.bytesRead.Load()},
-		{"bytes_written", s.bytesWritten.Load()},
+		{"bad_requests", count.badRequests},
+		{"bytes_read", count.bytesRead},
+		{"bytes_written", count.bytesWritten},
 		{"limit_maxbytes", st.Capacity},
 		{"accepting_conns", 1},
-		{"threads", int64(runtime.GOMAXPROCS(0))},
+		{"threads", int64(s.threads)},
 		{"bytes", st.Bytes},
 		{"held_bytes", st.Held},
 		{"arena_bytes", st.Resident},
@@ -153,7 +160,7 @@ func (s *Server) settings() []Setting {
 		{"maxconns", strconv.Itoa(s.MaxConns)},
 		{"item_size_max", strconv.FormatInt(st.MaxItem, 10)},
 		{"idle_timeout", strconv.FormatInt(int64(s.idle.Seconds()), 10)},
-		{"num_threads", strconv.Itoa(runtime.GOMAXPROCS(0))},
+		{"num_threads", strconv.Itoa(s.threads)},
 		{"evictions", "on"},
 		{"cas_enabled", "yes"},
 		{"flush_enabled", "yes"},

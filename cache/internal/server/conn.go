@@ -4,227 +4,248 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
-	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
 )
 
-const inSize = 16 << 10
+// Why a connection does not go on for now, or for ever.
+var (
+	errMore  = errors.New("more must be read")
+	errTurn  = errors.New("its turn is over")
+	errAside = errors.New("its request is carried out aside")
+	errQuit  = errors.New("the client is done")
+	errStill = errors.New("the client was still for too long")
+	errEnd   = errors.New("the server ends")
+)
 
-// errQuit ends a connection without anything being wrong.
-var errQuit = errors.New("the client is done")
-
-// conn is one connection, served by one goroutine.
+// conn is one connection. It belongs to a loop, which alone touches it; what it
+// needs only while it has its turn is the loop's.
 type conn struct {
+	l      *loop
 	s      *Server
-	nc     net.Conn
-	in     []byte // in[r:w] has been read and not used yet
-	r, w   int
-	out    out
-	req    memproto.Request
-	saved  []byte // the line of a request whose data is still to be read
-	writer store.Writer
-	readBy time.Time // the deadline that is set; zero for none
+	fd     int
+	from   unix.Sockaddr     // the client
+	slot   int32             // its place in the loop
+	watch  uint32            // the events that the loop waits for
+	active time.Time         // when it last made progress
+	req    *memproto.Request // the loop's: that of the request under way
+	out    *out              // borrowed from the loop; nil when there is nothing to send
+
+	in     []byte // read and not used yet; its own memory between turns
+	hungry bool   // what is in does not suffice to go on
+	ready  bool   // it goes on without waiting for an event
+	over   error  // why it ends when all is sent; nil while it goes on
+
+	state   state
+	current []byte // the line under way, while its turn lasts
+	saved   []byte // while a request goes on beyond its turn: a line that says the same
+	left    int    // bytes of the data block that are still to come; -1 for none
+	part    []byte // where the next of them go
+	writer  store.Writer
+	writing bool            // writer is in use
+	refused *memproto.Error // what is answered when the rest of the request is skipped
 }
 
-func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc}
-	c.out.c = c
-	return c
-}
-
-func (c *conn) serve() {
-	defer c.nc.Close()
-	c.in = make([]byte, inSize)
-	c.s.Log.Debug("connected", "client", c.nc.RemoteAddr())
-	why := c.run()
-	if err := c.out.flush(); err != nil {
-		why = errors.Join(why, err)
+// turn lets the connection go on: it sends what is pending, reads once, carries
+// out what it can, and sends the answers. Then it waits for what it needs next.
+func (c *conn) turn(readable bool) {
+	if c.out != nil && !c.send() {
+		return
 	}
-	c.s.Log.Debug("disconnected", "client", c.nc.RemoteAddr(), "why", why)
+	err := c.over
+	if err == nil {
+		err = c.work(readable)
+	}
+	if err != errMore && err != errTurn && err != errAside {
+		c.over = err
+	}
+	if c.out != nil && !c.send() {
+		return
+	}
+	c.settle(err)
 }
 
-// run answers requests until there is a reason to end, which it returns.
-func (c *conn) run() error {
-	for {
-		line, long, err := c.readLine()
-		if long {
-			err = c.getLong()
-		} else if err == nil {
-			err = c.handle(line)
-		}
-		if err == nil {
-			continue
-		}
-		if refused, ok := errors.AsType[*memproto.Error](err); ok {
-			err = c.refuse(refused)
-		}
-		if err != nil {
+// settle is called when all answers are sent.
+func (c *conn) settle(err error) {
+	switch {
+	case c.over != nil:
+		c.close(c.over)
+	case err == errAside:
+		c.await(0)
+	case c.l.ending && c.hungry:
+		c.close(errEnd)
+	case err == errTurn:
+		c.l.again(c)
+	default:
+		c.await(unix.EPOLLIN)
+	}
+}
+
+// work reads, if it must, and carries out what is there.
+func (c *conn) work(readable bool) error {
+	if c.hungry && !readable {
+		return errMore
+	}
+	if len(c.saved) > 0 {
+		// The loop's request was another connection's meanwhile. It was parsed
+		// before without an error that matters here.
+		_ = c.req.Parse(c.saved)
+	}
+	c.l.borrowOut(c)
+	c.in = c.l.in[:copy(c.l.in, c.in)]
+	filled := false
+	if c.hungry {
+		var err error
+		if filled, err = c.read(); err != nil {
 			return err
 		}
 	}
-}
-
-// refuse answers a request that cannot be carried out, and skips its data.
-func (c *conn) refuse(e *memproto.Error) error {
-	c.s.badRequest.Add(1)
-	if c.req.Length >= 0 {
-		if err := c.skipData(c.req.Length); err != nil {
-			return err
-		}
+	err := c.serve()
+	c.hungry = err == errMore
+	c.keep()
+	if err == errMore && filled && c.state == inData {
+		return errTurn // there is more of the data already
 	}
-	if e.Answer != "" && !c.req.NoReply {
-		if err := c.out.line(e.Answer); err != nil {
-			return err
-		}
-	}
-	if e.Close {
-		return e
-	}
-	return nil
-}
-
-// readLine returns the next line without its end, which is a newline or a
-// carriage return and a newline. The keys of a get may be of any length: when
-// they fill the buffer before their end comes, long is true and nothing is used up.
-func (c *conn) readLine() (line []byte, long bool, err error) {
-	c.req.Length, c.req.NoReply = -1, false // of the request before
-	for searched := 0; ; {
-		if c.r < c.w && c.in[c.r]&0xfe == 0x80 {
-			return nil, false, memproto.ErrForeign // the binary protocol
-		}
-		i := bytes.IndexByte(c.in[c.r+searched:c.w], '\n')
-		if i >= 0 {
-			searched += i
-		} else {
-			searched = c.w - c.r
-		}
-		switch {
-		case searched > memproto.MaxLine && !memproto.MayBeLong(c.in[c.r:c.w]):
-			return nil, false, memproto.ErrLineTooLong
-		case i >= 0:
-			line = c.in[c.r : c.r+searched]
-			c.r += searched + 1
-			return bytes.TrimSuffix(line, []byte{'\r'}), false, nil
-		case searched == len(c.in):
-			return nil, true, nil
-		}
-		if err := c.fill(searched > 0); err != nil {
-			return nil, false, err
-		}
-	}
-}
-
-// fill reads more into the buffer, which is not full.
-func (c *conn) fill(midway bool) error {
-	if c.r > 0 {
-		c.w = copy(c.in, c.in[c.r:c.w])
-		c.r = 0
-	}
-	n, err := c.read(c.in[c.w:], midway)
-	c.w += n
 	return err
 }
 
-// read reads from the client, once everything is answered that it may be waiting
-// for. Midway in a request the client must go on within the stall limit,
-// between requests within the idle limit.
-func (c *conn) read(b []byte, midway bool) (int, error) {
-	if err := c.out.flush(); err != nil {
-		return 0, err
+// keep moves what is left of the loop's buffer to the connection's own memory.
+func (c *conn) keep() {
+	if len(c.in) == 0 {
+		c.in = nil
+	} else {
+		c.in = bytes.Clone(c.in)
 	}
+}
+
+// read reads once: the data of a data block straight to where they go, and all
+// else into the loop's buffer. filled tells that there was as much as there was
+// room for.
+func (c *conn) read() (filled bool, err error) {
+	have := len(c.in)
+	room := c.l.in[have:]
+	var n int
+	switch {
+	case len(c.part) == 0:
+		n, err = readSome(c.fd, room)
+	case c.left > len(c.part):
+		n, err = readSome(c.fd, c.part)
+		filled = n == len(c.part)
+	default: // the last part: what is behind it comes at the same time
+		n, err = readTwo(c.fd, c.part, room)
+		filled = n == len(c.part)+len(room)
+	}
+	if err == unix.EAGAIN {
+		return false, errMore
+	}
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return false, err
+	}
+	c.active = c.l.now
+	c.l.bytesRead.Add(int64(n))
+	n -= c.gotData(min(n, len(c.part)))
+	c.in = c.l.in[:have+n]
+	return filled, nil
+}
+
+// send sends what is pending. It tells whether the connection can go on: all is
+// gone, and the loop has its buffer back.
+func (c *conn) send() bool {
+	for !c.out.empty() {
+		n, err := c.out.send(c.fd, c.l.iov[:])
+		c.l.bytesWritten.Add(int64(n))
+		if n > 0 {
+			c.active = c.l.now
+		}
+		if err != nil {
+			c.close(err)
+			return false
+		}
+		if !c.out.empty() {
+			c.await(unix.EPOLLOUT)
+			return false
+		}
+	}
+	c.l.returnOut(c)
+	return true
+}
+
+// await makes the loop wait for events of the connection, 0 for none.
+func (c *conn) await(events uint32) {
+	if events == c.watch {
+		return
+	}
+	op := unix.EPOLL_CTL_MOD
+	switch {
+	case events == 0:
+		op = unix.EPOLL_CTL_DEL // or a client that is gone would wake the loop all the time
+	case c.watch == 0:
+		op = unix.EPOLL_CTL_ADD
+	}
+	if err := unix.EpollCtl(c.l.epoll, op, c.fd, &unix.EpollEvent{Events: events, Fd: c.slot}); err != nil {
+		c.close(err)
+		return
+	}
+	c.watch = events
+}
+
+// aside carries out in a goroutine of its own what may take longer than the
+// other connections of the loop should wait, and answers with the line that work
+// returns. Until then the connection waits.
+func (c *conn) aside(work func() string) error {
+	quiet := c.req.NoReply
+	c.s.serving.Go(func() {
+		answer := work()
+		c.l.do(func() {
+			if c.fd < 0 {
+				return
+			}
+			c.active = c.l.now
+			if !quiet {
+				c.l.borrowOut(c)
+				_ = c.out.line(answer)
+			}
+			c.state, c.hungry = atLine, false
+			c.turn(false)
+		})
+	})
+	c.state = isAside
+	return errAside
+}
+
+// expired tells whether the client was still for longer than it may be: midway
+// in a request or an answer, or between requests.
+func (c *conn) expired(now time.Time) bool {
 	limit := c.s.idle
+	midway := c.state != atLine || len(c.in) > 0 || c.out != nil
 	if midway && (limit == 0 || limit > c.s.stall) {
 		limit = c.s.stall
 	}
-	if err := c.setReadDeadline(limit); err != nil {
-		return 0, err
-	}
-	n, err := c.nc.Read(b)
-	c.s.bytesRead.Add(int64(n))
-	if n > 0 {
-		return n, nil
-	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return 0, err
+	return limit > 0 && c.state != isAside && now.Sub(c.active) > limit
 }
 
-// setReadDeadline makes reading fail after limit, 0 for never. It leaves a
-// deadline that is nearly right, because setting one is not free.
-func (c *conn) setReadDeadline(limit time.Duration) error {
-	var by time.Time
-	if limit > 0 {
-		by = time.Now().Add(limit)
+func (c *conn) close(why error) {
+	if c.fd < 0 {
+		return
 	}
-	if off := by.Sub(c.readBy); by.IsZero() != c.readBy.IsZero() || off < 0 || off > limit/8 {
-		if err := c.nc.SetReadDeadline(by); err != nil {
-			return err
-		}
-		c.readBy = by
+	if c.writing {
+		c.writer.Abort()
 	}
-	if c.s.closing.Load() { // checked after: endConns stores it before it sets the deadline
-		return os.ErrDeadlineExceeded
+	if c.out != nil {
+		c.out.reset()
+		c.l.returnOut(c)
 	}
-	return nil
-}
-
-// readData reads the whole of b, a part of a data block.
-func (c *conn) readData(b []byte) error {
-	n := copy(b, c.in[c.r:c.w])
-	c.r += n
-	for n < len(b) {
-		m, err := c.read(b[n:], true)
-		if err != nil {
-			return err
-		}
-		n += m
+	if err := unix.Close(c.fd); err != nil {
+		why = errors.Join(why, err)
 	}
-	return nil
-}
-
-// endData reads the line end after a data block. Where there is something else,
-// the client is out of step: it is in step again after the next line end. A bare
-// newline ends no data block, but is not read beyond.
-func (c *conn) endData() (ok bool, err error) {
-	b, err := c.readByte()
-	if err == nil && b == '\r' {
-		if b, err = c.readByte(); b == '\n' {
-			return true, err
-		}
-	}
-	for err == nil && b != '\n' {
-		b, err = c.readByte()
-	}
-	return false, err
-}
-
-func (c *conn) readByte() (byte, error) {
-	if c.r == c.w {
-		if err := c.fill(true); err != nil {
-			return 0, err
-		}
-	}
-	c.r++
-	return c.in[c.r-1], nil
-}
-
-// skipData reads a data block of n bytes and its line end for nothing.
-func (c *conn) skipData(n int) error {
-	for {
-		have := min(n, c.w-c.r)
-		c.r += have
-		if n -= have; n == 0 {
-			break
-		}
-		if err := c.fill(true); err != nil {
-			return err
-		}
-	}
-	_, err := c.endData()
-	return err
+	c.fd = -1
+	c.l.remove(c)
+	c.s.Log.Debug("disconnected", "client", c, "why", why)
 }

@@ -38,10 +38,10 @@ func ListenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, unlock(lock))
 	}
-	return &unixListener{Listener: l, lock: lock}, nil
+	return &unixListener{UnixListener: l, lock: lock}, nil
 }
 
-func listenLocked(path string) (net.Listener, error) {
+func listenLocked(path string) (*net.UnixListener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func listenLocked(path string) (net.Listener, error) {
 	if err := os.Chmod(path, 0o600); err != nil { // where the system ignores it before
 		return nil, errors.Join(err, l.Close())
 	}
-	return l, nil
+	return l.(*net.UnixListener), nil
 }
 
 // removeStale removes a socket on which nobody answers.
@@ -87,12 +87,12 @@ func removeStale(path string) error {
 }
 
 type unixListener struct {
-	net.Listener
+	*net.UnixListener
 	lock *os.File
 }
 
 func (l *unixListener) Close() error {
-	return errors.Join(l.Listener.Close(), unlock(l.lock))
+	return errors.Join(l.UnixListener.Close(), unlock(l.lock))
 }
 
 // lockFile creates and locks a file, for as long as it stays open.

@@ -8,8 +8,8 @@ import (
 )
 
 func (c *conn) metaGet() error {
-	c.s.metaCommands.Add(1)
-	r := &c.req
+	c.l.metaCommands.Add(1)
+	r := c.req
 	o := store.GetOptions{
 		Value: r.Has('v'), NoBump: r.Has('u'),
 		Touch: r.Has('T'), TTL: r.TTL,
@@ -79,12 +79,12 @@ func (c *conn) itemFlag(b []byte, f memproto.Flag, it store.Item) []byte {
 	case 't':
 		return memproto.AppendFlag(b, 't', it.TTL)
 	}
-	return memproto.AppendEcho(b, &c.req, f)
+	return memproto.AppendEcho(b, c.req, f)
 }
 
 func (c *conn) metaSet() error {
-	c.s.metaCommands.Add(1)
-	r := &c.req
+	c.l.metaCommands.Add(1)
+	r := c.req
 	outcome, cas, err := c.writer.Commit(store.SetOptions{
 		Mode: store.Mode(r.Mode), Flags: r.Flags, Exptime: r.TTL,
 		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'),
@@ -96,8 +96,8 @@ func (c *conn) metaSet() error {
 }
 
 func (c *conn) metaDelete() error {
-	c.s.metaCommands.Add(1)
-	r := &c.req
+	c.l.metaCommands.Add(1)
+	r := c.req
 	return c.metaOutcome(c.s.Store.Delete(r.Key, store.DeleteOptions{
 		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'), HasTTL: r.Has('T'), TTL: r.TTL,
 	}), 0)
@@ -122,7 +122,7 @@ func (c *conn) metaLine(code string, cas uint64) error {
 			b = memproto.AppendCAS(b, cas)
 			continue
 		}
-		b = memproto.AppendEcho(b, &c.req, f)
+		b = memproto.AppendEcho(b, c.req, f)
 	}
 	c.out.took(append(b, memproto.End...))
 	return nil

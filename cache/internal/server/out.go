@@ -1,8 +1,9 @@
 package server
 
 import (
-	"net"
-	"time"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
@@ -14,40 +15,42 @@ const (
 	// one is sent from where it is. Below it, copying costs less than an entry of
 	// a writev.
 	inline = 4 << 10
-	// maxPinned and maxVecs bound what waits for one writev.
+	// maxPinned and maxVecs bound what waits for one writev, but for the answer
+	// that goes beyond them.
 	maxPinned = 1 << 20
 	maxVecs   = 256
 )
 
-// out gathers answers until they are sent with one system call. Its buffer is
-// borrowed only while there is something to send.
+// out gathers answers until they are sent with one system call. A connection
+// borrows one from its loop only while there is something to send.
 type out struct {
-	c      *conn
-	buf    *[outSize]byte
-	n      int // bytes of buf in use
+	buf    []byte
 	cut    int // bytes of buf that are in vecs already
 	vecs   [][]byte
 	pins   []store.Value // the values that vecs points into
 	pinned int           // bytes of them
-	sendBy time.Time     // the deadline that is set
 }
+
+func newOut() *out { return &out{buf: make([]byte, 0, outSize)} }
+
+// full tells that what is there should be sent before more is added.
+func (o *out) full() bool {
+	return len(o.buf) > outSize-inline-memproto.MaxHeader || o.pinned >= maxPinned || len(o.vecs) >= maxVecs
+}
+
+func (o *out) empty() bool { return len(o.buf) == o.cut && len(o.vecs) == 0 }
 
 // room returns the free part of the buffer, at least n bytes, to append to; the
 // caller gives what it appended to took.
 func (o *out) room(n int) ([]byte, error) {
-	if o.buf == nil {
-		o.buf = o.c.s.buffers.Get().(*[outSize]byte)
+	if cap(o.buf)-len(o.buf) < n { // only of answers that are longer than one value, as statistics
+		o.cutBuffer()
+		o.buf, o.cut = make([]byte, 0, max(n, outSize)), 0
 	}
-	if outSize-o.n < n {
-		if err := o.flush(); err != nil {
-			return nil, err
-		}
-		return o.room(n)
-	}
-	return o.buf[o.n:o.n], nil
+	return o.buf[len(o.buf):], nil
 }
 
-func (o *out) took(b []byte) { o.n += len(b) }
+func (o *out) took(b []byte) { o.buf = o.buf[:len(o.buf)+len(b)] }
 
 func (o *out) line(s string) error {
 	b, err := o.room(len(s) + len(memproto.End))
@@ -66,13 +69,7 @@ func (o *out) value(v store.Value, size int) error {
 	o.vecs = v.Segments(o.vecs)
 	o.pins = append(o.pins, v)
 	o.pinned += size
-	if err := o.line(""); err != nil {
-		return err
-	}
-	if o.pinned >= maxPinned || len(o.vecs) >= maxVecs {
-		return o.flush()
-	}
-	return nil
+	return o.line("")
 }
 
 func (o *out) copyValue(v store.Value, size int) error {
@@ -91,44 +88,56 @@ func (o *out) copyValue(v store.Value, size int) error {
 
 // cutBuffer puts what was appended since the last cut into vecs.
 func (o *out) cutBuffer() {
-	if o.n > o.cut {
-		o.vecs = append(o.vecs, o.buf[o.cut:o.n:o.n])
-		o.cut = o.n
+	if len(o.buf) > o.cut {
+		o.vecs = append(o.vecs, o.buf[o.cut:])
+		o.cut = len(o.buf)
 	}
 }
 
-// flush sends everything and releases what was pinned for it.
-func (o *out) flush() error {
-	if o.n == 0 {
-		return nil
+// send gives the socket as much as it takes at once, and tells how much that
+// was. iov is room for the system call.
+func (o *out) send(fd int, iov []unix.Iovec) (n int, err error) {
+	if len(o.vecs) == 0 && o.cut == 0 {
+		n, err = writeSome(fd, o.buf)
+	} else {
+		o.cutBuffer()
+		n, err = writeVecs(fd, o.vecs, iov)
+	}
+	if n == len(o.buf) && len(o.vecs) == 0 {
+		o.buf = o.buf[:0]
+		return n, err
+	}
+	if err == unix.EAGAIN {
+		err = nil
 	}
 	o.cutBuffer()
-	err := o.send()
+	o.skip(n)
+	return n, err
+}
+
+// skip takes out the n bytes that were sent.
+func (o *out) skip(n int) {
+	done := 0
+	for ; done < len(o.vecs) && n >= len(o.vecs[done]); done++ {
+		n -= len(o.vecs[done])
+	}
+	if done == len(o.vecs) {
+		o.reset()
+		return
+	}
+	o.vecs[done] = o.vecs[done][n:]
+	o.vecs = slices.Delete(o.vecs, 0, done)
+}
+
+// reset forgets everything and releases what was pinned.
+func (o *out) reset() {
 	for _, v := range o.pins {
 		v.Release()
 	}
-	o.pins, o.vecs = o.pins[:0], o.vecs[:0]
-	o.n, o.cut, o.pinned = 0, 0, 0
-	o.c.s.buffers.Put(o.buf)
-	o.buf = nil
-	return err
+	clear(o.pins)
+	o.pins, o.vecs, o.pinned = o.pins[:0], o.vecs[:0], 0
+	o.buf, o.cut = o.buf[:0], 0
 }
 
-func (o *out) send() error {
-	stall := o.c.s.stall
-	if now := time.Now(); o.sendBy.Sub(now) < stall*3/4 {
-		o.sendBy = now.Add(stall)
-		if err := o.c.nc.SetWriteDeadline(o.sendBy); err != nil {
-			return err
-		}
-	}
-	if len(o.vecs) == 1 {
-		n, err := o.c.nc.Write(o.vecs[0])
-		o.c.s.bytesWritten.Add(int64(n))
-		return err
-	}
-	vecs := net.Buffers(o.vecs)
-	n, err := vecs.WriteTo(o.c.nc)
-	o.c.s.bytesWritten.Add(n)
-	return err
-}
+// large tells that one answer made it larger than others will need it.
+func (o *out) large() bool { return cap(o.buf) > outSize || cap(o.vecs) > 2*maxVecs }

@@ -1,20 +1,22 @@
 // Package server speaks memcached's protocol over connections: it accepts them,
 // limits them, reads requests, asks the store, and sends the answers.
 //
-// Requests that arrive together are answered together: answers are gathered
-// until no whole request is left to read, and leave with one writev, long values
-// straight from the store's memory. A connection has one goroutine and bounded
-// memory, whatever its client does.
+// A few event loops share the connections. Requests that arrive together are
+// answered together: answers are gathered until no whole request is left, and
+// leave with one system call, long values straight from the store's memory. A
+// connection has bounded memory, whatever its client does, and while it waits
+// hardly any.
 package server
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"memcache/cache/internal/store"
@@ -26,6 +28,7 @@ type Config struct {
 	Log      *slog.Logger
 	Level    *slog.LevelVar // what the verbosity command sets; may be nil
 	MaxConns int
+	Threads  int           // event loops; 0 is one a processor, at most 4
 	Idle     time.Duration // a connection without a request for so long is closed; 0 for never
 	Stall    time.Duration // so is one that makes no progress inside a request or an answer; 0 is a minute
 	Version  string        // answer to version
@@ -41,152 +44,97 @@ const (
 	grace = 2 * time.Second
 )
 
+// defaultThreads is the most event loops that a server has without being told.
+const defaultThreads = 4
+
 // Server serves one store. Make one with New.
 type Server struct {
 	Config
 	idle, stall time.Duration
 	start       time.Time
-	buffers     sync.Pool // of *[outSize]byte
+	threads     int
+	loops       []*loop
+	serving     sync.WaitGroup // loops, and what their connections do aside
 
-	mu      sync.Mutex
-	conns   map[*conn]struct{}
-	serving sync.WaitGroup // connections
-	closing atomic.Bool
-
-	accepted, rejected       atomic.Int64
-	bytesRead, bytesWritten  atomic.Int64
-	metaCommands, badRequest atomic.Int64
+	connections        atomic.Int64 // now
+	accepted, rejected atomic.Int64
 }
 
 // New returns a server that is not serving yet.
 func New(c Config) *Server {
-	s := &Server{Config: c, idle: c.Idle, stall: c.Stall, start: time.Now(), conns: make(map[*conn]struct{})}
+	s := &Server{Config: c, idle: c.Idle, stall: c.Stall, start: time.Now(), threads: c.Threads}
 	if s.stall == 0 {
 		s.stall = time.Minute
 	}
-	s.buffers.New = func() any { return new([outSize]byte) }
+	if s.threads == 0 {
+		s.threads = min(runtime.GOMAXPROCS(0), defaultThreads)
+	}
 	return s
 }
 
-// Serve accepts connections on the listeners until ctx ends or one of them
-// fails. Then it closes the listeners, lets every connection finish the
-// request that it is at, and returns when all have ended.
+// Serve accepts connections on the listeners, which are of this package or of
+// package net, until ctx ends or one of them fails. Then it closes the
+// listeners, lets every connection finish the request that it is at, and
+// returns when all have ended.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failed := make(chan error, len(listeners))
-	var loops sync.WaitGroup
-	for _, l := range listeners {
-		loops.Go(func() { failed <- s.accept(ctx, l) })
+	closeAll := func() (err error) {
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		return err
 	}
-	loops.Go(func() { s.maintain(ctx) })
-	var errs []error
+	if err := s.startLoops(); err != nil {
+		return errors.Join(err, closeAll())
+	}
+	failed := make(chan error, len(listeners))
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { failed <- s.accept(ctx, l) })
+	}
+	accepting.Go(func() { s.maintain(ctx) })
+	var err error
 	select {
 	case <-ctx.Done():
-	case err := <-failed:
-		errs = append(errs, err)
+	case err = <-failed:
 	}
 	cancel()
-	for _, l := range listeners {
-		errs = append(errs, l.Close())
-	}
-	loops.Wait()
-	s.endConns()
-	return errors.Join(errs...)
+	err = errors.Join(err, closeAll())
+	accepting.Wait()
+	return errors.Join(err, s.endLoops())
 }
 
-// accept takes connections until the listener is closed. A shortage, as of file
-// descriptors, is waited out.
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
-	wait := 5 * time.Millisecond
-	for {
-		nc, err := l.Accept()
-		switch {
-		case err == nil:
-			wait = 5 * time.Millisecond
-			s.welcome(nc)
-		case ctx.Err() != nil:
-			return nil
-		case !passing(err):
-			return err
-		default:
-			s.Log.Warn("no connection can be accepted for now", "error", err, "wait", wait)
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(wait):
-			}
-			wait = min(2*wait, time.Second)
+func (s *Server) startLoops() error {
+	for range s.threads {
+		l, err := newLoop(s)
+		if err != nil {
+			return errors.Join(fmt.Errorf("no event loop can be made: %w", err), s.closeLoops())
 		}
+		s.loops = append(s.loops, l)
 	}
-}
-
-func passing(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR} {
-		if errors.Is(err, e) {
-			return true
-		}
+	for _, l := range s.loops {
+		s.serving.Go(l.run)
 	}
-	return false
+	return nil
 }
 
-// welcome serves a connection, or refuses it plainly when there are too many.
-func (s *Server) welcome(nc net.Conn) {
-	c := newConn(s, nc)
-	if !s.register(c) {
-		s.rejected.Add(1)
-		s.Log.Warn("a connection is refused: the limit is reached", "limit", s.MaxConns)
-		if err := nc.SetWriteDeadline(time.Now().Add(time.Second)); err == nil {
-			_, _ = nc.Write([]byte("ERROR Too many open connections\r\n")) // it may be gone already
-		}
-		_ = nc.Close()
-		return
+// endLoops ends the loops: connections may take until the grace is over.
+func (s *Server) endLoops() error {
+	by := time.Now().Add(grace)
+	for _, l := range s.loops {
+		l.do(func() { l.end(by) })
 	}
-	s.accepted.Add(1)
-	s.serving.Go(func() {
-		defer s.unregister(c)
-		c.serve()
-	})
-}
-
-func (s *Server) register(c *conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.conns) >= s.MaxConns {
-		return false
-	}
-	s.conns[c] = struct{}{}
-	return true
-}
-
-func (s *Server) unregister(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-}
-
-func (s *Server) eachConn(do func(c *conn)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		do(c)
-	}
-}
-
-func (s *Server) connCount() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
-// endConns wakes every connection that waits for its client, and closes those
-// that are still busy after the grace.
-func (s *Server) endConns() {
-	s.closing.Store(true)
-	s.eachConn(func(c *conn) { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) }) // fails only on a closed one
-	late := time.AfterFunc(grace, func() { s.eachConn(func(c *conn) { _ = c.nc.Close() }) })
-	defer late.Stop()
 	s.serving.Wait()
+	return s.closeLoops()
+}
+
+func (s *Server) closeLoops() error {
+	var errs []error
+	for _, l := range s.loops {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Server) maintain(ctx context.Context) {

@@ -7,27 +7,6 @@ import (
 	"memcache/cache/internal/store"
 )
 
-// handle carries out the request of one line. A *memproto.Error is for the
-// client; any other error ends the connection.
-func (c *conn) handle(line []byte) error {
-	if err := c.req.Parse(line); err != nil {
-		return err
-	}
-	if c.req.Length >= 0 && c.w-c.r < c.req.Length+len(memproto.End) {
-		// Reading on will overwrite the line, and the request with it.
-		c.saved = append(c.saved[:0], line...)
-		if err := c.req.Parse(c.saved); err != nil {
-			return err
-		}
-	}
-	if c.req.Length >= 0 {
-		if err := c.receive(); err != nil {
-			return err
-		}
-	}
-	return c.carryOut()
-}
-
 // carryOut does what the request asks for, once its data is there.
 func (c *conn) carryOut() error {
 	switch c.req.Command {
@@ -68,6 +47,9 @@ func (c *conn) reply(ok bool, yes, no string) error {
 // get answers the keys of a get, which Parse has checked.
 func (c *conn) get() error {
 	for key, rest := c.req.Key, c.req.Keys; len(key) > 0; key, rest = memproto.NextToken(rest) {
+		if c.out.full() {
+			return c.leaveKeys(key, rest)
+		}
 		if err := c.getOne(key); err != nil {
 			return err
 		}
@@ -103,41 +85,6 @@ func (c *conn) set() error {
 		return memproto.ErrOutOfMemory
 	}
 	return c.reply(outcome == store.Stored, "STORED", "NOT_STORED")
-}
-
-// receive reads the data block of the request into the store's memory. When
-// there is no room for it, what is stored under the key is dropped, because its
-// client takes it for replaced.
-func (c *conn) receive() error {
-	if err := c.s.Store.Begin(&c.writer, c.req.Key, c.req.Length); err != nil {
-		c.dropOld()
-		return refusal(err)
-	}
-	for {
-		b, err := c.writer.Next()
-		if err != nil {
-			c.writer.Abort()
-			c.dropOld()
-			return refusal(err)
-		}
-		if b == nil {
-			break
-		}
-		if err := c.readData(b); err != nil {
-			c.writer.Abort()
-			return err
-		}
-		c.req.Length -= len(b) // what refuse has to skip yet
-	}
-	c.req.Length = -1
-	ok, err := c.endData()
-	if err == nil && !ok {
-		err = memproto.ErrBadData
-	}
-	if err != nil {
-		c.writer.Abort()
-	}
-	return err
 }
 
 func (c *conn) dropOld() {

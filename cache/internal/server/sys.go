@@ -1,0 +1,92 @@
+package server
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The sockets do not block, so that reading and writing a little takes a few
+// microseconds: the scheduler is not told of it, which would cost as much as a
+// lookup. Long writes tell it, or the garbage collector would wait for them.
+const rawLimit = 64 << 10
+
+// readSome reads what is there, at most len(b) bytes. 0 bytes without an error
+// are the end.
+func readSome(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// readTwo fills first a and then b with what is there.
+func readTwo(fd int, a, b []byte) (int, error) {
+	var iov [2]unix.Iovec
+	setIovec(&iov[0], a)
+	setIovec(&iov[1], b)
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), 2)
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// writeSome writes what the socket takes of b.
+func writeSome(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// writeVecs writes what the socket takes of vecs, as many at once as iov has
+// room for.
+func writeVecs(fd int, vecs [][]byte, iov []unix.Iovec) (int, error) {
+	count, size := min(len(vecs), len(iov)), 0
+	for i, b := range vecs[:count] {
+		setIovec(&iov[i], b)
+		size += len(b)
+	}
+	call := unix.RawSyscall
+	if size > rawLimit {
+		call = unix.Syscall
+	}
+	for {
+		n, _, errno := call(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(count))
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+func setIovec(v *unix.Iovec, b []byte) {
+	v.Base = unsafe.SliceData(b)
+	v.SetLen(len(b))
+}
+
+// poll returns how many events there are now.
+func poll(epoll int, events []unix.EpollEvent) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
