@@ -23,6 +23,7 @@ type Object struct {
 	Hash   uint64 // of its key, well mixed
 	Size   int64  // bytes of its value: what a miss costs
 	Charge int64  // bytes it occupies in the cache: what evicting it frees
+	Uses   uint8  // how often it was asked for before, as far as that is known
 }
 
 // Policy orders the objects of one cache for eviction.
@@ -57,6 +58,11 @@ const Default = "lru"
 func Infos() []Info {
 	return []Info{
 		{"lru", "LRU", "Lets go of what has not been used for the longest time; a sound choice when what was used lately is used again."},
+		{"gdsf", "GDSF", "Most hits when sizes differ much: prefers many small objects that are used often to a few large ones, and reads more bytes from disk for it."},
+		{"lfuda", "LFU-DA", "Least disk traffic: keeps what is used most often, whatever its size, and forgets old fame."},
+		{"sieve", "SIEVE", "Little disk traffic at little cost: keeps what was asked for again since it last looked; the lightest that beats LRU."},
+		{"s3fifo", "S3-FIFO", "Little disk traffic, and safe from scans: what is new must be asked for again to stay."},
+		{"fifo", "FIFO", "Lets go of what has been there longest, used or not; the plainest to compare with."},
 		{"random", "Random", "Lets go of any object by chance; costs nothing to keep track of and has no pattern that defeats it."},
 	}
 }
@@ -74,8 +80,18 @@ func Names() string {
 // seed alone. The error lists the names that are known.
 func New(name string, seed uint64) (Policy, error) {
 	switch name {
+	case "gdsf":
+		return newGDSF(seed), nil
+	case "lfuda":
+		return newLFUDA(), nil
+	case "s3fifo":
+		return newS3FIFO(), nil
+	case "sieve":
+		return newSieve(), nil
 	case "lru":
 		return newLRU(), nil
+	case "fifo":
+		return newFIFO(), nil
 	case "random":
 		return newRandom(seed), nil
 	}
@@ -91,7 +107,15 @@ func MoveSome(from, to Policy, n int, object func(slot uint32) Object) (more boo
 		if !ok {
 			return false
 		}
-		to.Add(slot, object(slot))
+		o := object(slot)
+		if from, ok := from.(counter); ok {
+			o.Uses = from.usesOf(slot)
+		}
+		to.Add(slot, o)
 	}
 	return from.Len() > 0
 }
+
+// counter is a policy that counts uses. The count of the slot that Evict
+// returned last may still be asked for.
+type counter interface{ usesOf(slot uint32) uint8 }

@@ -95,6 +95,7 @@ func (c *Cache) store(key uint64, size int64) {
 	if size > c.capacity {
 		return
 	}
+	o := policy.Object{Hash: mix(key), Size: size, Charge: size}
 	for c.used+size > c.capacity {
 		slot, ok := c.policy.Evict()
 		if !ok {
@@ -106,7 +107,7 @@ func (c *Cache) store(key uint64, size int64) {
 	slot := c.takeSlot()
 	c.slots[key], c.objects[slot] = slot, object{key, size}
 	c.used += size
-	c.policy.Add(slot, policy.Object{Hash: mix(key), Size: size, Charge: size})
+	c.policy.Add(slot, o)
 }
 
 func (c *Cache) forget(slot uint32) {

@@ -67,6 +67,11 @@ func TestLRUEqualsANaiveModel(t *testing.T) {
 // Golden: equal natively and under WebAssembly, bit for bit.
 func TestGolden(t *testing.T) {
 	want := map[string]sim.Result{
+		"fifo":   {Requests: 20_000, Hits: 5_468, Bytes: 10_243_532, HitBytes: 2_752_781, Evictions: 14_450},
+		"gdsf":   {Requests: 20_000, Hits: 9_248, Bytes: 10_243_532, HitBytes: 3_380_481, Evictions: 10_620},
+		"lfuda":  {Requests: 20_000, Hits: 7_895, Bytes: 10_243_532, HitBytes: 3_880_682, Evictions: 12_027},
+		"s3fifo": {Requests: 20_000, Hits: 7_286, Bytes: 10_243_532, HitBytes: 3_629_678, Evictions: 12_640},
+		"sieve":  {Requests: 20_000, Hits: 7_752, Bytes: 10_243_532, HitBytes: 3_846_336, Evictions: 12_165},
 		"lru":    {Requests: 20_000, Hits: 5_731, Bytes: 10_243_532, HitBytes: 2_869_468, Evictions: 14_188},
 		"random": {Requests: 20_000, Hits: 5_446, Bytes: 10_243_532, HitBytes: 2_724_369, Evictions: 14_478},
 	}

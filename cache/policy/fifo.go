@@ -1,0 +1,39 @@
+package policy
+
+// fifo evicts what was stored first, however often it is asked for.
+type fifo struct {
+	uses
+	links pages[link]
+	queue list
+	n     int
+}
+
+func newFIFO() *fifo {
+	f := &fifo{}
+	f.queue = newList(&f.links)
+	return f
+}
+
+func (f *fifo) Len() int { return f.n }
+
+func (f *fifo) Add(slot uint32, o Object) {
+	f.begin(slot, o)
+	f.queue.pushFront(slot)
+	f.n++
+}
+
+func (f *fifo) Access(slot uint32) { f.count(slot) }
+
+func (f *fifo) Remove(slot uint32) {
+	f.queue.remove(slot)
+	f.n--
+}
+
+func (f *fifo) Evict() (uint32, bool) {
+	slot := f.queue.tail
+	if slot == none {
+		return 0, false
+	}
+	f.Remove(slot)
+	return slot, true
+}

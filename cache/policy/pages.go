@@ -1,0 +1,23 @@
+package policy
+
+const pageSize = 4096
+
+// pages is an array by slot. It grows by pages, only where slots are used, so
+// that growing never copies what is there; it holds nothing that the garbage
+// collector would have to follow.
+type pages[T any] []*[pageSize]T
+
+// at returns the place of a slot that grow made.
+func (p pages[T]) at(slot uint32) *T { return &p[slot/pageSize][slot%pageSize] }
+
+// grow makes the place of slot and returns it.
+func (p *pages[T]) grow(slot uint32) *T {
+	for uint32(len(*p)) <= slot/pageSize {
+		*p = append(*p, nil)
+	}
+	page := &(*p)[slot/pageSize]
+	if *page == nil {
+		*page = new([pageSize]T)
+	}
+	return &(*page)[slot%pageSize]
+}

@@ -1,0 +1,126 @@
+package policy
+
+// s3fifo is Yang and others' policy (SOSP '23): what is new passes through a
+// small queue, and only what is asked for there again goes on to the main one;
+// a ghost remembers what was turned away, and lets it into the main queue when
+// it comes back.
+//
+// One use is enough to go on, where the paper asks for two: measured on real
+// traces, that misses 0.01 less where sizes differ, and as much where they do
+// not. The ghost counts bytes, not objects, for the same reason.
+type s3fifo struct {
+	uses
+	links       pages[link]
+	objects     pages[trace]
+	small, main list
+	ghosts      ghost
+	smallBytes  int64
+	bytes       int64 // of both queues
+	n           int
+}
+
+// trace is what S3-FIFO and W-TinyLFU know of the object in a slot.
+type trace struct {
+	charge weight
+	hash   uint32
+}
+
+const (
+	smallShare = 10     // the small queue has 1/smallShare of the bytes
+	frequency  = 3 << 4 // in uses.marks: accesses since the last decision, up to 3
+	once       = 1 << 4
+	inMain     = 1 << 7
+)
+
+func newS3FIFO() *s3fifo {
+	s := &s3fifo{}
+	s.small, s.main = newList(&s.links), newList(&s.links)
+	s.ghosts.fit(0)
+	return s
+}
+
+func (s *s3fifo) Len() int { return s.n }
+
+func (s *s3fifo) Add(slot uint32, o Object) {
+	s.begin(slot, o)
+	t := trace{weigh(o.Charge), uint32(o.Hash >> 32)}
+	*s.objects.grow(slot) = t
+	s.n++
+	s.ghosts.fit(s.n)
+	charge := t.charge.bytes()
+	s.bytes += charge
+	if s.ghosts.take(t.hash) {
+		s.toMain(slot)
+		return
+	}
+	s.smallBytes += charge
+	s.small.pushFront(slot)
+}
+
+func (s *s3fifo) toMain(slot uint32) {
+	mark := s.marks.at(slot)
+	*mark = *mark&^frequency | inMain
+	s.main.pushFront(slot)
+}
+
+func (s *s3fifo) Access(slot uint32) {
+	s.count(slot)
+	if mark := s.marks.at(slot); *mark&frequency < frequency {
+		*mark += once
+	}
+}
+
+func (s *s3fifo) Remove(slot uint32) {
+	charge := s.objects.at(slot).charge.bytes()
+	if *s.marks.at(slot)&inMain != 0 {
+		s.main.remove(slot)
+	} else {
+		s.small.remove(slot)
+		s.smallBytes -= charge
+	}
+	s.bytes -= charge
+	s.n--
+}
+
+func (s *s3fifo) Evict() (slot uint32, ok bool) {
+	for s.n > 0 {
+		if s.main.tail == none || s.small.tail != none && s.smallBytes > s.bytes/smallShare {
+			slot, ok = s.evictSmall()
+		} else {
+			slot, ok = s.evictMain()
+		}
+		if ok {
+			s.Remove(slot)
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+// evictSmall decides about the end of the small queue: it goes on to the main
+// one, or out.
+func (s *s3fifo) evictSmall() (slot uint32, out bool) {
+	slot = s.small.tail
+	t := s.objects.at(slot)
+	if *s.marks.at(slot)&frequency == 0 {
+		s.ghosts.add(t.hash, t.charge.bytes(), s.bytes)
+		return slot, true
+	}
+	s.small.remove(slot)
+	s.smallBytes -= t.charge.bytes()
+	s.toMain(slot)
+	return slot, false
+}
+
+// evictMain decides about the end of the main queue: another round for each
+// use, or out.
+func (s *s3fifo) evictMain() (slot uint32, out bool) {
+	slot = s.main.tail
+	mark := s.marks.at(slot)
+	if *mark&frequency == 0 {
+		return slot, true
+	}
+	*mark -= once
+	s.main.moveToFront(slot)
+	return slot, false
+}
