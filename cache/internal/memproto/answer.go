@@ -27,6 +27,9 @@ func AppendValue(b, key []byte, flags uint32, size int, cas uint64, withCAS bool
 	return append(b, End...)
 }
 
+// AppendNumber appends a line with a number.
+func AppendNumber(b []byte, n uint64) []byte { return append(strconv.AppendUint(b, n, 10), End...) }
+
 // AppendStat appends one line of statistics.
 func AppendStat(b []byte, name, value string) []byte {
 	b = append(b, "STAT "...)

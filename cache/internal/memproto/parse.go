@@ -128,11 +128,14 @@ func (r *Request) parseDelete(rest []byte) *Error {
 	r.Command = Delete
 	var arg [3][]byte
 	n := split(rest, arg[:])
+	if n > len(arg) {
+		return errDeleteUsage
+	}
 	r.NoReply = n > 1 && string(arg[n-1]) == "noreply"
 	switch {
 	case n == 0:
 		return ErrUnknown
-	case n > 3, n == 3 && !r.NoReply, n == 2 && !r.NoReply && string(arg[1]) != "0":
+	case n == 3 && !r.NoReply, n == 2 && !r.NoReply && string(arg[1]) != "0":
 		return errDeleteUsage // "0" was once a time, and some clients still send it
 	}
 	return r.setKey(arg[0])

@@ -112,6 +112,7 @@ func TestParseRefuses(t *testing.T) {
 		{"mg k Nx", "CLIENT_ERROR", -1},
 		{"mg k O" + strings.Repeat("o", MaxOpaque+1), "CLIENT_ERROR", -1},
 		{"mg", "ERROR", -1},
+		{"delete k 0 noreply more", "CLIENT_ERROR", -1},
 		{"delete k 5", "CLIENT_ERROR", -1},
 		{"touch k", "ERROR", -1},
 		{"touch k x", "CLIENT_ERROR", -1},

@@ -46,7 +46,7 @@ type dialogue struct {
 }
 
 func TestDialogues(t *testing.T) {
-	for _, file := range []string{"text.txt", "meta.txt", "lease.txt", "expiry.txt", "admin.txt"} {
+	for _, file := range []string{"text.txt", "numbers.txt", "meta.txt", "lease.txt", "expiry.txt", "admin.txt"} {
 		t.Run(strings.TrimSuffix(file, ".txt"), func(t *testing.T) { runDialogues(t, file) })
 	}
 }

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"fmt"
 	"strconv"
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
 )
+
+// stored is the code of an answer without a value.
+const stored = "HD"
 
 func (c *conn) metaGet() error {
 	c.l.metaCommands.Add(1)
@@ -15,6 +19,7 @@ func (c *conn) metaGet() error {
 		Touch: r.Has('T'), TTL: r.TTL,
 		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
 		Recache: r.Has('R'), RecacheTTL: r.Recache,
+		NewCAS: c.newCAS(),
 	}
 	it, found, err := c.s.Store.Get(r.Key, o)
 	if err != nil {
@@ -37,21 +42,18 @@ func (c *conn) metaItem(it store.Item, withValue bool) error {
 		}
 		return err
 	}
-	if withValue {
-		b = strconv.AppendInt(append(b, "VA "...), int64(it.Size), 10)
-	} else {
-		b = append(b, "HD"...)
-	}
+	b = c.metaCode(b, it.Size)
 	for _, f := range c.req.Meta {
 		b = c.itemFlag(b, f, it)
 	}
-	for _, mark := range []struct {
-		set  bool
-		text string
-	}{{it.Lost, " Z"}, {it.Stale, " X"}, {it.Won, " W"}} {
-		if mark.set {
-			b = append(b, mark.text...)
-		}
+	if it.Lost {
+		b = append(b, " Z"...)
+	}
+	if it.Stale {
+		b = append(b, " X"...)
+	}
+	if it.Won {
+		b = append(b, " W"...)
 	}
 	c.out.took(append(b, memproto.End...))
 	if withValue {
@@ -87,7 +89,8 @@ func (c *conn) metaSet() error {
 	r := c.req
 	outcome, cas, err := c.writer.Commit(store.SetOptions{
 		Mode: store.Mode(r.Mode), Flags: r.Flags, Exptime: r.TTL,
-		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'),
+		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'), NewCAS: c.newCAS(),
+		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
 	})
 	if err != nil {
 		return memproto.ErrOutOfMemory
@@ -100,15 +103,83 @@ func (c *conn) metaDelete() error {
 	r := c.req
 	return c.metaOutcome(c.s.Store.Delete(r.Key, store.DeleteOptions{
 		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'), HasTTL: r.Has('T'), TTL: r.TTL,
+		Clear: r.Has('x'), NewCAS: c.newCAS(),
 	}), 0)
 }
 
-// metaOutcome answers a set or a delete; q hides success alone.
+func (c *conn) newCAS() store.CAS { return store.CAS{Given: c.req.Has('E'), Value: c.req.NewCAS} }
+
+func (c *conn) metaArithmetic() error {
+	c.l.metaCommands.Add(1)
+	r := c.req
+	n, outcome, err := c.s.Store.Delta(r.Key, store.DeltaOptions{
+		Decrement: r.Decrement, By: r.Delta, HasCAS: r.HasCAS, CAS: r.CAS, NewCAS: c.newCAS(),
+		HasTTL: r.Has('T'), TTL: r.TTL, Vivify: r.Has('N'), VivifyTTL: r.Vivify, Initial: r.Initial,
+	})
+	switch {
+	case err != nil:
+		return memproto.ErrOutOfMemory
+	case outcome == store.NotNumber:
+		return memproto.ErrNotNumber
+	case outcome != store.Stored, r.Quiet:
+		return c.metaOutcome(outcome, 0)
+	}
+	return c.metaNumber(n)
+}
+
+// metaNumber answers an ma that was carried out.
+func (c *conn) metaNumber(n store.Number) error {
+	b, err := c.out.room(memproto.MaxHeader)
+	if err != nil {
+		return err
+	}
+	var digits [20]byte // of 64 bits
+	value := strconv.AppendUint(digits[:0], n.Value, 10)
+	b = c.metaCode(b, len(value))
+	for _, f := range c.req.Meta {
+		switch f.Letter {
+		case 'c':
+			b = memproto.AppendCAS(b, n.CAS)
+		case 't':
+			b = memproto.AppendFlag(b, 't', n.TTL)
+		default:
+			b = memproto.AppendEcho(b, c.req, f)
+		}
+	}
+	b = append(b, memproto.End...)
+	if c.req.Has('v') {
+		b = append(append(b, value...), memproto.End...)
+	}
+	c.out.took(b)
+	return nil
+}
+
+// metaCode begins the answer of what was found: with v, a value of size bytes
+// comes behind it.
+func (c *conn) metaCode(b []byte, size int) []byte {
+	if c.req.Has('v') {
+		return strconv.AppendInt(append(b, "VA "...), int64(size), 10)
+	}
+	return append(b, stored...)
+}
+
+// metaDebug tells what is known of an item, without touching it.
+func (c *conn) metaDebug() error {
+	c.l.metaCommands.Add(1)
+	d, found := c.s.Store.Describe(c.req.Key)
+	if !found {
+		return c.out.line("EN")
+	}
+	return c.out.line(fmt.Sprintf("ME %s exp=%d la=%d cas=%d fetch=%s cls=%d size=%d",
+		c.req.RawKey, d.TTL, d.Idle, d.CAS, yesNo(d.Fetched), d.Class, d.Charge))
+}
+
+// metaOutcome answers what changes an item; q hides success alone.
 func (c *conn) metaOutcome(o store.Outcome, cas uint64) error {
 	if o == store.Stored && c.req.Quiet {
 		return nil
 	}
-	return c.metaLine([...]string{store.Stored: "HD", store.NotStored: "NS", store.Exists: "EX", store.NotFound: "NF"}[o], cas)
+	return c.metaLine([...]string{store.Stored: stored, store.NotStored: "NS", store.Exists: "EX", store.NotFound: "NF"}[o], cas)
 }
 
 func (c *conn) metaLine(code string, cas uint64) error {
@@ -117,12 +188,16 @@ func (c *conn) metaLine(code string, cas uint64) error {
 		return err
 	}
 	b = append(b, code...)
+	isSet := c.req.Command == memproto.MetaSet
 	for _, f := range c.req.Meta {
-		if f.Letter == 'c' && c.req.Command == memproto.MetaSet {
+		switch {
+		case isSet && f.Letter == 'c':
 			b = memproto.AppendCAS(b, cas)
-			continue
+		case isSet && f.Letter == 's' && code == stored:
+			b = memproto.AppendFlag(b, 's', int64(c.writer.Size()))
+		default:
+			b = memproto.AppendEcho(b, c.req, f)
 		}
-		b = memproto.AppendEcho(b, c.req, f)
 	}
 	c.out.took(append(b, memproto.End...))
 	return nil

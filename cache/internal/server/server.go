@@ -33,6 +33,7 @@ type Config struct {
 	Stall    time.Duration // so is one that makes no progress inside a request or an answer; 0 is a minute
 	Version  string        // answer to version
 	Settings []Setting     // for stats settings, beside those that the server knows
+	Shutdown func()        // what the shutdown command calls; nil refuses it
 }
 
 // Setting is a name and a value for stats settings.

@@ -20,28 +20,34 @@ func (c *conn) carryOut() error {
 		return c.metaDelete()
 	case memproto.MetaNoop:
 		return c.out.line("MN")
-	case memproto.Set, memproto.Add, memproto.Replace:
+	case memproto.MetaArithmetic:
+		return c.metaArithmetic()
+	case memproto.MetaDebug:
+		return c.metaDebug()
+	case memproto.Set, memproto.Add, memproto.Replace, memproto.Append, memproto.Prepend, memproto.CAS:
 		return c.set()
-	case memproto.Append, memproto.Prepend, memproto.CAS:
-		c.writer.Abort()
-		return memproto.ErrUnknown
 	case memproto.Delete:
-		return c.reply(c.s.Store.Delete(c.req.Key, store.DeleteOptions{}) == store.Stored, "DELETED", "NOT_FOUND")
+		return c.reply(textAnswer(c.s.Store.Delete(c.req.Key, store.DeleteOptions{}), "DELETED"))
+	case memproto.Incr, memproto.Decr:
+		return c.delta()
 	case memproto.Touch:
-		return c.reply(c.s.Store.Touch(c.req.Key, c.req.Exptime), "TOUCHED", "NOT_FOUND")
+		return c.touch()
 	default:
 		return c.admin()
 	}
 }
 
-func (c *conn) reply(ok bool, yes, no string) error {
+// reply answers with a line, if the client wants one.
+func (c *conn) reply(line string) error {
 	if c.req.NoReply {
 		return nil
 	}
-	if ok {
-		return c.out.line(yes)
-	}
-	return c.out.line(no)
+	return c.out.line(line)
+}
+
+// textAnswer is what a classic command answers, with its own word for success.
+func textAnswer(o store.Outcome, success string) string {
+	return [...]string{store.Stored: success, store.NotStored: "NOT_STORED", store.Exists: "EXISTS", store.NotFound: "NOT_FOUND"}[o]
 }
 
 // get answers the keys of a get, which Parse has checked.
@@ -73,22 +79,47 @@ func (c *conn) getOne(key []byte) error {
 }
 
 func (c *conn) set() error {
-	o := store.SetOptions{Flags: c.req.Flags, Exptime: c.req.Exptime}
-	switch c.req.Command {
-	case memproto.Add:
-		o.Mode = store.Add
-	case memproto.Replace:
-		o.Mode = store.Replace
-	}
-	outcome, _, err := c.writer.Commit(o)
+	outcome, _, err := c.writer.Commit(store.SetOptions{
+		Mode: store.Mode(c.req.Mode), Flags: c.req.Flags, Exptime: c.req.Exptime, HasCAS: c.req.HasCAS, CAS: c.req.CAS,
+	})
 	if err != nil {
 		return memproto.ErrOutOfMemory
 	}
-	return c.reply(outcome == store.Stored, "STORED", "NOT_STORED")
+	return c.reply(textAnswer(outcome, "STORED"))
 }
 
+func (c *conn) touch() error {
+	if c.s.Store.Touch(c.req.Key, c.req.Exptime) {
+		return c.reply("TOUCHED")
+	}
+	return c.reply("NOT_FOUND")
+}
+
+// delta answers incr and decr with the new number.
+func (c *conn) delta() error {
+	n, outcome, err := c.s.Store.Delta(c.req.Key, store.DeltaOptions{Decrement: c.req.Decrement, By: c.req.Delta})
+	switch {
+	case err != nil:
+		return memproto.ErrOutOfMemory
+	case outcome == store.NotNumber:
+		return memproto.ErrNotNumber
+	case outcome != store.Stored:
+		return c.reply(textAnswer(outcome, ""))
+	case c.req.NoReply:
+		return nil
+	}
+	b, err := c.out.room(memproto.MaxHeader)
+	if err != nil {
+		return err
+	}
+	c.out.took(memproto.AppendNumber(b, n.Value))
+	return nil
+}
+
+// dropOld takes out what a value was to replace that cannot be stored. What it
+// was only to be added to stays.
 func (c *conn) dropOld() {
-	if c.req.Mode != memproto.ModeAdd {
+	if m := c.req.Mode; m == memproto.ModeSet || m == memproto.ModeReplace {
 		c.s.Store.Drop(c.req.Key, c.req.HasCAS, c.req.CAS)
 	}
 }
@@ -98,25 +129,4 @@ func refusal(err error) error {
 		return memproto.ErrTooLarge
 	}
 	return memproto.ErrOutOfMemory
-}
-
-func (c *conn) admin() error {
-	switch c.req.Command {
-	case memproto.FlushAll:
-		return c.flushAll()
-	case memproto.Stats:
-		return c.stats()
-	case memproto.Version:
-		return c.out.line("VERSION " + c.s.Version)
-	case memproto.Verbosity:
-		return c.verbosity()
-	case memproto.CacheMemlimit:
-		return c.memlimit()
-	case memproto.CachePolicy:
-		return c.policy()
-	case memproto.Quit:
-		return errQuit
-	default:
-		return memproto.ErrUnknown
-	}
 }

@@ -18,6 +18,7 @@ func (w *Writer) join(o SetOptions) (Outcome, uint64, error) {
 		old.Release()
 		if err != nil || done {
 			w.Abort()
+			w.size = both.size
 			return Stored, cas, err
 		}
 	}

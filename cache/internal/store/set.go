@@ -140,6 +140,10 @@ func (s *Store) rewrite(slot uint32, key, value []byte) error {
 	return nil
 }
 
+// Size is how many bytes the value has; once it is appended or prepended, all of
+// them.
+func (w *Writer) Size() int { return w.size }
+
 // Abort frees what was taken.
 func (w *Writer) Abort() {
 	w.s.mu.Lock()
