@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"memcache/cache/policy"
+
 	"go.uber.org/goleak"
 )
 
@@ -181,7 +183,7 @@ func TestConfigRefuses(t *testing.T) {
 		"-l localhost": "-l localhost",
 		"-c 0":         "-c 0",
 		"-idle -1s":    "-idle -1s",
-		"-policy mru":  "choose one of lru, random",
+		"-policy mru":  `unknown policy "mru": choose one of ` + policy.Names(),
 		"-bogus":       "-h lists the flags",
 		"stray":        `"stray"`,
 	} {

@@ -23,7 +23,6 @@ func (l *list) pushFront(slot uint32) {
 	l.head = slot
 }
 
-
 func (l *list) remove(slot uint32) {
 	at := *l.links.at(slot)
 	if at.prev != none {
