@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"strconv"
@@ -17,28 +18,35 @@ import (
 	"memcache/cache/policy"
 )
 
-const mb = 1 << 20
+const (
+	mb         = 1 << 20
+	maxThreads = 64
+)
 
 var usage = `memcache-cache keeps objects in memory and speaks memcached's text protocol.
 
 Usage: memcache-cache [flags]
 
-  -m MB        capacity in megabytes: what all items may take (default 256, from 1 to ` + strconv.Itoa(store.MaxCapacity/mb) + `)
-  -policy NAME what to let go of when it is full: ` + policy.Names() + ` (default ` + policy.Default + `)
-  -I SIZE      largest item, as 512k, 16m or bytes (default 16m, at most 1024m); never more than the capacity
-  -s PATH      listen on a unix socket that only the owner may use (mode 0600)
-  -p PORT      listen on a TCP port; 0 for none (default 11211, or 0 with -s)
-  -l ADDRESS   IP address to listen on for TCP (default 127.0.0.1)
-  -c N         most connections at once (default 1024)
-  -idle TIME   close a connection without a request for so long, as 30s or 10m (default 0: never)
-  -v           log connections too
-  -version     print the version
-  -h           print this
+  -m, --memory-limit MB     capacity in megabytes: what all items may take (default 256, from 1 to ` + strconv.Itoa(store.MaxCapacity/mb) + `)
+      --policy NAME         what to let go of when it is full: ` + policy.Names() + ` (default ` + policy.Default + `)
+  -I, --max-item-size SIZE  largest item, as 512k, 16m or bytes (default 16m, at most 1024m); never more than the capacity
+  -s, --unix-socket PATH    listen on a unix socket
+  -a, --unix-mask MODE      access mask of that socket, in octal (default 0600: only its owner may connect)
+  -p, --port PORT           listen on a TCP port; 0 for none (default 11211, or 0 with -s)
+  -l, --listen ADDRESS      IP address to listen on for TCP (default 127.0.0.1)
+  -c, --conn-limit N        most connections at once (default 1024)
+  -t, --threads N           event loops that share the connections (default one a processor, at most 4)
+      --idle-timeout TIME   close a connection without a request for so long, as 30s, 10m or seconds (default 0: never); also -idle
+  -A, --enable-shutdown     let clients end the process with the command shutdown
+  -v, --verbose             log connections too
+  -V, --version             print the version
+  -h, --help                print this
 
-Every flag can come from the environment instead: MEMCACHE_CACHE_M=512 is -m 512,
-MEMCACHE_CACHE_POLICY=random is -policy random. A flag wins.
+The letters and names mean what they mean to memcached. Every flag but -V can come from the environment instead, by its name or its letter (-A by its name alone):
+MEMCACHE_CACHE_MEMORY_LIMIT=512 and MEMCACHE_CACHE_M=512 are -m 512. A flag wins.
 
 Anyone who can connect can read and change everything: there is no password.
+
 Try it:  memcache-cache -m 64 &  printf 'set k 0 0 5\r\nhello\r\nget k\r\nquit\r\n' | nc 127.0.0.1 11211
 `
 
@@ -49,40 +57,55 @@ type config struct {
 	socket              string // path; "" for none
 	port                int    // 0 for none
 	address             string
+	socketMode          fs.FileMode
 	maxConns            int
+	threads             int // 0 for one a processor, at most 4
 	idle                time.Duration
+	shutdown            bool // clients may end the process
 	verbose             bool
 	showVersion, help   bool
+}
+
+// letters are the short forms of the names.
+var letters = map[string]string{
+	"memory-limit": "m", "max-item-size": "I", "unix-socket": "s", "unix-mask": "a", "port": "p", "listen": "l",
+	"conn-limit": "c", "threads": "t", "idle-timeout": "idle", "enable-shutdown": "A", "verbose": "v", "version": "V",
 }
 
 // parseConfig reads the flags, then the environment for those not given.
 // Each error names the flag, the value and what is allowed.
 func parseConfig(args []string, getenv func(string) string) (config, error) {
 	var c config
-	fs := flag.NewFlagSet("memcache-cache", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	capacity := fs.Int64("m", 256, "")
-	limit := fs.String("I", "16m", "")
-	port := fs.Int("p", -1, "")
-	fs.StringVar(&c.policy, "policy", policy.Default, "")
-	fs.StringVar(&c.socket, "s", "", "")
-	fs.StringVar(&c.address, "l", "127.0.0.1", "")
-	fs.IntVar(&c.maxConns, "c", 1024, "")
-	fs.DurationVar(&c.idle, "idle", 0, "")
-	fs.BoolVar(&c.verbose, "v", false, "")
-	fs.BoolVar(&c.showVersion, "version", false, "")
-	err := fs.Parse(args)
+	flags := flag.NewFlagSet("memcache-cache", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	capacity := flags.Int64("m", 256, "")
+	limit := flags.String("I", "16m", "")
+	port := flags.Int("p", -1, "")
+	mode := flags.String("a", "0600", "")
+	flags.StringVar(&c.policy, "policy", policy.Default, "")
+	flags.StringVar(&c.socket, "s", "", "")
+	flags.StringVar(&c.address, "l", "127.0.0.1", "")
+	flags.IntVar(&c.maxConns, "c", 1024, "")
+	flags.IntVar(&c.threads, "t", 0, "")
+	flags.Var((*seconds)(&c.idle), "idle", "")
+	flags.BoolVar(&c.shutdown, "A", false, "")
+	flags.BoolVar(&c.verbose, "v", false, "")
+	flags.BoolVar(&c.showVersion, "V", false, "")
+	for name, letter := range letters {
+		flags.Var(flags.Lookup(letter).Value, name, "")
+	}
+	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return config{help: true}, nil
 	}
 	if err == nil {
-		err = fromEnvironment(fs, getenv)
+		err = fromEnvironment(flags, getenv)
 	}
 	if err != nil {
 		return c, fmt.Errorf("%w: -h lists the flags", err)
 	}
-	if fs.NArg() > 0 {
-		return c, fmt.Errorf("unexpected argument %q: -h lists the flags", fs.Arg(0))
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q: -h lists the flags", flags.Arg(0))
 	}
 	if c.port = *port; c.port == -1 {
 		c.port = 11211
@@ -93,25 +116,50 @@ func parseConfig(args []string, getenv func(string) string) (config, error) {
 	if c.itemLimit, err = parseSize(*limit); err != nil {
 		return c, err
 	}
+	if c.socketMode, err = parseMode(*mode); err != nil {
+		return c, err
+	}
 	return c, c.check(*capacity)
 }
 
 // fromEnvironment sets the flags that were not given on the command line.
-func fromEnvironment(fs *flag.FlagSet, getenv func(string) string) error {
-	given := map[string]bool{}
-	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
+	letter := func(name string) string {
+		if l, ok := letters[name]; ok {
+			return l
+		}
+		return name
+	}
+	given := map[string]bool{"V": true} // not from the environment
+	flags.Visit(func(f *flag.Flag) { given[letter(f.Name)] = true })
 	var errs []error
-	fs.VisitAll(func(f *flag.Flag) {
-		name := "MEMCACHE_CACHE_" + strings.ToUpper(f.Name)
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "MEMCACHE_CACHE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value := getenv(name)
-		if value == "" || given[f.Name] || f.Name == "version" {
+		if value == "" || given[letter(f.Name)] || f.Name == "A" { // whose variable is that of -a
 			return
 		}
-		if err := fs.Set(f.Name, value); err != nil {
+		if err := flags.Set(f.Name, value); err != nil {
 			errs = append(errs, fmt.Errorf("%s is %q: %w", name, value, err))
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// seconds is a time that may be given as a number of seconds too, as memcached
+// takes it.
+type seconds time.Duration
+
+func (s *seconds) String() string { return time.Duration(*s).String() }
+
+func (s *seconds) Set(text string) error {
+	if n, err := strconv.Atoi(text); err == nil && n <= math.MaxInt32 && n >= math.MinInt32 {
+		*s = seconds(time.Duration(n) * time.Second)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	*s = seconds(d)
+	return err
 }
 
 func (c *config) check(capacityMB int64) error {
@@ -127,6 +175,8 @@ func (c *config) check(capacityMB int64) error {
 		return fmt.Errorf("-l %s: give an IP address, as 127.0.0.1", c.address)
 	case c.maxConns < 1:
 		return fmt.Errorf("-c %d: allow at least 1 connection", c.maxConns)
+	case c.threads < 0 || c.threads > maxThreads:
+		return fmt.Errorf("-t %d: use 1 to %d event loops, or 0 for one a processor, at most 4", c.threads, maxThreads)
 	case c.idle < 0:
 		return fmt.Errorf("-idle %s: give a time above 0, or 0 for never", c.idle)
 	}
@@ -153,6 +203,15 @@ func parseSize(s string) (int64, error) {
 	return n * factor, nil
 }
 
+// parseMode reads the permissions of a socket, in octal.
+func parseMode(s string) (fs.FileMode, error) {
+	n, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || n > 0o777 {
+		return 0, fmt.Errorf("-a %s: the access mask is an octal number up to 0777, as 0600", s)
+	}
+	return fs.FileMode(n), nil
+}
+
 // settings are what stats settings tells of the configuration.
 func (c config) settings() []server.Setting {
 	verbosity := "0"
@@ -163,6 +222,8 @@ func (c config) settings() []server.Setting {
 		{Name: "tcpport", Value: strconv.Itoa(c.port)},
 		{Name: "inter", Value: c.address},
 		{Name: "domain_socket", Value: c.socket},
+		{Name: "umask", Value: strconv.FormatUint(uint64(c.socketMode), 8)},
+		{Name: "shutdown_command", Value: map[bool]string{true: "yes", false: "no"}[c.shutdown]},
 		{Name: "verbosity", Value: verbosity},
 	}
 }

@@ -73,6 +73,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	listeners, err := c.listen()
 	if err != nil {
 		return err
@@ -80,11 +82,15 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 	for _, l := range listeners {
 		log.Info("listening", "address", l.Addr().String())
 	}
-	srv := server.New(server.Config{
-		Store: s, Log: log, Level: level, MaxConns: c.maxConns, Idle: c.idle,
+	config := server.Config{
+		Store: s, Log: log, Level: level, MaxConns: c.maxConns, Threads: c.threads, Idle: c.idle,
 		Version:  protocolVersion + "-memcache-" + buildVersion(),
 		Settings: c.settings(),
-	})
+	}
+	if c.shutdown {
+		config.Shutdown = cancel
+	}
+	srv := server.New(config)
 	log.Info("ready", "capacity_mb", c.capacity/mb, "policy", c.policy, "version", buildVersion())
 	err = srv.Serve(ctx, listeners...)
 	log.Info("stopped")
@@ -101,7 +107,7 @@ func (c config) listen() (all []net.Listener, err error) {
 		}
 	}()
 	if c.socket != "" {
-		l, err := server.ListenUnix(c.socket)
+		l, err := server.ListenUnix(c.socket, c.socketMode)
 		if err != nil {
 			return all, err
 		}

@@ -140,7 +140,7 @@ func sockets(t *testing.T, pid int) map[string]bool {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for arg, want := range map[string]string{"-h": "-policy NAME", "--help": "MEMCACHE_CACHE_M", "-version": "memcache-cache 1.2.3\n"} {
+	for arg, want := range map[string]string{"-h": "-policy NAME", "--help": "MEMCACHE_CACHE_M", "-V": "memcache-cache 1.2.3\n", "--version": "memcache-cache 1.2.3\n"} {
 		out, err := exec.Command(program, arg).Output()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v: %s", arg, err, out)
@@ -157,9 +157,15 @@ func TestConfig(t *testing.T) {
 		c.port != 0 || c.capacity != 5*mb || c.itemLimit != 512<<10 || c.policy != "random" || !c.verbose || c.idle != 30*time.Second {
 		t.Errorf("the flags give %+v (%v)", c, err)
 	}
-	env := map[string]string{"MEMCACHE_CACHE_M": "7", "MEMCACHE_CACHE_P": "4000", "MEMCACHE_CACHE_POLICY": "random"}
+	if c, err = parse("--unix-socket=x", "--memory-limit", "5", "--max-item-size", "512k", "--port", "11", "--listen", "::1", "--unix-mask", "770",
+		"--conn-limit", "9", "--threads", "3", "--idle-timeout", "30", "--enable-shutdown", "--verbose"); err != nil ||
+		c.port != 11 || c.capacity != 5*mb || c.itemLimit != 512<<10 || c.address != "::1" || c.socketMode != 0o770 ||
+		c.maxConns != 9 || c.threads != 3 || c.idle != 30*time.Second || !c.shutdown || !c.verbose {
+		t.Errorf("the long forms give %+v (%v)", c, err)
+	}
+	env := map[string]string{"MEMCACHE_CACHE_M": "7", "MEMCACHE_CACHE_P": "4000", "MEMCACHE_CACHE_POLICY": "random", "MEMCACHE_CACHE_A": "0660", "MEMCACHE_CACHE_THREADS": "2"}
 	c, err = parseConfig([]string{"-p", "5000"}, func(name string) string { return env[name] })
-	if err != nil || c.capacity != 7*mb || c.port != 5000 || c.policy != "random" {
+	if err != nil || c.capacity != 7*mb || c.port != 5000 || c.policy != "random" || c.socketMode != 0o660 || c.shutdown || c.threads != 2 {
 		t.Errorf("the environment gives %+v (%v)", c, err)
 	}
 	env = map[string]string{"MEMCACHE_CACHE_M": "much"}
@@ -183,6 +189,12 @@ func TestConfigRefuses(t *testing.T) {
 		"-l localhost": "-l localhost",
 		"-c 0":         "-c 0",
 		"-idle -1s":    "-idle -1s",
+		"-idle -1":     "-idle -1s",
+		"-idle soon":   `"soon"`,
+		"-t -1":        "-t -1",
+		"-t 65":        "-t 65",
+		"-a 1000":      "-a 1000",
+		"-a rw":        "-a rw",
 		"-policy mru":  `unknown policy "mru": choose one of ` + policy.Names(),
 		"-bogus":       "-h lists the flags",
 		"stray":        `"stray"`,

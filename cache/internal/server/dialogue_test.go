@@ -259,7 +259,7 @@ func start(t testing.TB, c Config, sc store.Config) *testServer {
 	if c.MaxConns == 0 {
 		c.MaxConns = 100
 	}
-	l, err := ListenUnix(ts.socket)
+	l, err := ListenUnix(ts.socket, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

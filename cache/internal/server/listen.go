@@ -16,14 +16,14 @@ import (
 // maxSocketPath is the longest path that the system takes for a unix socket.
 const maxSocketPath = 107
 
-// ListenUnix listens on a unix socket that only its owner may use (mode 0600).
-// A socket that a killed process left behind is replaced. It is an error when a
+// ListenUnix listens on a unix socket with the permissions of mode; 0600 lets
+// only its owner connect. A socket that a killed process left behind is replaced. It is an error when a
 // live one answers there, or when path is something else than a socket.
 //
 // Beside the socket stands a lock file, which a process holds as long as it
 // serves: of several that start at once, exactly one wins. Closing the listener
 // removes both.
-func ListenUnix(path string) (net.Listener, error) {
+func ListenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("the socket path %q has %d bytes: the system allows %d, choose a shorter one", path, len(path), maxSocketPath)
 	}
@@ -34,14 +34,14 @@ func ListenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the socket %s cannot be locked: %w", path, err)
 	}
-	l, err := listenLocked(path)
+	l, err := listenLocked(path, mode)
 	if err != nil {
 		return nil, errors.Join(err, unlock(lock))
 	}
 	return &unixListener{UnixListener: l, lock: lock}, nil
 }
 
-func listenLocked(path string) (*net.UnixListener, error) {
+func listenLocked(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func listenLocked(path string) (*net.UnixListener, error) {
 	// connect.
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
-		if err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), 0o600) }); err != nil {
+		if err := c.Control(func(fd uintptr) { failed = unix.Fchmod(int(fd), uint32(mode)) }); err != nil {
 			return err
 		}
 		return failed
@@ -58,7 +58,7 @@ func listenLocked(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil { // where the system ignores it before
+	if err := os.Chmod(path, mode); err != nil { // where the system ignores it before
 		return nil, errors.Join(err, l.Close())
 	}
 	return l.(*net.UnixListener), nil

@@ -32,6 +32,7 @@ type Config struct {
 	Idle     time.Duration // a connection without a request for so long is closed; 0 for never
 	Stall    time.Duration // so is one that makes no progress inside a request or an answer; 0 is a minute
 	Version  string        // answer to version
+	Shutdown func()        // ends the server when a client says shutdown, by ending Serve's context; nil refuses it
 	Settings []Setting     // for stats settings, beside those that the server knows
 	Shutdown func()        // what the shutdown command calls; nil refuses it
 }

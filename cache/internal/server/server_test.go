@@ -172,11 +172,11 @@ func TestFault45_SocketMode(t *testing.T) {
 
 func TestListenUnix(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := ListenUnix(path)
+	l, err := ListenUnix(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenUnix(path); err == nil || !strings.Contains(err.Error(), "another cache process") {
+	if _, err := ListenUnix(path, 0o600); err == nil || !strings.Contains(err.Error(), "another cache process") {
 		t.Errorf("a second one on a live socket: %v", err)
 	}
 	if err := l.Close(); err != nil {
@@ -186,7 +186,7 @@ func TestListenUnix(t *testing.T) {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}
 	leaveStale(t, path)
-	if l, err = ListenUnix(path); err != nil {
+	if l, err = ListenUnix(path, 0o600); err != nil {
 		t.Fatalf("a stale socket: %v", err)
 	}
 	if err := l.Close(); err != nil {
@@ -211,7 +211,7 @@ func TestListenUnixRefuses(t *testing.T) {
 		filepath.Join(dir, strings.Repeat("x", 200)): "choose a shorter one",
 		filepath.Join(dir, "missing", "s"):           "cannot be locked",
 	} {
-		if l, err := ListenUnix(path); err == nil {
+		if l, err := ListenUnix(path, 0o600); err == nil {
 			l.Close()
 			t.Errorf("listening on %s", path)
 		} else if !strings.Contains(err.Error(), want) {
@@ -231,7 +231,7 @@ func TestListenUnixHasOneWinner(t *testing.T) {
 	won := make(chan net.Listener, 8)
 	for range cap(won) {
 		wg.Go(func() {
-			if l, err := ListenUnix(path); err == nil {
+			if l, err := ListenUnix(path, 0o600); err == nil {
 				won <- l
 			}
 		})
