@@ -223,7 +223,6 @@ func (c config) settings() []server.Setting {
 		{Name: "inter", Value: c.address},
 		{Name: "domain_socket", Value: c.socket},
 		{Name: "umask", Value: strconv.FormatUint(uint64(c.socketMode), 8)},
-		{Name: "shutdown_command", Value: map[bool]string{true: "yes", false: "no"}[c.shutdown]},
 		{Name: "verbosity", Value: verbosity},
 	}
 }

@@ -70,6 +70,17 @@ func TestProcessEndsCleanlyOnASignal(t *testing.T) {
 	}
 }
 
+func TestProcessEndsWhenAClientMayAskForIt(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	p := startProcess(t, "-s", socket, "-m", "8", "-A")
+	if _, err := io.WriteString(dial(t, socket), "shutdown\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProcessReplacesTheSocketOfAKilledOne(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	p := startProcess(t, "-s", socket)

@@ -34,7 +34,6 @@ type Config struct {
 	Version  string        // answer to version
 	Shutdown func()        // ends the server when a client says shutdown, by ending Serve's context; nil refuses it
 	Settings []Setting     // for stats settings, beside those that the server knows
-	Shutdown func()        // what the shutdown command calls; nil refuses it
 }
 
 // Setting is a name and a value for stats settings.
