@@ -13,9 +13,9 @@ usage: ./build.sh [build | test | help]
             web/app.wasm           the web app, with .br and .gz beside it
           Needs Go and nothing else. What is up to date is not built again.
   test    build, then run every check and every test, up to the first that
-          fails. Installs what they need (MariaDB, Chromium, Node.js, zstd,
-          ShellCheck, gcc) with apt-get where it may; says what is missing
-          and how to get it where it may not.
+          fails. Installs what they need (MariaDB, memcached, libmemcached's
+          tools, Chromium, Node.js, zstd, ShellCheck, gcc) with apt-get where
+          it may; says what is missing and how to get it where it may not.
   help    show this
 
 ./start.sh runs what was built.
@@ -181,6 +181,8 @@ missing_packages() {
   have mariadbd && have mariadb-install-db || echo mariadb-server
   have shellcheck || echo shellcheck
   have zstd || echo zstd
+  have memcached && [[ -x /usr/share/memcached/scripts/memcached-tool ]] || echo memcached
+  have memccapable || echo libmemcached-tools
   [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) || echo nodejs
   compiles_c || printf '%s\n' gcc libc6-dev
   browser_works || echo chromium
@@ -226,6 +228,17 @@ install_packages() {
   ((${#packages[@]} > 0)) || return 0
   "${root[@]}" apt-get update -q
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+  if [[ " ${packages[*]} " == *" memcached "* ]]; then
+    leave_no_memcached_running "${root[@]}"
+  fi
+}
+
+# leave_no_memcached_running ends the service that starts with Debian's package,
+# now and for good: it takes the cache's port, and the tests start their own. The
+# arguments are what makes a command root's.
+leave_no_memcached_running() {
+  "$@" invoke-rc.d memcached stop || true # nothing to stop where services do not run, as in a container
+  "$@" update-rc.d memcached disable
 }
 
 on_ubuntu() { grep -qs '^ID=ubuntu' /etc/os-release; }
@@ -238,6 +251,8 @@ explain() {
       mariadb-server) echo "  MariaDB server (mariadbd), for the tests of the database: apt-get install mariadb-server" ;;
       shellcheck) echo "  ShellCheck, for the scripts: apt-get install shellcheck" ;;
       zstd) echo "  zstd, for the tests with recorded traces: apt-get install zstd" ;;
+      memcached) echo "  memcached with memcached-tool, which the cache's answers are compared with: apt-get install memcached" ;;
+      libmemcached-tools) echo "  libmemcached's tools, for the tests of the cache's protocol: apt-get install libmemcached-tools" ;;
       nodejs) echo "  Node.js 18 or newer, for the tests in WebAssembly: apt-get install nodejs, or https://nodejs.org where that is older" ;;
       gcc) echo "  a C compiler, for the race detector: apt-get install gcc libc6-dev" ;;
       chromium)

@@ -48,14 +48,14 @@ func TestBuildSaysWhatItsTestsLack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tools := toolsWithout(t, "apt-get", "shellcheck", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "gcc")
+	tools := toolsWithout(t, "apt-get", "shellcheck", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "gcc", "memcached", "memccapable")
 	build := exec.Command(filepath.Join(sourcesOnly(t), "build.sh"), "test")
 	build.Env = append(os.Environ(), "PATH="+tools+":"+filepath.Dir(goProgram))
 	out, err := build.CombinedOutput()
 	if err == nil {
 		t.Error("build.sh test succeeded without its tools")
 	}
-	for _, text := range []string{"no apt-get", "ShellCheck, for the scripts", "Chromium, for the tests in the browser", "a C compiler, for the race detector"} {
+	for _, text := range []string{"no apt-get", "ShellCheck, for the scripts", "Chromium, for the tests in the browser", "a C compiler, for the race detector", "memcached with memcached-tool", "libmemcached's tools"} {
 		if !strings.Contains(string(out), text) {
 			t.Errorf("build.sh test does not say %q:\n%s", text, out)
 		}

@@ -215,7 +215,10 @@ func (r *Request) parseVerbosity(rest []byte) *Error {
 	if n == 0 {
 		return ErrUnknown
 	}
-	r.NoReply = n == 2 && string(arg[1]) == "noreply"
+	if n > len(arg) {
+		return errVerbosity
+	}
+	r.NoReply = string(arg[n-1]) == "noreply" // as in memcached, even without a level
 	level, ok := parseUint(arg[0], math.MaxInt32)
 	if !ok {
 		return errVerbosity

@@ -120,6 +120,7 @@ func TestParseRefuses(t *testing.T) {
 		{"cache_memlimit -1", "CLIENT_ERROR", -1},
 		{"cache_memlimit", "CLIENT_ERROR", -1},
 		{"cache_policy a b", "CLIENT_ERROR", -1},
+		{"verbosity 1 2 noreply", "CLIENT_ERROR", -1},
 		{"verbosity x", "CLIENT_ERROR", -1},
 		{"GET / HTTP/1.0", "", -1},
 	} {

@@ -38,8 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // {x*251} stands for 251 times x. Every dialogue ends with a check that nothing
 // is left to read and that the connection is in step.
 //
-// Where memcached is installed, it must give the same answers, except where a
-// name begins with "ours:".
+// memcached must give the same answers, except where a name begins with "ours:".
 type dialogue struct {
 	name  string
 	lines []string
@@ -69,14 +68,9 @@ func runDialogues(t *testing.T, file string) {
 		t.Run(d.name+"/whole", func(t *testing.T) { talkToOurs(t, d, 0) })
 		t.Run(d.name+"/fault 40 byte by byte", func(t *testing.T) { talkToOurs(t, d, 1) })
 	}
-	program, err := exec.LookPath("memcached")
-	if err != nil {
-		t.Log("memcached is not installed: its answers are not compared")
-		return
-	}
 	for _, d := range all {
 		if !strings.HasPrefix(d.name, "ours:") {
-			t.Run(d.name+"/memcached", func(t *testing.T) { talkToMemcached(t, d, program) })
+			t.Run(d.name+"/memcached", func(t *testing.T) { talk(t, d, startMemcached(t).dial(t), 0, nil) })
 		}
 	}
 }
@@ -115,28 +109,55 @@ func talkToOurs(t *testing.T, d dialogue, atOnce int) {
 	}
 }
 
-func talkToMemcached(t *testing.T, d dialogue, program string) {
-	socket := filepath.Join(t.TempDir(), "s")
-	cmd := exec.CommandContext(t.Context(), program, "-s", socket, "-m", "64", "-u", "root")
+// unixServer is a server on a unix socket, ours or memcached.
+type unixServer struct{ socket string }
+
+// startMemcached starts Debian's memcached, for a second opinion.
+func startMemcached(t testing.TB) unixServer {
+	t.Helper()
+	s := unixServer{filepath.Join(t.TempDir(), "s")}
+	cmd := exec.CommandContext(t.Context(), program(t, "memcached", "memcached"), "-s", s.socket, "-m", "64", "-u", "root")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}()
-	var nc net.Conn
+	})
 	for start := time.Now(); ; {
-		var err error
-		if nc, err = net.Dial("unix", socket); err == nil {
-			break
+		nc, err := net.Dial("unix", s.socket)
+		if err == nil {
+			_ = nc.Close()
+			return s
 		}
 		if time.Since(start) > 10*time.Second {
 			t.Fatal(err)
 		}
 	}
-	defer nc.Close()
-	talk(t, d, nc, 0, nil)
+}
+
+func (s unixServer) dial(t testing.TB) net.Conn {
+	t.Helper()
+	nc, err := net.Dial("unix", s.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	return nc
+}
+
+// program finds a program of a Debian package. Without it a test fails: what
+// it shows is never skipped in silence.
+func program(t testing.TB, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v: install Debian's package %s, or run ./build.sh test, which does", err, debianPackage)
+	}
+	return path
 }
 
 // talk holds a dialogue over nc, atOnce bytes at a time, 0 for all.
@@ -232,18 +253,22 @@ func shorten(s string) string {
 	return s
 }
 
-// testServer is a server on a unix socket with a clock that stands still.
+// testServer is a server with a clock that stands still.
 type testServer struct {
-	server *Server
-	store  *store.Store
-	clock  *testClock
-	socket string
-	stop   func() error // returns what Serve returns
+	unixServer
+	server  *Server
+	store   *store.Store
+	clock   *testClock
+	address string       // of TCP
+	stop    func() error // returns what Serve returns
 }
 
 func start(t testing.TB, c Config, sc store.Config) *testServer {
 	t.Helper()
-	ts := &testServer{clock: &testClock{now: time.Unix(1_800_000_000, 0)}, socket: filepath.Join(t.TempDir(), "s")}
+	ts := &testServer{
+		unixServer: unixServer{filepath.Join(t.TempDir(), "s")},
+		clock:      &testClock{now: time.Unix(1_800_000_000, 0)},
+	}
 	if sc.Capacity == 0 {
 		sc.Capacity = 2 << 20
 	}
@@ -263,10 +288,15 @@ func start(t testing.TB, c Config, sc store.Config) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts.address = tcp.Addr().String()
 	ts.server, ts.store = New(c), s
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- ts.server.Serve(ctx, l) }()
+	go func() { done <- ts.server.Serve(ctx, l, tcp) }()
 	ts.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
@@ -277,19 +307,6 @@ func start(t testing.TB, c Config, sc store.Config) *testServer {
 		}
 	})
 	return ts
-}
-
-func (ts *testServer) dial(t testing.TB) net.Conn {
-	t.Helper()
-	nc, err := net.Dial("unix", ts.socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = nc.Close() })
-	return nc
 }
 
 type testClock struct {
