@@ -11,8 +11,9 @@
 // so bytes are never copied to be safe and never change under a reader.
 //
 // The arena takes no lock: its user serializes all methods, except Segments and
-// Release of a value that the caller holds a reference to. It has no bound of
-// its own either: the user asks Used and Cost before it adds.
+// Release of a value that the caller holds a reference to, and Prefix and Retain
+// of one whose owner is locked (see Owners). It has no bound of its own either:
+// the user asks Used and Cost before it adds.
 package arena
 
 import (
@@ -56,7 +57,15 @@ type Arena struct {
 	warm    []uint32           // empty slabs that still have memory
 	cold    []uint32           // empty slabs whose memory went back to the system
 	used    int64
-	moved   func(owner uint32, to Handle)
+	owners  Owners
+}
+
+// Owners are those who point to the values. While an owner is locked, no
+// reference to its value is taken; Moved tells where its value is from now on.
+type Owners interface {
+	Lock(owner uint32)
+	Moved(owner uint32, to Handle)
+	Unlock(owner uint32)
 }
 
 type slab struct {
@@ -73,10 +82,9 @@ type classState struct {
 	free  int    // free blocks in all slabs of the list
 }
 
-// New returns an empty arena. Compact calls moved when it has moved the value
-// of owner.
-func New(moved func(owner uint32, to Handle)) *Arena {
-	return &Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), moved: moved}
+// New returns an empty arena. Compact tells the owners what it moves.
+func New(owners Owners) *Arena {
+	return &Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), owners: owners}
 }
 
 // Close gives all memory back. No value may be in use any more.
@@ -88,7 +96,7 @@ func (a *Arena) Close() error {
 			a.regions[i] = nil
 		}
 	}
-	*a = Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), moved: a.moved}
+	*a = Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), owners: a.owners}
 	return errors.Join(errs...)
 }
 
@@ -165,6 +173,9 @@ func (w *Writer) Done(owner uint32) Handle {
 	return w.head
 }
 
+// Head is the handle that Done will return, once there was a Next.
+func (w *Writer) Head() Handle { return w.head }
+
 // Abort frees what was taken.
 func (w *Writer) Abort() {
 	if w.head != None {
@@ -180,6 +191,9 @@ func (a *Arena) Head(h Handle) []byte {
 	n := a.Length(h)
 	return a.at(h, headBytes+min(n, headRoom))[headBytes:]
 }
+
+// Prefix returns the first n bytes of the value, which must be in the first block.
+func (a *Arena) Prefix(h Handle, n int) []byte { return a.at(h, headBytes+n)[headBytes:] }
 
 // Segments appends the value without its first skip bytes, which must be in the
 // first block, to dst: one slice a block.

@@ -91,7 +91,7 @@ func TestPinnedBytesStayAndCount(t *testing.T) {
 // Its owner has let go of the value: the one reference left is not the owner's.
 func TestAValueThatOnlyAReaderHoldsDoesNotMove(t *testing.T) {
 	var moved []uint32
-	a := New(func(owner uint32, _ Handle) { moved = append(moved, owner) })
+	a := New(moves(func(owner uint32, _ Handle) { moved = append(moved, owner) }))
 	t.Cleanup(func() { closeArena(t, a) })
 	var all []Handle
 	for i := range uint32(2 * slabSize / chunkSize) {
@@ -142,7 +142,7 @@ func TestTrimGivesEmptySlabsBack(t *testing.T) {
 // is moved together.
 func TestCompactEmptiesSparseSlabs(t *testing.T) {
 	owners := map[uint32]Handle{}
-	a := New(func(owner uint32, to Handle) { owners[owner] = to })
+	a := New(moves(func(owner uint32, to Handle) { owners[owner] = to }))
 	t.Cleanup(func() { closeArena(t, a) })
 	sizes := []int{10, 900, 30_000, 65_536, 300_000}
 	for i := range uint32(400) {
@@ -179,7 +179,7 @@ func TestRandomOperationsWithReaders(t *testing.T) {
 	}
 	var mu sync.Mutex
 	live := map[uint32]*value{}
-	a := New(func(owner uint32, to Handle) { live[owner].h = to })
+	a := New(moves(func(owner uint32, to Handle) { live[owner].h = to }))
 	t.Cleanup(func() { closeArena(t, a) })
 	pins := make(chan value, 16)
 	var readers sync.WaitGroup
@@ -252,9 +252,16 @@ func TestFullArena(t *testing.T) {
 	w.Abort()
 }
 
+// moves is told of what moves.
+type moves func(owner uint32, to Handle)
+
+func (m moves) Lock(uint32)                   {}
+func (m moves) Moved(owner uint32, to Handle) { m(owner, to) }
+func (m moves) Unlock(uint32)                 {}
+
 func newArena(t *testing.T) *Arena {
 	t.Helper()
-	a := New(func(uint32, Handle) {})
+	a := New(moves(func(uint32, Handle) {}))
 	t.Cleanup(func() { closeArena(t, a) })
 	return a
 }

@@ -48,7 +48,7 @@ func (a *Arena) moveBlocks(number uint32) {
 			continue
 		}
 		h := Handle(number)*unitsPerSlab + Handle(i*c.size/unit)
-		if a.pinned(h) || !a.moveBlock(h, s.class) {
+		if !a.moveBlock(h, s.class) {
 			continue
 		}
 		s.clearBit(i)
@@ -58,9 +58,17 @@ func (a *Arena) moveBlocks(number uint32) {
 }
 
 // moveBlock copies the block at h to another slab and tells those that point to
-// it. Compact has made sure that there is room: take adds no slab.
+// it, unless anyone but the owner may be using the value. Compact has made sure
+// that there is room: take adds no slab.
 func (a *Arena) moveBlock(h Handle, c uint8) bool {
-	if a.partial[c].first == 0 {
+	head := a.headOf(h)
+	owner := owner(a.at(head, headBytes))
+	if owner == noOwner || a.partial[c].first == 0 {
+		return false
+	}
+	a.owners.Lock(owner)
+	defer a.owners.Unlock(owner)
+	if a.Pinned(head) {
 		return false
 	}
 	to, err := a.take(c)
@@ -72,21 +80,21 @@ func (a *Arena) moveBlock(h Handle, c uint8) bool {
 	if after := next(b); after != None {
 		setPrevious(a.at(after, linkBytes), to)
 	}
-	if before := previous(b); before != None {
-		setNext(a.at(before, linkBytes), to)
+	if h != head {
+		setNext(a.at(previous(b), linkBytes), to)
 	} else {
-		a.moved(owner(b), to)
+		a.owners.Moved(owner, to)
 	}
 	return true
 }
 
-// pinned tells whether anyone but the owner may be using the value of block h.
-func (a *Arena) pinned(h Handle) bool {
-	b := a.at(h, linkBytes)
-	for previous(b) != None {
-		h = previous(b)
-		b = a.at(h, linkBytes)
+// headOf returns the first block of the value that the block at h is part of.
+func (a *Arena) headOf(h Handle) Handle {
+	for {
+		before := previous(a.at(h, linkBytes))
+		if before == None {
+			return h
+		}
+		h = before
 	}
-	b = a.at(h, headBytes)
-	return owner(b) == noOwner || a.Pinned(h)
 }

@@ -50,7 +50,7 @@ func (s *Store) countEviction(e *entry) {
 	if e.expire != 0 {
 		c.EvictedMortal++
 	}
-	if !e.is(fetched) {
+	if !e.fetched() {
 		s.count.EvictedUnfetched++
 		c.EvictedUnfetched++
 	}

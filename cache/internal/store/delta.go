@@ -57,7 +57,10 @@ func (s *Store) Delta(key []byte, o DeltaOptions) (Number, Outcome, error) {
 	if err := s.writeNumber(slot, key, n); err != nil {
 		return Number{}, NotStored, err
 	}
-	e.cas, e.access = s.takeCAS(o.NewCAS), now
+	t := s.lock(e)
+	e.cas = s.takeCAS(o.NewCAS)
+	t.Unlock()
+	e.access = now
 	if o.HasTTL {
 		s.touchEntry(e, o.TTL, now)
 	}
@@ -106,12 +109,23 @@ func (s *Store) writeNumber(slot uint32, key []byte, n uint64) error {
 	if blanks := int(e.size) - len(text); blanks > 0 {
 		text = append(text, bytes.Repeat([]byte{' '}, blanks)...)
 	}
-	if len(text) > int(e.size) || s.arena.Pinned(e.head) {
+	if len(text) > int(e.size) || !s.overwrite(e, text) {
 		return s.rewrite(slot, key, text)
 	}
-	copy(s.arena.Head(e.head)[e.keyLen:], text)
-	s.policy.Access(slot)
+	s.order.of(e).Access(slot)
 	return nil
+}
+
+// overwrite puts a value in the place of one that is as long, unless somebody is
+// reading that.
+func (s *Store) overwrite(e *entry, value []byte) bool {
+	t := s.lock(e)
+	defer t.Unlock()
+	if s.arena.Pinned(e.head) {
+		return false
+	}
+	copy(s.arena.Head(e.head)[e.keyLen:], value)
+	return true
 }
 
 // vivifyNumber stores a new item with the initial number.
@@ -125,8 +139,7 @@ func (s *Store) vivifyNumber(key []byte, o DeltaOptions, now uint32) (Number, Ou
 	if err != nil {
 		return Number{}, NotStored, err
 	}
-	slot, e := s.insert(key)
-	e.cas, e.expire, e.access = s.takeCAS(o.NewCAS), expire, now
-	s.fill(slot, w.Done(slot), len(text))
+	e := entry{state: used, cas: s.takeCAS(o.NewCAS), size: uint32(len(text)), expire: expire, access: now}
+	s.add(key, &w, e)
 	return Number{Value: o.Initial, CAS: e.cas, TTL: e.ttl(now)}, Stored, nil
 }

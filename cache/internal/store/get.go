@@ -6,6 +6,7 @@ import "memcache/cache/internal/arena"
 type GetOptions struct {
 	Value      bool // pin the value
 	NoBump     bool // leave no trace of the access
+	History    bool // tell Item.Idle and Item.Fetched, which Reader.Get leaves out else
 	Touch      bool // make it expire at TTL
 	TTL        int64
 	Vivify     bool // on a miss, leave a lease that expires at VivifyTTL
@@ -75,7 +76,7 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	}
 	it = Item{
 		Size: int(e.size), Flags: e.flags, CAS: e.cas,
-		Idle: e.idle(now), Fetched: e.is(fetched),
+		Idle: e.idle(now), Fetched: e.fetched(),
 	}
 	s.compete(e, &it, o, now)
 	if o.Touch {
@@ -87,7 +88,7 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	}
 	it.TTL = e.ttl(now)
 	if !o.NoBump {
-		s.access(slot, e, now)
+		s.access(slot, now)
 	}
 	return it, true, nil
 }
@@ -116,9 +117,15 @@ func (s *Store) compete(e *entry, it *Item, o GetOptions, now uint32) {
 		s.count.LeasesLost++
 	case it.Stale || ageing:
 		it.Won = true
-		e.state |= won
+		s.setState(e, e.state|won)
 		s.count.LeasesWon++
 	}
+}
+
+func (s *Store) setState(e *entry, to state) {
+	t := s.lock(e)
+	defer t.Unlock()
+	e.state = to
 }
 
 // vivify makes a lease for a key that is missing; the caller has won it.
@@ -138,26 +145,16 @@ func (s *Store) vivify(key []byte, o GetOptions, now uint32) (it Item, found boo
 	if err != nil {
 		return it, false, err
 	}
-	slot, e := s.insert(key)
-	e.state |= lease | won
-	e.cas, e.expire, e.access = s.takeCAS(o.NewCAS), expire, now
-	s.fill(slot, w.Done(slot), 0)
+	e := entry{state: used | lease | won, cas: s.takeCAS(o.NewCAS), expire: expire, access: now}
+	head := w.Head()
+	s.add(key, &w, e)
 	s.count.LeasesWon++
 	it = Item{CAS: e.cas, TTL: e.ttl(now), Won: true}
 	if o.Value {
-		s.arena.Retain(e.head)
-		it.Value = Value{s, e.head, int(e.keyLen)}
+		s.arena.Retain(head)
+		it.Value = Value{s, head, len(key)}
 	}
 	return it, true, nil
-}
-
-// access notes a hit for the policy and the item.
-func (s *Store) access(slot uint32, e *entry, now uint32) {
-	e.access = now
-	e.state |= fetched
-	if !e.is(lease) {
-		s.policy.Access(slot)
-	}
 }
 
 // Touch changes when the item expires, and tells whether there is one.
@@ -171,7 +168,7 @@ func (s *Store) Touch(key []byte, exptime int64) bool {
 		return false
 	}
 	s.touchEntry(e, exptime, now)
-	s.access(slot, e, now)
+	s.access(slot, now)
 	return true
 }
 
@@ -205,6 +202,6 @@ func (s *Store) Describe(key []byte) (d Description, found bool) {
 		return d, false
 	}
 	return Description{
-		CAS: e.cas, TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.is(fetched), Class: e.class(), Charge: e.charge(),
+		CAS: e.cas, TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.fetched(), Class: e.class(), Charge: e.charge(),
 	}, true
 }

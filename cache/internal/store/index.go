@@ -2,187 +2,130 @@ package store
 
 import (
 	"hash/maphash"
-
-	"memcache/cache/internal/arena"
-	"memcache/cache/policy"
+	"math/bits"
+	"sync"
 )
 
-const (
-	none     = ^uint32(0)
-	maxKey   = 250 // bytes
-	pageSize = 4096
-)
+// stripes is how many parts the index has. Lookups lock one of them for some
+// tens of nanoseconds, so that two at once seldom meet; a part grows by itself,
+// so that growing never holds a lookup up for long.
+const stripes = 256
 
-// page holds entries; pages come one at a time, so that growing never copies.
-type page [pageSize]entry
-
-// entry is what is known of an item besides its key and its value, which stand
-// one after the other in the arena. It holds no pointer, for the garbage
-// collector to pass it over.
-type entry struct {
-	cas    uint64
-	head   arena.Handle
-	size   uint32 // bytes of the value
-	flags  uint32 // the client's
-	expire uint32 // tick; 0 for never
-	access uint32 // tick of the last access
-	next   uint32 // slot of another item with the same hash, or in the free list
-	keyLen uint8
-	state  uint8
+// index finds the slot of a key. It holds no pointer to keys or entries.
+type index struct {
+	seed  maphash.Seed
+	parts [stripes]stripe
 }
 
-// The bits of entry.state.
-const (
-	used    = 1 << iota // the slot holds an item
-	lease               // the item has no value yet and is in leases
-	fetched             // it has been asked for since it was stored
-	stale               // it was invalidated, not deleted
-	won                 // a reader has been told to store it anew
-)
-
-func (s *Store) entry(slot uint32) *entry {
-	return &s.pages[slot/pageSize][slot%pageSize]
+// stripe is a part of the index, with the lock that guards it and those fields
+// of its entries that lookups read: to change them, hold Store.mu and the
+// stripe's lock, in this order. With Store.mu alone they may be read.
+type stripe struct {
+	sync.Mutex
+	n     int
+	cells []cell
+	_     [24]byte // a cache line each
 }
 
-func (s *Store) key(e *entry) []byte { return s.arena.Head(e.head)[:e.keyLen] }
+// cell is a place of a hash table with linear probing: bits of the key's hash in
+// the high half, the slot and one in the low half. 0 is empty.
+type cell uint64
 
-func (s *Store) hash(key []byte) uint64 { return maphash.Bytes(s.seed, key) }
+// hash is a key's hash: its highest bits choose the stripe, its lowest the place
+// in the stripe.
+type hash uint64
 
-// object tells the policy what is in slot.
-func (s *Store) object(slot uint32) policy.Object {
-	e := s.entry(slot)
-	return policy.Object{Hash: s.hash(s.key(e)), Size: int64(e.size), Charge: e.charge()}
+func (x *index) hash(key []byte) hash { return hash(maphash.Bytes(x.seed, key)) }
+
+func (x *index) stripe(h hash) *stripe { return &x.parts[h.stripe()] }
+
+func (h hash) stripe() uint8 { return uint8(h >> 56) }
+
+func makeCell(h hash, slot uint32) cell { return cell(h)<<32 | cell(slot+1) }
+
+func (c cell) slot() uint32 { return uint32(c) - 1 }
+
+func (c cell) matches(h hash) bool { return uint32(c>>32) == uint32(h) }
+
+// home is where the search for a cell begins. It needs no key, so that growing
+// touches the table alone, and no power of two, so that growing by a quarter is
+// enough.
+func (t *stripe) home(c cell) int {
+	high, _ := bits.Mul64(uint64(c)&^(1<<32-1), uint64(len(t.cells)))
+	return int(high)
 }
 
-func (e *entry) charge() int64 { return Charge(int(e.keyLen), int(e.size)) }
+func (t *stripe) after(i int) int {
+	if i++; i < len(t.cells) {
+		return i
+	}
+	return 0
+}
 
-func (e *entry) is(state uint8) bool { return e.state&state != 0 }
+const minCells = 8
 
-// find returns the item of key, which has not expired, or nil.
-func (s *Store) find(key []byte, now uint32) (slot uint32, e *entry) {
-	slot, ok := s.index[s.hash(key)]
-	for ok && slot != none {
-		e := s.entry(slot)
-		if string(s.key(e)) != string(key) {
-			slot = e.next
-			continue
+// insert adds a cell, which is not there. A table is at most four fifths full:
+// then a search for what is missing looks at some 13 cells, two cache lines.
+func (t *stripe) insert(c cell) {
+	if (t.n+1)*5 > len(t.cells)*4 {
+		t.resize(len(t.cells) + len(t.cells)/4 + minCells)
+	}
+	t.n++
+	t.put(c)
+}
+
+func (t *stripe) put(c cell) {
+	i := t.home(c)
+	for t.cells[i] != 0 {
+		i = t.after(i)
+	}
+	t.cells[i] = c
+}
+
+// remove takes out a cell, which is there, and moves those behind it up, so that
+// no search ends too early.
+func (t *stripe) remove(c cell) {
+	hole := t.home(c)
+	for t.cells[hole] != c {
+		hole = t.after(hole)
+	}
+	for i := t.after(hole); t.cells[i] != 0; i = t.after(i) {
+		if t.distance(t.home(t.cells[i]), i) >= t.distance(hole, i) {
+			t.cells[hole] = t.cells[i]
+			hole = i
 		}
-		if e.expired(now) {
-			s.expire(slot)
-			return none, nil
+	}
+	t.cells[hole] = 0
+	t.n--
+	if len(t.cells) > 8*minCells && t.n*4 < len(t.cells) {
+		t.resize(len(t.cells) / 2)
+	}
+}
+
+// distance is how many cells to lies behind from.
+func (t *stripe) distance(from, to int) int {
+	if to < from {
+		to += len(t.cells)
+	}
+	return to - from
+}
+
+func (t *stripe) resize(size int) {
+	old := t.cells
+	t.cells = make([]cell, size)
+	for _, c := range old {
+		if c != 0 {
+			t.put(c)
 		}
-		return slot, e
-	}
-	return none, nil
-}
-
-// insert puts a new item into the index, without value or policy.
-func (s *Store) insert(key []byte) (slot uint32, e *entry) {
-	slot = s.takeSlot()
-	e = s.entry(slot)
-	*e = entry{keyLen: uint8(len(key)), state: used, next: none}
-	h := s.hash(key)
-	if other, ok := s.index[h]; ok {
-		e.next = other
-	}
-	s.index[h] = slot
-	return slot, e
-}
-
-func (s *Store) takeSlot() uint32 {
-	if slot := s.free; slot != none {
-		s.free = s.entry(slot).next
-		return slot
-	}
-	if s.slots%pageSize == 0 {
-		s.pages = append(s.pages, new(page))
-	}
-	s.slots++
-	return s.slots - 1
-}
-
-// fill gives the item in slot a value and makes it an object, or a lease when
-// it is one.
-func (s *Store) fill(slot uint32, head arena.Handle, size int) {
-	e := s.entry(slot)
-	e.head, e.size = head, uint32(size)
-	s.bytes += e.charge()
-	if e.expire != 0 {
-		s.mortal++
-	}
-	if e.is(lease) {
-		s.leaseBytes += e.charge()
-	}
-	s.list(slot)
-}
-
-// list puts the slot in the order that it belongs to: the newest lease, or an
-// object for the policy.
-func (s *Store) list(slot uint32) {
-	if s.entry(slot).is(lease) {
-		s.leases.Add(slot, policy.Object{})
-	} else {
-		s.policy.Add(slot, s.object(slot))
 	}
 }
 
-// drain undoes fill, except that the policy has forgotten the slot already.
-func (s *Store) drain(slot uint32) {
-	e := s.entry(slot)
-	s.bytes -= e.charge()
-	if e.is(lease) {
-		s.leaseBytes -= e.charge()
-	}
-	if e.expire != 0 {
-		s.mortal--
-	}
-	s.release(e.head)
-	e.head = arena.None
-}
-
-// unlist takes the slot out of the order that it is in.
-func (s *Store) unlist(slot uint32) {
-	if s.entry(slot).is(lease) {
-		s.leases.Remove(slot)
-	} else {
-		s.policy.Remove(slot)
-	}
-}
-
-// remove takes an item out.
-func (s *Store) remove(slot uint32) {
-	s.unlist(slot)
-	s.forget(slot)
-}
-
-// forget takes out an item that its policy has forgotten already.
-func (s *Store) forget(slot uint32) {
-	e := s.entry(slot)
-	h := s.hash(s.key(e))
-	if first := s.index[h]; first != slot {
-		s.unchain(first, slot)
-	} else if e.next != none {
-		s.index[h] = e.next
-	} else {
-		delete(s.index, h)
-	}
-	s.drain(slot)
-	*e = entry{next: s.free}
-	s.free = slot
-}
-
-// unchain takes slot out of the items with the same hash.
-func (s *Store) unchain(first, slot uint32) {
-	e := s.entry(first)
-	for e.next != slot {
-		e = s.entry(e.next)
-	}
-	e.next = s.entry(slot).next
-}
-
-// release gives up the index's reference to a value.
-func (s *Store) release(h arena.Handle) {
-	if s.arena.Disown(h) {
-		s.arena.Free(h)
+// clear takes everything out.
+func (x *index) clear() {
+	for i := range x.parts {
+		t := &x.parts[i]
+		t.Lock()
+		t.n, t.cells = 0, nil
+		t.Unlock()
 	}
 }

@@ -46,7 +46,7 @@ func (w *Writer) pinOld(o SetOptions) (old Value, outcome Outcome, cas uint64, e
 	default:
 		s.arena.Retain(e.head)
 		if !e.is(lease) {
-			s.policy.Access(slot) // so that room for the copy is made elsewhere first
+			s.order.of(e).Access(slot) // so that room for the copy is made elsewhere first
 		}
 		return Value{s, e.head, w.key}, Stored, 0, nil
 	}
@@ -57,7 +57,7 @@ func (w *Writer) pinOld(o SetOptions) (old Value, outcome Outcome, cas uint64, e
 
 // copyWith fills both with the old value and w's.
 func (w *Writer) copyWith(old Value, both *Writer, m Mode) error {
-	first, second := old, Value{w.s, w.w.Done(none), w.key}
+	first, second := old, Value{w.s, w.w.Head(), w.key}
 	if m == Prepend {
 		first, second = second, first
 	}
@@ -102,13 +102,12 @@ func (w *Writer) replace(old Value, o SetOptions) (cas uint64, ok bool) {
 		return 0, false
 	}
 	s.unlist(slot)
-	s.drain(slot)
-	e.state, e.access, e.cas = used, now, s.takeCAS(o.NewCAS)
-	s.fill(slot, w.w.Done(slot), w.size)
+	cas = s.takeCAS(o.NewCAS)
+	s.swap(slot, &w.w, entry{state: used, cas: cas, size: uint32(w.size), flags: e.flags, expire: e.expire, access: now})
 	s.count.Sets++
 	s.count.Stored++
-	return e.cas, true
+	return cas, true
 }
 
 // name is the key, in the memory that w has taken.
-func (w *Writer) name() []byte { return w.s.arena.Head(w.w.Done(none))[:w.key] }
+func (w *Writer) name() []byte { return w.s.arena.Head(w.w.Head())[:w.key] }

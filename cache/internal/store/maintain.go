@@ -92,7 +92,7 @@ func (s *Store) flush(exptime int64) (later bool) {
 	now := s.tick()
 	s.count.Flushes++
 	if at, past := s.expiry(exptime, now); at != 0 && !past {
-		s.flushAt = at
+		s.flushAt.Store(at)
 		return true
 	}
 	s.reset()
@@ -101,11 +101,14 @@ func (s *Store) flush(exptime int64) (later bool) {
 
 // reset empties the index and the policies at once; bury frees the values.
 func (s *Store) reset() {
-	s.dying = append(s.dying, s.pages...)
-	s.pages, s.slots, s.free, s.cursor, s.mortal, s.flushAt = nil, 0, none, 0, 0, 0
-	s.bytes, s.leaseBytes = 0, 0
-	s.index = make(map[uint64]uint32)
-	s.policy = newPolicy(s.policyName, s.policySeed)
+	s.index.clear()
+	if pages := s.pages.Swap(new([]*page)); pages != nil {
+		s.dying = append(s.dying, *pages...)
+	}
+	s.flushAt.Store(0)
+	s.slots, s.free, s.cursor = 0, none, 0
+	s.mortal, s.bytes, s.leaseBytes = 0, 0, 0
+	s.order.policy, s.order.old = newPolicy(s.order.name, s.order.seed), nil
 	s.leases = newPolicy("lru", 0)
 }
 

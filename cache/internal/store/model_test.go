@@ -19,6 +19,7 @@ type model struct {
 	capacity, limit int64
 	now             time.Duration
 	objects, leases []*modelItem // next victim first
+	old             []*modelItem // objects that the old policy has, while it is switched
 	cas             uint64
 	evictions       int64
 }
@@ -32,15 +33,17 @@ type modelItem struct {
 
 func (i *modelItem) charge() int64 { return Charge(len(i.key), len(i.value)) }
 
+func (m *model) all() []*modelItem { return slices.Concat(m.old, m.objects, m.leases) }
+
 func (m *model) bytes() (n int64) {
-	for _, i := range slices.Concat(m.objects, m.leases) {
+	for _, i := range m.all() {
 		n += i.charge()
 	}
 	return n
 }
 
 func (m *model) find(key string) *modelItem {
-	for _, i := range slices.Concat(m.objects, m.leases) {
+	for _, i := range m.all() {
 		if i.key == key {
 			if i.expire != 0 && m.now >= i.expire {
 				m.remove(i)
@@ -54,26 +57,47 @@ func (m *model) find(key string) *modelItem {
 
 func (m *model) remove(i *modelItem) {
 	same := func(o *modelItem) bool { return o == i }
-	m.objects, m.leases = slices.DeleteFunc(m.objects, same), slices.DeleteFunc(m.leases, same)
+	for _, list := range []*[]*modelItem{&m.old, &m.objects, &m.leases} {
+		*list = slices.DeleteFunc(*list, same)
+	}
 }
 
 func (m *model) makeRoom(n int64) {
 	for m.bytes()+n > m.capacity {
-		if len(m.objects) > 0 {
+		switch {
+		case len(m.old) > 0:
+			m.old = m.old[1:]
+			m.evictions++
+		case len(m.objects) > 0:
 			m.objects = m.objects[1:]
 			m.evictions++
-		} else {
+		default:
 			m.leases = m.leases[1:]
 		}
 	}
 }
 
+// access makes an object the last victim of its policy.
+func (m *model) access(i *modelItem) {
+	list := &m.objects
+	if slices.Contains(m.old, i) {
+		list = &m.old
+	}
+	if !i.lease {
+		m.remove(i)
+		*list = append(*list, i)
+	}
+}
+
+func (m *model) moveSome(n int) {
+	n = min(n, len(m.old))
+	m.objects = append(m.objects, m.old[:n]...)
+	m.old = m.old[n:]
+}
+
 func (m *model) get(key string, vivify time.Duration) (value string, found, won bool, cas uint64) {
 	if i := m.find(key); i != nil {
-		if !i.lease {
-			m.remove(i)
-			m.objects = append(m.objects, i)
-		}
+		m.access(i)
 		return i.value, true, false, i.cas
 	}
 	if vivify == 0 {
@@ -123,7 +147,7 @@ func (m *model) set(key, value string, ttl time.Duration, cas uint64) string {
 }
 
 func (m *model) sweep() {
-	for _, i := range slices.Concat(m.objects, m.leases) {
+	for _, i := range m.all() {
 		if i.expire != 0 && m.now >= i.expire {
 			m.remove(i)
 		}
@@ -152,9 +176,9 @@ func compareWithModel(t *testing.T, seed uint64, operations int) {
 		key := fmt.Sprintf("key-%d", rng.IntN(60))
 		what := operate(t, rng, s, m, clock, key)
 		st := s.Stats()
-		if st.Bytes != m.bytes() || st.Items != int64(len(m.objects)) || st.Leases != int64(len(m.leases)) || st.Evictions != m.evictions {
+		if st.Bytes != m.bytes() || st.Items != int64(len(m.objects)+len(m.old)) || st.Leases != int64(len(m.leases)) || st.Evictions != m.evictions {
 			t.Fatalf("operation %d, %s: the store has %d bytes, %d items, %d leases, %d evictions; the model %d, %d, %d, %d",
-				i, what, st.Bytes, st.Items, st.Leases, st.Evictions, m.bytes(), len(m.objects), len(m.leases), m.evictions)
+				i, what, st.Bytes, st.Items, st.Leases, st.Evictions, m.bytes(), len(m.objects)+len(m.old), len(m.leases), m.evictions)
 		}
 		if st.Held != st.Bytes || st.Held > st.Capacity {
 			t.Fatalf("operation %d, %s: %d bytes are held for %d bytes of items, of %d", i, what, st.Held, st.Bytes, st.Capacity)
@@ -210,6 +234,8 @@ func operate(t *testing.T, rng *rand.Rand, s *Store, m *model, clock *clock, key
 			t.Fatal(err)
 		}
 		m.sweep()
+		s.moveSome(5)
+		m.moveSome(5)
 		return "maintain"
 	case op < 98:
 		m.capacity = 1<<20 + rng.Int64N(2<<20)
@@ -219,24 +245,18 @@ func operate(t *testing.T, rng *rand.Rand, s *Store, m *model, clock *clock, key
 		m.makeRoom(0)
 		return "capacity"
 	case op < 99:
-		// There and back: the order must survive both moves.
 		if err := errors.Join(s.SetPolicy("lru"), s.FlushAll(-1)); err != nil {
 			t.Fatal(err)
 		}
-		m.objects, m.leases = nil, nil
+		m.old, m.objects, m.leases = nil, nil, nil
 		return "flush"
 	default:
-		s.mu.Lock()
-		p := newPolicy("lru", 0)
-		s.policy, p = p, s.policy
-		for {
-			slot, ok := p.Evict()
-			if !ok {
-				break
-			}
-			s.policy.Add(slot, s.object(slot))
+		for s.moveSome(1) {
+			m.moveSome(1)
 		}
-		s.mu.Unlock()
+		s.beginSwitch("lru", newPolicy("lru", 0))
+		m.moveSome(60)
+		m.old, m.objects = m.objects, nil
 		return "policy"
 	}
 }

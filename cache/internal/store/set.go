@@ -134,9 +134,9 @@ func (s *Store) rewrite(slot uint32, key, value []byte) error {
 		s.list(slot)
 		return err
 	}
-	s.drain(slot)
-	e.state &^= lease
-	s.fill(slot, w.Done(slot), len(value))
+	to := *e
+	to.state, to.size = e.state&^lease, uint32(len(value))
+	s.swap(slot, &w, to)
 	return nil
 }
 
@@ -166,14 +166,13 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 	s := w.s
 	now := s.tick()
 	s.count.Sets++
-	head, key := w.w.Done(none), w.name()
-	slot, e := s.find(key, now)
+	slot, e := s.find(w.name(), now)
 	outcome, marks := s.decide(e, o)
 	if outcome != Stored {
 		if outcome == NotStored && e != nil {
-			s.access(slot, e, now)
+			s.access(slot, now)
 		}
-		s.arena.Free(head)
+		w.w.Abort()
 		return outcome, 0, nil
 	}
 	expire, past := s.expiry(o.Exptime, now)
@@ -181,40 +180,39 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 		expire, past = e.expire, false
 	}
 	if past {
-		s.dropFor(slot, e, head)
+		w.drop(slot, e)
 		return Stored, s.takeCAS(o.NewCAS), nil
+	}
+	if e == nil && !s.makeRoom(entryCharge) {
+		s.count.NoMemory++
+		w.w.Abort()
+		return NotStored, 0, ErrNoMemory
+	}
+	s.count.Stored++
+	to := entry{
+		state: used | marks, size: uint32(w.size), flags: o.Flags, expire: expire, access: now, cas: s.takeCAS(o.NewCAS),
 	}
 	if e != nil {
 		s.unlist(slot)
-		s.drain(slot)
+		s.swap(slot, &w.w, to)
 	} else {
-		if !s.makeRoom(entryCharge) {
-			s.count.NoMemory++
-			s.arena.Free(head)
-			return NotStored, 0, ErrNoMemory
-		}
-		slot, e = s.insert(key)
+		s.add(w.name(), &w.w, to)
 	}
-	s.count.Stored++
-	e.state = used | marks
-	e.flags, e.expire, e.access, e.cas = o.Flags, expire, now, s.takeCAS(o.NewCAS)
-	w.w.Done(slot)
-	s.fill(slot, head, w.size)
-	return Stored, e.cas, nil
+	return Stored, to.cas, nil
 }
 
-// dropFor carries out a set whose value has expired already: nothing is left.
-func (s *Store) dropFor(slot uint32, e *entry, head arena.Handle) {
+// drop carries out a set whose value has expired already: nothing is left.
+func (w *Writer) drop(slot uint32, e *entry) {
 	if e != nil {
-		s.remove(slot)
+		w.s.remove(slot)
 	}
-	s.count.Stored++
-	s.arena.Free(head)
+	w.s.count.Stored++
+	w.w.Abort()
 }
 
 // decide tells whether a value may be stored over e, and the marks that it then
 // takes over from e.
-func (s *Store) decide(e *entry, o SetOptions) (Outcome, uint8) {
+func (s *Store) decide(e *entry, o SetOptions) (Outcome, state) {
 	switch {
 	case o.Mode == Add && e != nil, o.Mode == Replace && e == nil:
 		return NotStored, 0
@@ -278,7 +276,9 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 			s.remove(slot) // the value must go in any case
 			return Stored
 		}
+		t := s.lock(e)
 		e.flags, e.state, e.cas = 0, used, s.takeCAS(o.NewCAS)
+		t.Unlock()
 	}
 	if o.Invalidate {
 		s.invalidate(e, o, now)
@@ -292,8 +292,9 @@ func (s *Store) invalidate(e *entry, o DeleteOptions, now uint32) {
 	if o.HasTTL {
 		s.touchEntry(e, o.TTL, now)
 	}
-	e.state = e.state&^won | stale
-	e.cas = s.takeCAS(o.NewCAS)
+	t := s.lock(e)
+	defer t.Unlock()
+	e.state, e.cas = e.state&^won|stale, s.takeCAS(o.NewCAS)
 }
 
 // Drop takes the item out, if hasCAS only one with the cas value, because a

@@ -1,7 +1,8 @@
 // Package store keeps items by key within a capacity: the index, the
-// replacement policy, the value memory and the expiry of one shard, under one
-// lock. With a single shard the policy sees every request, and an object as
-// large as the whole capacity fits.
+// replacement policy, the value memory and the expiry. There is one policy for
+// all items, so that it sees every request, and an object as large as the whole
+// capacity fits; one lock guards every change. Lookups that hit go around that
+// lock: see Reader.
 //
 // An item is charged what it really takes: its blocks in the arena and its place
 // in the index. Room is made before memory is taken, so that what is held
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"memcache/cache/internal/arena"
@@ -32,9 +34,9 @@ const (
 )
 
 const (
-	// entryCharge is what an item takes besides its blocks: its entry, its
-	// places in the hash table and in the policy.
-	entryCharge = 96
+	// entryCharge is what an item takes besides its blocks: its entry (32 bytes),
+	// its places in the index (at most 13) and in the policy.
+	entryCharge = 64
 	// leaseShare is the part of the capacity that leases may take: 1/16.
 	leaseShare = 16
 	// step is how many items are handled under one hold of the lock.
@@ -64,25 +66,24 @@ type Config struct {
 type Store struct {
 	now   func() time.Time
 	start time.Time
-	seed  maphash.Seed
 	limit int64
 
-	mu         sync.Mutex
+	index   index
+	pages   atomic.Pointer[[]*page] // entries by slot
+	flushAt atomic.Uint32           // tick at which everything goes; 0 for never
+
+	switching  sync.Mutex // one switch of the policy at a time
+	mu         sync.Mutex // everything below, and all changes above
 	arena      *arena.Arena
-	index      map[uint64]uint32 // hash of the key → first slot with that hash
-	pages      []*page           // entries by slot
-	slots      uint32            // slots ever used
-	free       uint32            // first unused slot below slots; none ends the list
-	policy     policy.Policy     // orders the objects
-	policyName string
-	policySeed uint64
+	slots      uint32 // slots ever used
+	free       uint32 // first unused slot below slots; none ends the list
+	order      order
 	leases     policy.Policy // orders the leases, oldest first
 	capacity   int64
 	nextCAS    uint64
 	dying      []*page // flushed entries whose values are still to be freed
-	flushAt    uint32  // tick at which everything goes; 0 for never
 	cursor     uint32  // slot from which the search for expired items goes on
-	mortal     int     // items that will expire
+	mortal     int64   // items that will expire
 	bytes      int64   // charge of all items, leases included
 	leaseBytes int64
 	count      Counters
@@ -94,20 +95,19 @@ func New(c Config) (*Store, error) {
 	if err := checkCapacity(c.Capacity); err != nil {
 		return nil, err
 	}
-	p, err := policy.New(c.Policy, c.Seed)
-	if err != nil {
+	if _, err := policy.New(c.Policy, c.Seed); err != nil {
 		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	s := &Store{
-		now: c.Now, start: c.Now(), seed: maphash.MakeSeed(), limit: c.ItemLimit,
-		policy: p, policyName: c.Policy, policySeed: c.Seed, leases: newPolicy("lru", 0),
+		now: c.Now, start: c.Now(), limit: c.ItemLimit, index: index{seed: maphash.MakeSeed()},
+		order:    order{name: c.Policy, seed: c.Seed},
 		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}
+	s.arena = arena.New(owners{s})
 	s.reset()
-	s.arena = arena.New(func(slot uint32, to arena.Handle) { s.entry(slot).head = to })
 	return s, nil
 }
 
@@ -178,28 +178,10 @@ func (s *Store) Stats() Stats {
 	s.tick()
 	return Stats{
 		Counters: s.count,
-		Capacity: s.capacity, MaxItem: s.maxItem(), Policy: s.policyName,
-		Items: int64(s.policy.Len()), Leases: int64(s.leases.Len()),
+		Capacity: s.capacity, MaxItem: s.maxItem(), Policy: s.order.name,
+		Items: int64(s.order.len()), Leases: int64(s.leases.Len()),
 		Bytes: s.bytes, Held: s.held(), Resident: s.arena.Resident(),
 	}
-}
-
-// SetPolicy switches the replacement policy. Every item stays, in the order in
-// which the old policy would have evicted it. The error lists what is known.
-func (s *Store) SetPolicy(name string) error {
-	p, err := policy.New(name, s.policySeed)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if name == s.policyName {
-		return nil
-	}
-	for policy.MoveSome(s.policy, p, step, s.object) {
-	}
-	s.policy, s.policyName = p, name
-	return nil
 }
 
 // SetCapacity changes the capacity. When it shrinks, it evicts until the items
@@ -231,7 +213,7 @@ func (s *Store) shrink() bool {
 
 // held is the memory that counts against the capacity.
 func (s *Store) held() int64 {
-	return s.arena.Used() + int64(s.policy.Len()+s.leases.Len())*entryCharge
+	return s.arena.Used() + int64(s.order.len()+s.leases.Len())*entryCharge
 }
 
 // makeRoom evicts until n more bytes fit. It evicts nothing when that cannot be
@@ -252,7 +234,7 @@ func (s *Store) makeRoom(n int64) bool {
 
 // evict lets one item go, an object if there is one, else the oldest lease.
 func (s *Store) evict() bool {
-	if slot, ok := s.policy.Evict(); ok {
+	if slot, ok := s.order.evict(); ok {
 		s.countEviction(s.entry(slot))
 		s.forget(slot)
 		return true

@@ -247,37 +247,6 @@ func TestADelayedFlushComesInItsTime(t *testing.T) {
 	}
 }
 
-// Two keys with one hash are two items.
-func TestEqualHashes(t *testing.T) {
-	s := newStore(t, Config{Capacity: mb, ItemLimit: mb})
-	var slots []uint32
-	for i := range 3 {
-		w := s.arena.Write(1)
-		b, err := w.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b[0] = byte('a' + i)
-		slot := s.takeSlot()
-		*s.entry(slot) = entry{keyLen: 1, state: used, next: none, head: w.Done(slot)}
-		slots = append(slots, slot)
-	}
-	s.entry(slots[0]).next, s.entry(slots[1]).next = slots[1], slots[2]
-	s.unchain(slots[0], slots[1])
-	if s.entry(slots[0]).next != slots[2] {
-		t.Error("the item in the middle was not taken out alone")
-	}
-	h := s.hash([]byte("c"))
-	s.index[h] = slots[0]
-	if slot, e := s.find([]byte("c"), 1); e == nil || slot != slots[2] {
-		t.Errorf("the second of two equal hashes is not found: %d", slot)
-	}
-	for _, slot := range slots {
-		s.release(s.entry(slot).head)
-	}
-	delete(s.index, h)
-}
-
 // Fault 75: readers, writers, shrinking, switching and clearing at the same
 // time; every value that is read is whole, and nothing is left in the end.
 func TestFault75_MixedLoad(t *testing.T) {

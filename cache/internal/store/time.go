@@ -16,10 +16,13 @@ const (
 // A larger one is Unix time.
 const maxRelative = 60 * 60 * 24 * 30
 
-// tick returns the present tick, from 1, and does what is due.
+// ticks returns the present tick, from 1.
+func (s *Store) ticks() uint32 { return uint32(s.now().Sub(s.start)/tickLength) + 1 }
+
+// tick returns the present tick, and does what is due.
 func (s *Store) tick() uint32 {
-	now := uint32(s.now().Sub(s.start)/tickLength) + 1
-	if s.flushAt != 0 && now >= s.flushAt {
+	now := s.ticks()
+	if at := s.flushAt.Load(); at != 0 && now >= at {
 		s.reset()
 	}
 	return now
@@ -41,14 +44,13 @@ func (s *Store) expiry(exptime int64, now uint32) (tick uint32, past bool) {
 	return uint32(min(int64(now)+ahead, math.MaxUint32)), false
 }
 
-// setExpiry changes when the item expires, of a filled item.
+// setExpiry changes when the item expires.
 func (s *Store) setExpiry(e *entry, tick uint32) {
-	if e.expire != 0 {
-		s.mortal--
-	}
-	if e.expire = tick; tick != 0 {
-		s.mortal++
-	}
+	s.account(e, -1)
+	t := s.lock(e)
+	e.expire = tick
+	t.Unlock()
+	s.account(e, 1)
 }
 
 func (e *entry) expired(now uint32) bool { return e.expire != 0 && now >= e.expire }
@@ -71,7 +73,7 @@ func (s *Store) expire(slot uint32) {
 		c := &s.classes[e.class()]
 		s.count.Reclaimed++
 		c.Reclaimed++
-		if !e.is(fetched) {
+		if !e.fetched() {
 			s.count.ExpiredUnfetched++
 			c.ExpiredUnfetched++
 		}

@@ -1,0 +1,113 @@
+package store
+
+import "memcache/cache/policy"
+
+// order is the order in which objects are let go: that of the policy. While the
+// policy is being switched, the old one hands its slots over a step at a time,
+// and is asked for victims first.
+type order struct {
+	name   string
+	seed   uint64
+	policy policy.Policy
+	old    policy.Policy // nil unless the policy is being switched
+	side   marks         // the mark of the policy's slots; those of old have the other
+}
+
+// of returns the policy that has the entry's slot.
+func (o *order) of(e *entry) policy.Policy {
+	if e.marks&side == o.side {
+		return o.policy
+	}
+	return o.old
+}
+
+func (o *order) len() int {
+	if o.old != nil {
+		return o.policy.Len() + o.old.Len()
+	}
+	return o.policy.Len()
+}
+
+func (o *order) evict() (slot uint32, ok bool) {
+	if o.old != nil {
+		if slot, ok = o.old.Evict(); ok {
+			return slot, ok
+		}
+	}
+	return o.policy.Evict()
+}
+
+// list puts the slot in the order that it belongs to: the newest lease, or an
+// object.
+func (s *Store) list(slot uint32) {
+	if s.entry(slot).is(lease) {
+		s.leases.Add(slot, policy.Object{})
+	} else {
+		s.order.policy.Add(slot, s.adopt(slot))
+	}
+}
+
+// adopt marks the slot as the policy's, and tells what is in it.
+func (s *Store) adopt(slot uint32) policy.Object {
+	e := s.entry(slot)
+	e.marks = e.marks&^side | s.order.side
+	return policy.Object{Hash: uint64(s.index.hash(s.key(e))), Size: int64(e.size), Charge: e.charge()}
+}
+
+// unlist takes the slot out of the order that it is in.
+func (s *Store) unlist(slot uint32) {
+	if e := s.entry(slot); e.is(lease) {
+		s.leases.Remove(slot)
+	} else {
+		s.order.of(e).Remove(slot)
+	}
+}
+
+// access notes a hit for the policy and the item.
+func (s *Store) access(slot uint32, now uint32) {
+	e := s.entry(slot)
+	e.access = now
+	e.marks |= fetched
+	if !e.is(lease) {
+		s.order.of(e).Access(slot)
+	}
+}
+
+// SetPolicy switches the replacement policy, and returns when the new one has
+// every item, in the order in which the old one would have evicted it. Meanwhile
+// the store serves. A switch to the policy that there is does nothing. The error
+// lists what is known.
+func (s *Store) SetPolicy(name string) error {
+	p, err := policy.New(name, s.order.seed)
+	if err != nil {
+		return err
+	}
+	s.switching.Lock() // the old policy is empty before the next switch
+	defer s.switching.Unlock()
+	if name == s.Stats().Policy {
+		return nil
+	}
+	s.beginSwitch(name, p)
+	for s.moveSome(step) {
+	}
+	return nil
+}
+
+// beginSwitch makes p the policy, and the one before the old one.
+func (s *Store) beginSwitch(name string, p policy.Policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := &s.order
+	o.name, o.old, o.policy, o.side = name, o.policy, p, o.side^side
+}
+
+// moveSome hands at most n slots over. It returns whether any are left.
+func (s *Store) moveSome(n int) (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := &s.order
+	if o.old != nil && !policy.MoveSome(o.old, o.policy, n, s.adopt) {
+		o.old = nil
+	}
+	return o.old != nil
+}

@@ -1,0 +1,119 @@
+package store
+
+// batch is how many lookups a Reader keeps before it tells of them.
+const batch = 64
+
+// Reader looks items up without holding others up: a plain hit takes only the
+// lock of a part of the index. What the policy and the counters must know is
+// kept, and handed over in batches, in order, by Flush.
+//
+// A Reader is for one goroutine, which calls Tick before each batch of requests,
+// and Flush when it has nothing to do and before it changes anything, so that
+// its own lookups count before its own changes.
+type Reader struct {
+	s      *Store
+	now    uint32
+	hits   [batch]hit
+	n      int   // of hits
+	quiet  int64 // hits that leave no trace
+	misses int64
+}
+
+// hit names an item that was found. Another item may have its slot by the time
+// it is told of: the cas value tells.
+type hit struct {
+	slot uint32
+	cas  uint32 // the lower half
+}
+
+// NewReader returns a Reader of the store.
+func (s *Store) NewReader() *Reader {
+	r := &Reader{s: s}
+	r.Tick()
+	return r
+}
+
+// Tick reads the clock for the lookups that follow.
+func (r *Reader) Tick() {
+	r.now = r.s.ticks()
+	if at := r.s.flushAt.Load(); at != 0 && r.now >= at {
+		r.s.mu.Lock()
+		defer r.s.mu.Unlock()
+		r.s.tick()
+	}
+}
+
+// Get looks key up as Store.Get does. Item.Idle and Item.Fetched are only set
+// with o.History.
+func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
+	if o.Touch || o.Recache || o.History {
+		return r.get(key, o)
+	}
+	s := r.s
+	h := s.index.hash(key)
+	t := s.index.stripe(h)
+	t.Lock()
+	slot := s.lookup(t, h, key)
+	if slot == none {
+		t.Unlock()
+		if o.Vivify {
+			return r.get(key, o)
+		}
+		r.misses++
+		r.flushFull()
+		return it, false, nil
+	}
+	e := s.entry(slot)
+	if e.state != used || e.expired(r.now) {
+		t.Unlock()
+		return r.get(key, o)
+	}
+	it = Item{Size: int(e.size), Flags: e.flags, CAS: e.cas, TTL: e.ttl(r.now)}
+	if o.Value {
+		s.arena.Retain(e.head)
+		it.Value = Value{s, e.head, int(e.keyLen)}
+	}
+	t.Unlock()
+	if o.NoBump {
+		r.quiet++
+	} else {
+		r.hits[r.n] = hit{slot, uint32(it.CAS)}
+		r.n++
+	}
+	r.flushFull()
+	return it, true, nil
+}
+
+// get does what needs more than the lock of a stripe.
+func (r *Reader) get(key []byte, o GetOptions) (Item, bool, error) {
+	r.Flush()
+	return r.s.Get(key, o)
+}
+
+func (r *Reader) flushFull() {
+	if r.n == batch || r.misses+r.quiet >= batch {
+		r.Flush()
+	}
+}
+
+// Flush tells the store of the lookups since the last Flush.
+func (r *Reader) Flush() {
+	if r.n == 0 && r.misses == 0 && r.quiet == 0 {
+		return
+	}
+	s := r.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count.Gets += int64(r.n) + r.quiet + r.misses
+	s.count.Hits += int64(r.n) + r.quiet
+	s.count.Misses += r.misses
+	for _, h := range r.hits[:r.n] {
+		if h.slot >= s.slots {
+			continue
+		}
+		if e := s.entry(h.slot); e.state&(used|lease) == used && uint32(e.cas) == h.cas {
+			s.access(h.slot, r.now)
+		}
+	}
+	r.n, r.quiet, r.misses = 0, 0, 0
+}
