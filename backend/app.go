@@ -17,6 +17,7 @@ import (
 	"memcache/backend/internal/httpapi"
 	"memcache/backend/internal/jobs"
 	"memcache/backend/internal/live"
+	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/pages"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
@@ -93,8 +94,9 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 // wire puts the rules, the live side and the HTTP side on top of the stores.
 func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
+	counts := metrics.New(version)
 	objects, err := storage.New(storage.Config{
-		Blobs: blobs, Index: index, Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
+		Blobs: counts.Blobs(blobs), Index: counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})
 	if err != nil {
@@ -126,6 +128,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	a.hub = hub
+	counts.Gauge("websocket_clients", "Clients connected over the WebSocket.", func() float64 { return float64(hub.Clients()) })
 	a.defers(func() error { // nothing is left to do after serve
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
@@ -138,13 +141,26 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	a.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
 			Objects: objects, Cache: control, Stats: control, Live: hub, Pages: app, Admit: rules.Check,
-			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Log: a.log,
+			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Metrics: counts, Log: a.log,
 		}),
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	a.schedule, err = jobs.Start(a.log, schedule(control, objects, index, hub)...)
+	a.schedule, err = jobs.Start(a.log, counted(counts, schedule(control, objects, index, hub))...)
 	return err
+}
+
+// counted makes every job count its runs.
+func counted(counts *metrics.Metrics, list []jobs.Job) []jobs.Job {
+	for i, job := range list {
+		list[i].Do = func(ctx context.Context) error {
+			began := time.Now()
+			err := job.Do(ctx)
+			counts.Job(job.Name, time.Since(began), err)
+			return err
+		}
+	}
+	return list
 }
 
 func schedule(control *cachectl.Controller, objects *storage.Store, index *sqlindex.DB, hub *live.Hub) []jobs.Job {

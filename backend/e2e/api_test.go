@@ -110,6 +110,15 @@ func (s *site) hitsAndMisses() {
 	s.do("DELETE", "/api/v1/cache/items", nil, http.StatusNoContent)
 	s.reads(path, "miss")
 	s.reads(path, "hit")
+	counted := string(s.do("GET", "/metrics", nil, http.StatusOK).body)
+	for _, line := range []string{
+		`memcache_object_reads_total{result="hit"} `, `memcache_object_reads_total{result="miss"} `,
+		`memcache_job_duration_seconds_count{job="sample"} `, `memcache_websocket_clients 0`,
+	} {
+		if !strings.Contains(counted, "\n"+line) {
+			s.t.Errorf("the metrics lack the line %s", line)
+		}
+	}
 	newer := picture(s.t, 50_000)
 	s.do("PUT", path, bytes.NewReader(newer), http.StatusOK)
 	if got := s.reads(path, "miss"); !bytes.Equal(got.body, newer) {

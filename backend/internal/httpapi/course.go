@@ -51,7 +51,7 @@ type courseError struct {
 }
 
 func (s *server) courseFail(w http.ResponseWriter, r *http.Request, err error) {
-	e, status := s.explain(r, err)
+	e, status := s.explain(w, r, err)
 	body := courseError{Success: "false"}
 	body.Error.Code, body.Error.Message = status, e.Message
 	w.Header().Set("Content-Type", "application/json")
@@ -146,7 +146,7 @@ func (s *server) courseKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	content, err := s.Objects.Open(r.Context(), key)
+	content, err := s.open(r, key)
 	if err != nil {
 		return err
 	}

@@ -44,3 +44,9 @@ func (p Part) ask(ctx context.Context) error {
 	defer cancel()
 	return p.Check(ctx)
 }
+
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	s.Metrics.Handler().ServeHTTP(w, r)
+	return nil
+}

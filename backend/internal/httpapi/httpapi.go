@@ -7,6 +7,7 @@
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
 //	GET /api/v1/stats                     samples (stats.go)
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
+//	GET /metrics                          for Prometheus (package metrics)
 //	POST /api/…                           the course API (course.go)
 //	GET /ws                               the WebSocket, handed to package live
 //
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -55,6 +57,7 @@ type Config struct {
 	Parts     []Part
 	MaxObject int64 // bytes
 	CourseAPI int   // the generation of testers to answer: 1 or 2
+	Metrics   *metrics.Metrics
 	Log       *slog.Logger
 }
 
@@ -93,18 +96,19 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},
 		{path: "/readyz", methods: map[string]handler{"GET": s.ready}},
+		{path: "/metrics", methods: map[string]handler{"GET": s.metrics}},
 	}
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	r = withRequestID(r)
-	rec := &recorder{ResponseWriter: w}
+	rec := &recorder{ResponseWriter: w, route: "refused"}
 	defer func() {
 		if reason := recover(); reason != nil {
 			s.panicked(rec, r, reason)
 		}
-		s.logRequest(r, rec, time.Since(start))
+		s.note(r, rec, time.Since(start))
 	}()
 	rec.Header()["X-Content-Type-Options"] = nosniff
 	rec.Header()["Referrer-Policy"] = sameOrigin

@@ -17,6 +17,7 @@ import (
 	"memcache/backend/internal/cachectl"
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/filestore"
+	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -50,7 +51,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	must(t, err)
 	cfg := Config{
 		Objects: objects, Cache: control, Stats: control, Admit: rules.Check, MaxObject: maxObject, CourseAPI: 1, Log: log,
-		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(),
+		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: metrics.New("test"),
 	}
 	for _, f := range edit {
 		f(&cfg)

@@ -34,7 +34,7 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	start := time.Now()
-	content, err := s.Objects.Open(r.Context(), key)
+	content, err := s.open(r, key)
 	if err != nil {
 		return err
 	}
@@ -44,6 +44,15 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 	w.Header()["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
 	send(w, r, content)
 	return nil
+}
+
+// open opens an object and counts where it came from.
+func (s *server) open(r *http.Request, key string) (*storage.Content, error) {
+	content, err := s.Objects.Open(r.Context(), key)
+	if err == nil {
+		s.Metrics.Read(content.Source.String())
+	}
+	return content, err
 }
 
 func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {

@@ -37,7 +37,7 @@ var statuses = map[api.Code]int{
 
 // fail answers with err as a problem document and returns what to log of it.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e, status := s.explain(r, err)
+	e, status := s.explain(w, r, err)
 	w.Header().Set("Content-Type", "application/problem+json")
 	writeBody(w, r, status, problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
@@ -45,13 +45,20 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	})
 }
 
+// retryAfter is when to try again what fails for the moment, in seconds: a
+// part that was restarted is back by then.
+const retryAfter = "2"
+
 // explain finds what to tell the client of err and logs what only we may know.
-func (s *server) explain(r *http.Request, err error) (*api.Error, int) {
+func (s *server) explain(w http.ResponseWriter, r *http.Request, err error) (*api.Error, int) {
 	if _, known := errors.AsType[*api.Error](err); !known {
 		err = inputError(err)
 	}
 	e := api.AsError(err)
 	status := cmp.Or(statuses[e.Code], http.StatusInternalServerError)
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", retryAfter)
+	}
 	if status >= http.StatusInternalServerError {
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("id", requestID(r)), slog.Int("status", status), slog.Any("error", cause(err)))

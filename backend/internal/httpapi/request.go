@@ -61,6 +61,12 @@ func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// note counts and logs a request that was answered.
+func (s *server) note(r *http.Request, w *recorder, took time.Duration) {
+	s.Metrics.Request(w.route, r.Method, w.status, w.bytes, took)
+	s.logRequest(r, w, took)
+}
+
 // logRequest writes one line a request: reads that went well only at the debug
 // level, because a busy cache answers thousands of them a second.
 func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {

@@ -210,6 +210,13 @@ func (h *Hub) remove(c *conn) {
 	delete(h.conns, c)
 }
 
+// Clients returns how many clients are connected.
+func (h *Hub) Clients() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
 // each calls f for every connection.
 func (h *Hub) each(f func(*conn)) {
 	h.mu.Lock()

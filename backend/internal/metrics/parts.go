@@ -1,0 +1,88 @@
+package metrics
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+// Index returns x with every operation timed.
+func (m *Metrics) Index(x storage.Index) storage.Index { return index{x, m} }
+
+type index struct {
+	storage.Index
+	m *Metrics
+}
+
+// timed runs an operation of the database and observes it.
+func timed[T any](x index, operation string, run func() (T, error)) (T, error) {
+	began := time.Now()
+	result, err := run()
+	x.m.observe("database", x.m.database, operation, began, err)
+	return result, err
+}
+
+func (x index) Get(ctx context.Context, key string) (storage.Object, error) {
+	return timed(x, "get", func() (storage.Object, error) { return x.Index.Get(ctx, key) })
+}
+
+func (x index) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	return timed(x, "put", func() (storage.Object, error) { return x.Index.Put(ctx, o) })
+}
+
+func (x index) Delete(ctx context.Context, key string) error {
+	_, err := timed(x, "delete", func() (struct{}, error) { return struct{}{}, x.Index.Delete(ctx, key) })
+	return err
+}
+
+func (x index) DeleteAll(ctx context.Context) (int64, error) {
+	return timed(x, "delete_all", func() (int64, error) { return x.Index.DeleteAll(ctx) })
+}
+
+func (x index) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
+	return timed(x, "list", func() (storage.Page, error) { return x.Index.List(ctx, q) })
+}
+
+func (x index) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
+	return timed(x, "blobs_in_use", func() (map[string]bool, error) { return x.Index.BlobsInUse(ctx, ids) })
+}
+
+func (x index) Generation(ctx context.Context) (int64, error) {
+	return timed(x, "generation", func() (int64, error) { return x.Index.Generation(ctx) })
+}
+
+func (x index) RaiseGeneration(ctx context.Context) (int64, error) {
+	return timed(x, "raise_generation", func() (int64, error) { return x.Index.RaiseGeneration(ctx) })
+}
+
+// Blobs returns b with every operation timed.
+func (m *Metrics) Blobs(b storage.Blobs) storage.Blobs { return blobs{b, m} }
+
+type blobs struct {
+	storage.Blobs
+	m *Metrics
+}
+
+func (b blobs) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
+	began := time.Now()
+	blob, err := b.Blobs.Write(ctx, r)
+	b.m.observe("store", b.m.store, "write", began, err)
+	return blob, err
+}
+
+func (b blobs) Open(ctx context.Context, id string) (io.ReadSeekCloser, error) {
+	began := time.Now()
+	blob, err := b.Blobs.Open(ctx, id)
+	b.m.observe("store", b.m.store, "open", began, err)
+	return blob, err
+}
+
+func (b blobs) Sweep(ctx context.Context, age time.Duration, inUse func(context.Context, []string) (map[string]bool, error)) (int, error) {
+	began := time.Now()
+	n, err := b.Blobs.Sweep(ctx, age, inUse)
+	b.m.observe("store", b.m.store, "sweep", began, err)
+	return n, err
+}
