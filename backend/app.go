@@ -38,6 +38,7 @@ const (
 // app is the running backend: its parts, in the order in which they are opened.
 type app struct {
 	log      *slog.Logger
+	counts   *metrics.Metrics
 	closers  []func() error // closed in reverse order
 	listener net.Listener
 	server   *http.Server
@@ -50,7 +51,7 @@ type app struct {
 
 // open opens every part, and none if one fails.
 func open(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
-	a := &app{log: log}
+	a := &app{log: log, counts: metrics.New(version)}
 	if err := a.openParts(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -62,7 +63,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err != nil {
 		return err
 	}
-	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log})
+	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, OnDamage: a.counts.Damaged})
 	if err != nil {
 		return err
 	}
@@ -94,9 +95,8 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 // wire puts the rules, the live side and the HTTP side on top of the stores.
 func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
-	counts := metrics.New(version)
 	objects, err := storage.New(storage.Config{
-		Blobs: counts.Blobs(blobs), Index: counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
+		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	a.hub = hub
-	counts.Gauge("websocket_clients", "Clients connected over the WebSocket.", func() float64 { return float64(hub.Clients()) })
+	a.counts.Gauge("websocket_clients", "Clients connected over the WebSocket.", func() float64 { return float64(hub.Clients()) })
 	a.defers(func() error { // nothing is left to do after serve
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
@@ -141,12 +141,12 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	a.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
 			Objects: objects, Cache: control, Stats: control, Live: hub, Pages: app, Admit: rules.Check,
-			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Metrics: counts, Log: a.log,
+			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 		}),
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	a.schedule, err = jobs.Start(a.log, counted(counts, schedule(control, objects, index, hub))...)
+	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }
 
@@ -163,7 +163,7 @@ func counted(counts *metrics.Metrics, list []jobs.Job) []jobs.Job {
 	return list
 }
 
-func schedule(control *cachectl.Controller, objects *storage.Store, index *sqlindex.DB, hub *live.Hub) []jobs.Job {
+func schedule(control *cachectl.Controller, objects *storage.Store, blobs *filestore.Store, index *sqlindex.DB, hub *live.Hub) []jobs.Job {
 	return []jobs.Job{
 		{Name: "sample", Every: time.Second, Do: func(ctx context.Context) error {
 			tick, err := control.Tick(ctx)
@@ -174,6 +174,7 @@ func schedule(control *cachectl.Controller, objects *storage.Store, index *sqlin
 		{Name: "record", Every: 5 * time.Second, Do: control.Record},
 		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.PruneSamples(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
+		{Name: "scrub", Every: 24 * time.Hour, Do: blobs.Scrub},
 	}
 }
 

@@ -6,6 +6,7 @@
 //	lock          held by the server that uses the folder, with its process id
 //	blobs/ab/cd…  a blob, named by the SHA-256 of its bytes in hexadecimal
 //	tmp/          blobs that are being written
+//	quarantine/   blobs that were found damaged
 //
 // A blob is written to tmp, synced, and renamed to its place; then the folder
 // is synced. So a blob either is there whole or not at all, whatever happens to
@@ -35,15 +36,20 @@ import (
 
 // The names within a data folder.
 const (
-	blobsDir = "blobs"
-	tmpDir   = "tmp"
-	lockFile = "lock"
+	blobsDir      = "blobs"
+	tmpDir        = "tmp"
+	quarantineDir = "quarantine"
+	lockFile      = "lock"
 )
 
 // Config is how a data folder is used. The zero value will do.
 type Config struct {
-	Log *slog.Logger
+	Log       *slog.Logger
+	ScrubRate int    // bytes a second that Scrub reads; 0: 16 MiB
+	OnDamage  func() // told of each blob that is moved to quarantine; may be nil
 }
+
+const defaultScrubRate = 16 << 20
 
 // Store is an open data folder. It is safe for concurrent use.
 type Store struct {
@@ -52,6 +58,9 @@ type Store struct {
 	lock    *lock
 	log     *slog.Logger
 	unclean bool
+
+	scrubRate int
+	onDamage  func()
 
 	// create makes a temporary file and syncDir makes the names in a folder
 	// durable; tests put failing disks here.
@@ -80,6 +89,12 @@ func Open(dir string, cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.OnDamage == nil {
+		cfg.OnDamage = func() {}
+	}
+	if cfg.ScrubRate <= 0 {
+		cfg.ScrubRate = defaultScrubRate
+	}
 	if err := makeFolder(dir); err != nil {
 		return nil, err
 	}
@@ -88,7 +103,7 @@ func Open(dir string, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		lock: l, log: cfg.Log, unclean: unclean,
+		lock: l, log: cfg.Log, unclean: unclean, scrubRate: cfg.ScrubRate, onDamage: cfg.OnDamage,
 		pending: map[string]int{}, sweeping: map[string]chan struct{}{}, writing: map[string]bool{},
 		fans: map[string]bool{},
 	}
@@ -125,7 +140,7 @@ func (s *Store) prepare(dir string) error {
 	if s.root, err = os.OpenRoot(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{blobsDir, tmpDir} {
+	for _, name := range []string{blobsDir, tmpDir, quarantineDir} {
 		if err := s.makeDir(name); err != nil {
 			return err
 		}

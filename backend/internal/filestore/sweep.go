@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// sweepBatch is how many ids one question to inUse has.
+// sweepBatch is how many names of a folder are read at once, and how many ids
+// one question to inUse has at most.
 const sweepBatch = 500
 
 // inUse tells which of the ids are named by something.
@@ -37,29 +38,39 @@ func (s *Store) Sweep(ctx context.Context, age time.Duration, used inUse) (int, 
 
 // sweepDir sweeps one fan-out folder, a batch of candidates at a time.
 func (s *Store) sweepDir(ctx context.Context, fan string, before time.Time, used inUse) (int, error) {
+	removed := 0
+	err := s.eachBatch(fan, func(entries []fs.DirEntry) error {
+		ids := oldBlobs(fan, entries, before)
+		if len(ids) == 0 {
+			return nil
+		}
+		n, err := s.sweepBlobs(ctx, ids, used)
+		removed += n
+		return err
+	})
+	return removed, err
+}
+
+// eachBatch calls do for what is in a fan-out folder, batch by batch.
+func (s *Store) eachBatch(fan string, do func([]fs.DirEntry) error) error {
 	d, err := s.root.Open(blobsDir + "/" + fan)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("sweep the folder %s: %w", fan, err)
+		return fmt.Errorf("read the folder %s: %w", fan, err)
 	}
 	defer d.Close()
-	removed := 0
 	for {
 		entries, err := d.ReadDir(sweepBatch)
-		if ids := oldBlobs(fan, entries, before); len(ids) > 0 {
-			n, err := s.sweepBlobs(ctx, ids, used)
-			removed += n
-			if err != nil {
-				return removed, err
-			}
+		if failed := do(entries); failed != nil {
+			return failed
 		}
 		switch {
 		case err == io.EOF:
-			return removed, nil
+			return nil
 		case err != nil:
-			return removed, fmt.Errorf("sweep the folder %s: %w", fan, err)
+			return fmt.Errorf("read the folder %s: %w", fan, err)
 		}
 	}
 }

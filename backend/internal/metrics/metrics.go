@@ -28,6 +28,8 @@ type Metrics struct {
 	database *prometheus.HistogramVec // operation
 	store    *prometheus.HistogramVec // operation
 	failures *prometheus.CounterVec   // part, operation
+	damaged  prometheus.Counter
+	missing  prometheus.Counter
 	jobs     *prometheus.HistogramVec // job
 	jobFails *prometheus.CounterVec   // job
 }
@@ -47,6 +49,8 @@ func New(version string) *Metrics {
 		database: histogram("database_duration_seconds", "Time that operations of the database took.", "operation"),
 		store:    histogram("store_duration_seconds", "Time that operations of the blob store took; of a write, with waiting for the client.", "operation"),
 		failures: counter("part_failures_total", "Operations of the database and the blob store that failed.", "part", "operation"),
+		damaged:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "damaged_blobs_total", Help: "Blobs that were found damaged and moved to quarantine."}),
+		missing:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "missing_blobs_total", Help: "Blobs that were to be read and were not there."}),
 		jobs:     histogram("job_duration_seconds", "Time that runs of scheduled jobs took.", "job"),
 		jobFails: counter("job_failures_total", "Runs of scheduled jobs that failed.", "job"),
 	}
@@ -56,7 +60,7 @@ func New(version string) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.requests, m.duration, m.sent, m.reads, m.database, m.store, m.failures, m.jobs, m.jobFails, info,
+		m.requests, m.duration, m.sent, m.reads, m.database, m.store, m.failures, m.damaged, m.missing, m.jobs, m.jobFails, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -104,6 +108,9 @@ func known(method string) string {
 
 // Read counts an object opened for reading.
 func (m *Metrics) Read(result string) { m.reads.WithLabelValues(result).Inc() }
+
+// Damaged counts a blob that was moved to quarantine.
+func (m *Metrics) Damaged() { m.damaged.Inc() }
 
 // Job counts a run of a scheduled job.
 func (m *Metrics) Job(name string, took time.Duration, err error) {

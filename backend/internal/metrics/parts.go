@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"time"
 
 	"memcache/backend/internal/storage"
@@ -77,6 +79,9 @@ func (b blobs) Open(ctx context.Context, id string) (io.ReadSeekCloser, error) {
 	began := time.Now()
 	blob, err := b.Blobs.Open(ctx, id)
 	b.m.observe("store", b.m.store, "open", began, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		b.m.missing.Inc()
+	}
 	return blob, err
 }
 

@@ -304,8 +304,13 @@ func (r *reading) readWhole(row Object, blob io.ReadCloser) ([]byte, error) {
 	return body, nil
 }
 
-// damaged reports a blob that is not what it was.
+// damaged reports a blob that is not what it was, and takes it out of the way.
 func (r *reading) damaged(row Object, how error) error {
 	r.log.Error("a blob is damaged", "key", r.key, "blob", row.Blob, "err", how)
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout) // the reader's own may end
+	defer cancel()
+	if err := r.blobs.Quarantine(ctx, row.Blob); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.log.Error("a damaged blob stays where it is", "blob", row.Blob, "err", err)
+	}
 	return api.Errorf(api.Internal, "the stored content of %q is damaged: upload it again, or restore it from a backup", r.key).Because(how)
 }

@@ -42,6 +42,10 @@ type Blobs interface {
 	Write(ctx context.Context, r io.Reader) (Blob, error)
 	// Open opens a blob for reading; [fs.ErrNotExist] when there is none.
 	Open(ctx context.Context, id string) (io.ReadSeekCloser, error)
+	// Quarantine takes a blob that was found damaged out of the way, so that it is
+	// not read again; one that is whole by now stays. [fs.ErrNotExist] when there
+	// is none.
+	Quarantine(ctx context.Context, id string) error
 	// Sweep removes the blobs older than age that inUse does not report, and
 	// abandoned temporary files; it returns how many blobs it removed.
 	// inUse gets at most 500 ids a call.

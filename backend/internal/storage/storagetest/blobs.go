@@ -38,6 +38,7 @@ func Blobs(t *testing.T, open func(t *testing.T) storage.Blobs) {
 		{"SweepSparesThePending", blobsSweepPending},
 		{"SweepWithoutAnswer", blobsSweepWithoutAnswer},
 		{"SweepRacesWrite", blobsSweepRacesWrite},
+		{"QuarantineSparesTheWhole", blobsQuarantine},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
@@ -246,5 +247,23 @@ func blobsSweepRacesWrite(t *testing.T, blobs storage.Blobs) {
 	cancel()
 	if err := <-swept; err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// blobsQuarantine: what is not damaged stays. That damage is found is for each
+// implementation to test, which alone can make some.
+func blobsQuarantine(t *testing.T, blobs storage.Blobs) {
+	blob := mustWrite(t, blobs, []byte("whole"))
+	blob.Release()
+	if err := blobs.Quarantine(t.Context(), blob.ID); err != nil {
+		t.Errorf("of a whole blob: %v", err)
+	}
+	f, err := blobs.Open(t.Context(), blob.ID)
+	if err != nil {
+		t.Fatalf("a whole blob is gone: %v", err)
+	}
+	f.Close()
+	if err := blobs.Quarantine(t.Context(), sum([]byte("never written"))); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of an absent blob: %v, want fs.ErrNotExist", err)
 	}
 }
