@@ -15,7 +15,7 @@ func (c *conn) metaGet() error {
 	c.l.metaCommands.Add(1)
 	r := c.req
 	o := store.GetOptions{
-		Value: r.Has('v'), NoBump: r.Has('u'),
+		Value: r.Has('v'), NoBump: r.Has('u'), Compete: true, History: r.Has('h') || r.Has('l'),
 		Touch: r.Has('T'), TTL: r.TTL,
 		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
 		Recache: r.Has('R'), RecacheTTL: r.Recache,
@@ -87,8 +87,12 @@ func (c *conn) itemFlag(b []byte, f memproto.Flag, it store.Item) []byte {
 func (c *conn) metaSet() error {
 	c.l.metaCommands.Add(1)
 	r := c.req
+	mode := store.Mode(r.Mode)
+	if mode == store.Replace && r.HasCAS {
+		mode = store.Set // only over what is there, too, but with the answer of a cas
+	}
 	outcome, cas, err := c.writer.Commit(store.SetOptions{
-		Mode: store.Mode(r.Mode), Flags: r.Flags, Exptime: r.TTL,
+		Mode: mode, Flags: r.Flags, Exptime: r.TTL,
 		HasCAS: r.HasCAS, CAS: r.CAS, Invalidate: r.Has('I'), NewCAS: c.newCAS(),
 		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
 	})

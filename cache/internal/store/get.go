@@ -5,6 +5,7 @@ import "memcache/cache/internal/arena"
 // GetOptions say what a get does besides looking.
 type GetOptions struct {
 	Value      bool // pin the value
+	Compete    bool // take the right to store anew what is stale or ageing; without it, nobody would know of Item.Won
 	NoBump     bool // leave no trace of the access
 	History    bool // tell Item.Idle and Item.Fetched, which Reader.Get leaves out else
 	Touch      bool // make it expire at TTL
@@ -26,8 +27,8 @@ type Item struct {
 	Idle  int64 // seconds since the access before
 	// Fetched tells that there was an access before.
 	Fetched bool
-	Won     bool // the caller shall store the item anew
-	Lost    bool // another caller has won already
+	Won     bool // with Compete: the caller shall store the item anew
+	Lost    bool // with Compete: another caller has won already
 	Stale   bool // the item was invalidated
 }
 
@@ -76,9 +77,11 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	}
 	it = Item{
 		Size: int(e.size), Flags: e.flags, CAS: e.cas,
-		Idle: e.idle(now), Fetched: e.fetched(),
+		Idle: e.idle(now), Fetched: e.fetched(), Stale: e.is(stale),
 	}
-	s.compete(e, &it, o, now)
+	if o.Compete {
+		s.compete(e, &it, o, now)
+	}
 	if o.Touch {
 		s.touchEntry(e, o.TTL, now)
 	}
@@ -109,7 +112,6 @@ func (s *Store) countGet(o GetOptions, hit bool) {
 
 // compete tells whether the caller is the one to store the item anew.
 func (s *Store) compete(e *entry, it *Item, o GetOptions, now uint32) {
-	it.Stale = e.is(stale)
 	ageing := o.Recache && e.expire != 0 && e.ttl(now) < o.RecacheTTL
 	switch {
 	case e.is(won):

@@ -279,7 +279,7 @@ func set(s *Store, key, value string, ttl time.Duration, cas uint64) string {
 
 func get(t *testing.T, s *Store, key string, vivify time.Duration) (value string, found, won bool, cas uint64) {
 	t.Helper()
-	it, found, err := s.Get([]byte(key), GetOptions{Value: true, Vivify: vivify > 0, VivifyTTL: int64(vivify / time.Second)})
+	it, found, err := s.Get([]byte(key), GetOptions{Value: true, Compete: true, Vivify: vivify > 0, VivifyTTL: int64(vivify / time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}
