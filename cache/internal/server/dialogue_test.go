@@ -75,7 +75,7 @@ func runDialogues(t *testing.T, file string) {
 	}
 }
 
-func readDialogues(t *testing.T, file string) (all []dialogue) {
+func readDialogues(t testing.TB, file string) (all []dialogue) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
@@ -165,8 +165,7 @@ func talk(t *testing.T, d dialogue, nc net.Conn, atOnce int, advance func(time.D
 	t.Helper()
 	answers := bufio.NewReader(nc)
 	for _, line := range d.lines {
-		kind, text, _ := strings.Cut(line, " ")
-		text = expand(text)
+		kind, text := cutLine(line)
 		switch kind {
 		case ">":
 			send(t, nc, text+"\r\n", atOnce)
@@ -198,6 +197,12 @@ func talk(t *testing.T, d dialogue, nc net.Conn, atOnce int, advance func(time.D
 	if got := readLine(t, answers); got != "MN" {
 		t.Errorf("out of step at the end: %q", shorten(got))
 	}
+}
+
+// cutLine splits a line of a dialogue into what it is and its text.
+func cutLine(line string) (kind, text string) {
+	kind, text, _ = strings.Cut(line, " ")
+	return kind, expand(text)
 }
 
 var repeat = regexp.MustCompile(`\{(.)\*(\d+)\}`)

@@ -91,7 +91,7 @@ func (r requests) request(key string) string {
 	case 3:
 		return r.change(key)
 	case 4, 5:
-		return fmt.Sprintf("mg %s%s\r\n", key, r.flags("v", "c", r.pick("t", "T60", "N0", "N30"), "f", "s", "k", "O123", "q", "u", "R40", "C7"))
+		return fmt.Sprintf("mg %s%s\r\n", key, r.flags("v", "c", r.pick("t", "T60", "N0", "N30", "R40"), "f", "s", "k", "O123", "q", "u", "C7"))
 	case 6:
 		return fmt.Sprintf("ms %s %d%s\r\n%s\r\n", key, len(v),
 			r.flags("c", "k", "O9", "q", "T100", "F77", "I", "C"+r.cas(), "M"+r.pick("E", "A", "P", "R", "S")), v)
