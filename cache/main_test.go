@@ -81,6 +81,32 @@ func TestProcessEndsWhenAClientMayAskForIt(t *testing.T) {
 	}
 }
 
+// Connections beyond the descriptors of the process wait until others end.
+func TestFault56_ShortOfDescriptors(t *testing.T) {
+	const conns = 40
+	socket := filepath.Join(t.TempDir(), "s")
+	startCommand(t, exec.Command("sh", "-c", `ulimit -n 32 && exec "$0" -s "$1"`, program, socket))
+	first := dial(t, socket)
+	if got := ask(t, first, "mn"); got != "MN" {
+		t.Fatal(got)
+	}
+	var all []net.Conn
+	for range conns {
+		all = append(all, dial(t, socket))
+	}
+	if got := ask(t, first, "mn"); got != "MN" {
+		t.Errorf("the first is answered %q", got)
+	}
+	for _, nc := range all[:conns-1] {
+		if err := nc.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := ask(t, all[conns-1], "mn"); got != "MN" {
+		t.Errorf("the last is answered %q", got)
+	}
+}
+
 func TestProcessReplacesTheSocketOfAKilledOne(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	p := startProcess(t, "-s", socket)
@@ -237,7 +263,11 @@ func parse(args ...string) (config, error) {
 // startProcess starts the program and waits until it says that it is ready.
 func startProcess(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	return startCommand(t, exec.Command(program, args...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
+	t.Helper()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

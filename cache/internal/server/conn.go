@@ -35,7 +35,8 @@ type conn struct {
 	req    *memproto.Request // the loop's: that of the request under way
 	out    *out              // borrowed from the loop; nil when there is nothing to send
 
-	in     []byte // read and not used yet; its own memory between turns
+	in     []byte // read and not used yet
+	own    bool   // in is the connection's own memory, not the loop's
 	hungry bool   // what is in does not suffice to go on
 	ready  bool   // it goes on without waiting for an event
 	over   error  // why it ends when all is sent; nil while it goes on
@@ -96,7 +97,6 @@ func (c *conn) work(readable bool) error {
 		_ = c.req.Parse(c.saved)
 	}
 	c.l.borrowOut(c)
-	c.in = c.l.in[:copy(c.l.in, c.in)]
 	filled := false
 	if c.hungry {
 		var err error
@@ -113,12 +113,14 @@ func (c *conn) work(readable bool) error {
 	return err
 }
 
-// keep moves what is left of the loop's buffer to the connection's own memory.
+// keep moves what is left in the loop's buffer to the connection's own memory,
+// and of its own memory what is needed when that is little.
 func (c *conn) keep() {
-	if len(c.in) == 0 {
+	switch {
+	case len(c.in) == 0:
 		c.in = nil
-	} else {
-		c.in = bytes.Clone(c.in)
+	case !c.own || c.hungry:
+		c.in, c.own = bytes.Clone(c.in), true
 	}
 }
 
@@ -126,7 +128,7 @@ func (c *conn) keep() {
 // else into the loop's buffer. filled tells that there was as much as there was
 // room for.
 func (c *conn) read() (filled bool, err error) {
-	have := len(c.in)
+	have := copy(c.l.in, c.in)
 	room := c.l.in[have:]
 	var n int
 	switch {
@@ -151,7 +153,7 @@ func (c *conn) read() (filled bool, err error) {
 	c.active = c.l.now
 	c.l.bytesRead.Add(int64(n))
 	n -= c.gotData(min(n, len(c.part)))
-	c.in = c.l.in[:have+n]
+	c.in, c.own = c.l.in[:have+n], false
 	return filled, nil
 }
 

@@ -260,7 +260,7 @@ func (c *conn) longLine() error {
 // it goes on with them one by one.
 func (c *conn) leaveKeys(key, rest []byte) error {
 	c.saved = bytes.Clone(c.current[:len(c.current)-len(c.req.Keys)])
-	c.in = slices.Concat(key, rest, []byte{'\n'}, c.in)
+	c.in, c.own = slices.Concat(key, rest, []byte{'\n'}, c.in), true
 	c.state = inKeys
 	return errTurn
 }
