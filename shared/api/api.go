@@ -61,6 +61,31 @@ type Object struct {
 	Version  int64  `json:"version"`  // 1 for the first bytes of the key, then counting
 }
 
+// Transfer asks to copy or rename an object.
+type Transfer struct {
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Replace bool   `json:"replace,omitempty"` // also when there is an object at To
+}
+
+// Deletion asks to delete objects.
+type Deletion struct {
+	Keys []string `json:"keys"` // at most MaxListLimit
+}
+
+// Deleted is the answer to a Deletion: how many objects are gone, and what went
+// wrong with the others.
+type Deleted struct {
+	Deleted int         `json:"deleted"`
+	Failed  []KeyFailed `json:"failed"`
+}
+
+// KeyFailed is a key with which something went wrong.
+type KeyFailed struct {
+	Key   string `json:"key"`
+	Error *Error `json:"error"`
+}
+
 // ListQuery asks for one page of keys.
 type ListQuery struct {
 	Prefix string `json:"prefix,omitempty"` // only keys that begin with it, byte-exact

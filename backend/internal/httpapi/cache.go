@@ -1,16 +1,12 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"memcache/shared/api"
 )
-
-const maxJSONBody = 64 << 10
 
 func (s *server) getCache(w http.ResponseWriter, r *http.Request) error {
 	cache, err := s.Cache.Cache(r.Context())
@@ -32,34 +28,16 @@ func (s *server) putCache(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, r, http.StatusOK, cache)
 }
 
-// readChange decodes the body strictly: a setting that is misspelt or of the
-// wrong kind must not look as if it had been applied.
 func (s *server) readChange(w http.ResponseWriter, r *http.Request) (api.CacheChange, error) {
+	cache, err := s.Cache.Cache(r.Context())
+	if err != nil {
+		return api.CacheChange{}, err
+	}
 	var change api.CacheChange
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSONBody))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&change)
-	if err == nil && decoder.More() {
-		err = errors.New("there is more after the object")
-	}
-	if err == nil || isTooBig(err) {
-		return change, err
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the body is empty")
-	}
-	cache, failed := s.Cache.Cache(r.Context())
-	if failed != nil {
-		return change, failed
-	}
-	return change, api.Errorf(api.Invalid,
-		`the settings cannot be read (%v): send {"capacity": bytes, "policy": "name"}, either or both; the capacity is a whole number of MB from %d to %d bytes`,
-		err, cache.MinCapacity, cache.MaxCapacity)
-}
-
-func isTooBig(err error) bool {
-	_, tooBig := errors.AsType[*http.MaxBytesError](err)
-	return tooBig
+	err = readJSON(w, r, &change, fmt.Sprintf(
+		`{"capacity": bytes, "policy": "name"}, either or both; the capacity is a whole number of MB from %d to %d bytes`,
+		cache.MinCapacity, cache.MaxCapacity))
+	return change, err
 }
 
 // deleteItems clears the cache, or drops the one key that the query names.

@@ -3,6 +3,7 @@
 //
 //	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
 //	GET /api/v1/objects                   the list of keys (list.go)
+//	POST /api/v1/objects/copy, /rename, /delete   (transfer.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
 //	GET /api/v1/stats                     samples (stats.go)
@@ -90,6 +91,9 @@ func (s *server) nativeRoutes() []route {
 		{path: api.ObjectsPath, methods: object},
 		{path: api.ObjectsPath + "/", methods: object},
 		{path: api.Base + "/objects", methods: map[string]handler{"GET": s.list}},
+		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.copyObject}},
+		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.renameObject}},
+		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.deleteObjects}},
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},

@@ -189,8 +189,13 @@ func (s *server) putObject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return replyObject(w, r, object)
+}
+
+// replyObject answers with an object that was stored: 201 when its key is new.
+func replyObject(w http.ResponseWriter, r *http.Request, object api.Object) error {
 	w.Header().Set("Etag", object.ETag)
-	w.Header().Set("Location", api.ObjectPath(key))
+	w.Header().Set("Location", api.ObjectPath(object.Key))
 	status := http.StatusOK
 	if object.Version == 1 {
 		status = http.StatusCreated

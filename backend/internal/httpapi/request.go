@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -100,4 +102,30 @@ func keyAfter(r *http.Request, prefix string) (string, error) {
 func queryKey(r *http.Request) (string, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	return query.Get("key"), err
+}
+
+// maxJSONBody is room for as many keys as one request may name, of usual length.
+const maxJSONBody = 1 << 20
+
+// readJSON decodes the body into v, strictly: what is misspelt or of the wrong
+// kind must not look as if it had been understood. form tells what to send.
+func readJSON(w http.ResponseWriter, r *http.Request, v any, form string) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSONBody))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(v)
+	if err == nil && decoder.More() {
+		err = errors.New("there is more after the object")
+	}
+	if err == nil || isTooBig(err) {
+		return err
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the body is empty")
+	}
+	return api.Errorf(api.Invalid, "the body cannot be read (%v): send %s", err, form)
+}
+
+func isTooBig(err error) bool {
+	_, tooBig := errors.AsType[*http.MaxBytesError](err)
+	return tooBig
 }

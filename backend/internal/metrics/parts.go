@@ -35,6 +35,10 @@ func (x index) Put(ctx context.Context, o storage.Object) (storage.Object, error
 	return timed(x, "put", func() (storage.Object, error) { return x.Index.Put(ctx, o) })
 }
 
+func (x index) Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (storage.Object, error) {
+	return timed(x, "copy", func() (storage.Object, error) { return x.Index.Copy(ctx, from, to, modified, remove) })
+}
+
 func (x index) Delete(ctx context.Context, key string) error {
 	_, err := timed(x, "delete", func() (struct{}, error) { return struct{}{}, x.Index.Delete(ctx, key) })
 	return err

@@ -35,18 +35,49 @@ func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
 // insert. Times are cut to milliseconds. After an error, the row may have been
 // written or not.
 func (db *DB) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
-	modified := o.Modified.UnixMilli()
-	o.Modified = fromMillis(modified)
+	o.Modified = fromMillis(o.Modified.UnixMilli())
 	err := db.write(ctx, defaultTimeout, "put the row of an object", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, db.dialect.putObject, []byte(o.Key), o.Blob, o.Size, o.Type, modified, modified)
+		return db.putRow(ctx, tx, &o)
+	})
+	if err != nil {
+		return storage.Object{}, err
+	}
+	return o, nil
+}
+
+// putRow inserts or replaces the row of o, and fills in Created and Version.
+func (db *DB) putRow(ctx context.Context, tx *sql.Tx, o *storage.Object) error {
+	modified := o.Modified.UnixMilli()
+	_, err := tx.ExecContext(ctx, db.dialect.putObject, []byte(o.Key), o.Blob, o.Size, o.Type, modified, modified)
+	if err != nil {
+		return err
+	}
+	// The row is locked by now: nobody else's version can be read here.
+	row := tx.QueryRowContext(ctx, "SELECT created, version FROM objects WHERE object_key = ?", []byte(o.Key))
+	var created int64
+	err = row.Scan(&created, &o.Version)
+	o.Created = fromMillis(created)
+	return err
+}
+
+// Copy gives the row of to what that of from has, as Put would; with remove, the
+// row of from goes in the same transaction. [fs.ErrNotExist] when there is none.
+func (db *DB) Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (storage.Object, error) {
+	var o storage.Object
+	err := db.write(ctx, defaultTimeout, "copy the row of an object", func(ctx context.Context, tx *sql.Tx) error {
+		row := tx.QueryRowContext(ctx, "SELECT "+objectColumns+" FROM objects WHERE object_key = ?"+db.dialect.forUpdate, []byte(from))
+		var err error
+		if o, err = scanObject(row.Scan); errors.Is(err, sql.ErrNoRows) {
+			return missing(from)
+		}
 		if err != nil {
 			return err
 		}
-		// The row is locked by now: nobody else's version can be read here.
-		row := tx.QueryRowContext(ctx, "SELECT created, version FROM objects WHERE object_key = ?", []byte(o.Key))
-		var created int64
-		err = row.Scan(&created, &o.Version)
-		o.Created = fromMillis(created)
+		o.Key, o.Modified = to, fromMillis(modified.UnixMilli())
+		if err := db.putRow(ctx, tx, &o); err != nil || !remove {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM objects WHERE object_key = ?", []byte(from))
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"memcache/shared/api"
@@ -89,22 +90,26 @@ func (s *Store) readable(ctx context.Context) (int64, string, bool) {
 	return s.gen.known.Load(), "", true
 }
 
-// held runs commit while key is kept out of the cache, so that no reader can
-// find the old bytes there after another one has read the new ones, and then
+// held runs commit while the keys are kept out of the cache, so that no reader
+// can find the old bytes there after another one has read the new ones, and then
 // makes sure that what was cached is not read again. Where the cache cannot hold
-// the key, this process does not read the cache until the generation is raised.
-func (s *Store) held(ctx context.Context, key string, commit func(context.Context) error) (failed, unsure error) {
+// a key, this process does not read the cache until the generation is raised.
+func (s *Store) held(ctx context.Context, keys []string, commit func(context.Context) error) (failed, unsure error) {
+	if len(keys) == 0 {
+		return commit(ctx), nil
+	}
+	key := keys[0]
 	g, _, ok := s.readable(ctx)
 	if ck := cacheKey(g, key); ok && s.cache.Hold(ctx, ck) == nil {
 		s.flights.forget(ck) // a fill under way has lost its lease
-		failed = commit(ctx)
-		return failed, s.forget(ctx, key)
+		failed, unsure = s.held(ctx, keys[1:], commit)
+		return failed, errors.Join(unsure, s.forget(ctx, key))
 	}
 	s.gen.unheld.Add(1)
 	defer s.gen.unheld.Add(-1)
-	failed = commit(ctx)
+	failed, unsure = s.held(ctx, keys[1:], commit)
 	s.gen.doubt()
-	return failed, s.settle(ctx)
+	return failed, errors.Join(unsure, s.settle(ctx))
 }
 
 // forget makes sure that no reader who begins from now on gets what was cached

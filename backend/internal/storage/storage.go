@@ -66,6 +66,10 @@ type Index interface {
 	// Put inserts or replaces the row of o.Key. It sets Version and, on an
 	// insert, Created (to o.Modified); both are returned.
 	Put(ctx context.Context, o Object) (Object, error)
+	// Copy gives the row of to what that of from has, with the time modified; its
+	// Version and Created are those of a Put. With remove, the row of from is gone
+	// afterwards, at the same moment. [fs.ErrNotExist] when from has none.
+	Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (Object, error)
 	// Delete removes the row of key; [fs.ErrNotExist] when there is none.
 	Delete(ctx context.Context, key string) error
 	// DeleteAll removes every row and returns how many there were.

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -183,13 +184,27 @@ func newKeyLocks() keyLocks {
 	return l
 }
 
-// lock waits for the lock of key, unless ctx ends first.
-func (l keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
-	slot := l.slots[maphash.String(l.seed, key)%uint64(len(l.slots))]
-	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// lock waits for the locks of the keys, unless ctx ends first.
+func (l keyLocks) lock(ctx context.Context, keys []string) (unlock func(), err error) {
+	var wanted []int // in order, so that no two writers wait for each other
+	for _, key := range keys {
+		wanted = append(wanted, int(maphash.String(l.seed, key)%uint64(len(l.slots))))
+	}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	for n, i := range wanted {
+		select {
+		case l.slots[i] <- struct{}{}:
+		case <-ctx.Done():
+			l.unlock(wanted[:n])
+			return nil, ctx.Err()
+		}
+	}
+	return func() { l.unlock(wanted) }, nil
+}
+
+func (l keyLocks) unlock(slots []int) {
+	for _, i := range slots {
+		<-l.slots[i]
 	}
 }

@@ -67,8 +67,8 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (ap
 	}
 	defer blob.Release()
 	row := Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: in.mediaType()}
-	err = s.change(ctx, key, "stored", cond, func(ctx context.Context) error {
-		row.Modified = time.Now().UTC().Truncate(time.Millisecond)
+	err = s.change(ctx, []string{key}, "stored", cond, func(ctx context.Context) error {
+		row.Modified = now()
 		row, err = s.index.Put(ctx, row)
 		return err
 	})
@@ -88,7 +88,7 @@ func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 	if _, err := s.index.Get(ctx, key); err != nil && cond.IfMatch == nil {
 		return indexError(err, key)
 	}
-	err := s.change(ctx, key, "deleted", cond, func(ctx context.Context) error {
+	err := s.change(ctx, []string{key}, "deleted", cond, func(ctx context.Context) error {
 		return s.index.Delete(ctx, key)
 	})
 	if err != nil {
@@ -98,15 +98,59 @@ func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 	return nil
 }
 
-// change commits a change of key's row if cond holds, and makes sure that what
-// was cached of it is not read again. From the commit on it does not stop when
-// ctx ends: the outcome would be unknown.
-func (s *Store) change(ctx context.Context, key, done string, cond Cond, commit func(context.Context) error) error {
-	unlock, err := s.locks.lock(ctx, key)
+// Copy makes to the same as from; cond is about to. Errors: Invalid, NotFound
+// (from), PreconditionFailed, Unavailable.
+func (s *Store) Copy(ctx context.Context, from, to string, cond Cond) (api.Object, error) {
+	return s.transfer(ctx, from, to, cond, false)
+}
+
+// Rename does as Copy, and from is gone at the same moment.
+func (s *Store) Rename(ctx context.Context, from, to string, cond Cond) (api.Object, error) {
+	return s.transfer(ctx, from, to, cond, true)
+}
+
+func (s *Store) transfer(ctx context.Context, from, to string, cond Cond, remove bool) (api.Object, error) {
+	if err := errors.Join(api.CheckKey(from), api.CheckKey(to)); err != nil {
+		return api.Object{}, err
+	}
+	if from == to {
+		return api.Object{}, api.Errorf(api.Invalid, "the object %q cannot be renamed or copied to itself: choose another key", from)
+	}
+	keys, done := []string{to}, "copied"
+	if remove {
+		keys, done = []string{to, from}, "renamed"
+	}
+	var row Object
+	err := s.change(ctx, keys, done, cond, func(ctx context.Context) (err error) {
+		row, err = s.index.Copy(ctx, from, to, now(), remove)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = indexError(err, from)
+		}
+		return err
+	})
+	if err != nil {
+		return api.Object{}, err
+	}
+	s.cfg.OnChange(api.Changed{Key: to})
+	if remove {
+		s.cfg.OnChange(api.Changed{Key: from, Deleted: true})
+	}
+	return export(row), nil
+}
+
+// now is the present as a row has it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// change commits a change of the keys' rows if cond holds for the first of them,
+// and makes sure that what was cached of them is not read again. From the commit
+// on it does not stop when ctx ends: the outcome would be unknown.
+func (s *Store) change(ctx context.Context, keys []string, done string, cond Cond, commit func(context.Context) error) error {
+	unlock, err := s.locks.lock(ctx, keys)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	key := keys[0]
 	if err := s.checkRow(ctx, key, cond); err != nil {
 		return err
 	}
@@ -115,7 +159,7 @@ func (s *Store) change(ctx context.Context, key, done string, cond Cond, commit 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	failed, unsure := s.held(ctx, key, commit)
+	failed, unsure := s.held(ctx, keys, commit)
 	switch {
 	case failed != nil:
 		return indexError(failed, key)

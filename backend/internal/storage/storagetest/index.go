@@ -29,6 +29,9 @@ func Index(t *testing.T, open func(t *testing.T) storage.Index) {
 		{"Fault03_KeysAreByteExact", indexByteExactKeys},
 		{"Fault57_ConcurrentPutsOfOneKey", indexConcurrentPuts},
 		{"ConcurrentWrites", indexConcurrentWrites},
+		{"Copy", indexCopy},
+		{"Rename", indexRename},
+		{"ConcurrentRenames", indexConcurrentRenames},
 		{"DeleteAll", indexDeleteAll},
 		{"BlobsInUse", indexBlobsInUse},
 		{"Generation", indexGeneration},
@@ -352,4 +355,82 @@ func indexCancelled(t *testing.T, x storage.Index) {
 	}
 	wantAbsent(t, x, "k")
 	mustPut(t, x, row("k", 1))
+}
+
+func indexCopy(t *testing.T, x storage.Index) {
+	from := mustPut(t, x, row("from", 1))
+	later := from.Modified.Add(time.Hour)
+	got, err := x.Copy(t.Context(), "from", "to", later, false)
+	want := from
+	want.Key, want.Modified, want.Created, want.Version = "to", later, later, 1
+	if err != nil || got != want || mustGet(t, x, "to") != want {
+		t.Errorf("the copy is %+v, %v; want %+v", got, err, want)
+	}
+	if mustGet(t, x, "from") != from {
+		t.Error("copying has changed the original")
+	}
+	mustPut(t, x, row("from", 2))
+	got, err = x.Copy(t.Context(), "from", "to", later.Add(time.Hour), false)
+	if err != nil || got.Version != 2 || !got.Created.Equal(later) || got.Blob != blobID(2) {
+		t.Errorf("over an object that was there it is %+v, %v", got, err)
+	}
+	if _, err := x.Copy(t.Context(), "absent", "to", later, false); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of an absent object: %v, want fs.ErrNotExist", err)
+	}
+	if got := mustGet(t, x, "to"); got.Version != 2 {
+		t.Errorf("a copy that failed has changed its target: %+v", got)
+	}
+}
+
+func indexRename(t *testing.T, x storage.Index) {
+	from := mustPut(t, x, row("from", 1))
+	later := from.Modified.Add(time.Hour)
+	got, err := x.Copy(t.Context(), "from", "to", later, true)
+	if err != nil || got.Blob != from.Blob || got.Version != 1 {
+		t.Errorf("renamed: %+v, %v", got, err)
+	}
+	wantAbsent(t, x, "from")
+	if _, err := x.Copy(t.Context(), "from", "to", later, true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a second time: %v, want fs.ErrNotExist", err)
+	}
+	if got := mustGet(t, x, "to"); got.Version != 1 {
+		t.Errorf("a rename that failed has changed its target: %+v", got)
+	}
+}
+
+// indexConcurrentRenames: of many that move one object, one does, and those that
+// cross each other end.
+func indexConcurrentRenames(t *testing.T, x storage.Index) {
+	mustPut(t, x, row("one", 1))
+	mustPut(t, x, row("a", 2))
+	mustPut(t, x, row("b", 3))
+	var wg sync.WaitGroup
+	moved := make(chan string, 8)
+	for i := range 8 {
+		to := fmt.Sprintf("to-%d", i)
+		wg.Go(func() {
+			if _, err := x.Copy(t.Context(), "one", to, epoch, true); err == nil {
+				moved <- to
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		})
+		from, to2 := "a", "b"
+		if i%2 == 1 {
+			from, to2 = to2, from
+		}
+		wg.Go(func() {
+			if _, err := x.Copy(t.Context(), from, to2, epoch, false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	close(moved)
+	if len(moved) != 1 {
+		t.Errorf("%d of 8 renames of one object succeeded", len(moved))
+	}
+	for to := range moved {
+		mustGet(t, x, to)
+	}
 }

@@ -47,6 +47,11 @@ func (x *MemIndex) Put(ctx context.Context, o storage.Object) (storage.Object, e
 	if err := ctx.Err(); err != nil {
 		return storage.Object{}, err
 	}
+	return x.put(o), nil
+}
+
+// put is Put under the lock.
+func (x *MemIndex) put(o storage.Object) storage.Object {
 	if x.rows == nil {
 		x.rows = make(map[string]storage.Object)
 	}
@@ -58,6 +63,25 @@ func (x *MemIndex) Put(ctx context.Context, o storage.Object) (storage.Object, e
 		o.Created = old.Created
 	}
 	x.rows[o.Key] = o
+	return o
+}
+
+// Copy gives the row of to what that of from has.
+func (x *MemIndex) Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (storage.Object, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Object{}, err
+	}
+	o, ok := x.rows[from]
+	if !ok {
+		return storage.Object{}, fs.ErrNotExist
+	}
+	o.Key, o.Modified = to, modified
+	o = x.put(o)
+	if remove {
+		delete(x.rows, from)
+	}
 	return o, nil
 }
 

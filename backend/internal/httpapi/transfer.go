@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"memcache/backend/internal/storage"
+	"memcache/shared/api"
+)
+
+func (s *server) copyObject(w http.ResponseWriter, r *http.Request) error {
+	return s.transfer(w, r, s.Objects.Copy)
+}
+
+func (s *server) renameObject(w http.ResponseWriter, r *http.Request) error {
+	return s.transfer(w, r, s.Objects.Rename)
+}
+
+// transfer copies or renames. What is at the new key is only replaced when the
+// request says so.
+func (s *server) transfer(w http.ResponseWriter, r *http.Request,
+	do func(ctx context.Context, from, to string, cond storage.Cond) (api.Object, error),
+) error {
+	var ask api.Transfer
+	if err := readJSON(w, r, &ask, `{"from": "key", "to": "key", "replace": false}`); err != nil {
+		return err
+	}
+	cond := conditions(r)
+	if !ask.Replace && cond.IfMatch == nil {
+		cond.IfNoneMatch = []string{"*"}
+	}
+	object, err := do(r.Context(), ask.From, ask.To, cond)
+	if err != nil {
+		return err
+	}
+	return replyObject(w, r, object)
+}
+
+// deleteObjects deletes those that the request lists. Each is a change of its
+// own: what fails with one does not keep the others.
+func (s *server) deleteObjects(w http.ResponseWriter, r *http.Request) error {
+	var ask api.Deletion
+	if err := readJSON(w, r, &ask, `{"keys": ["key", ...]}`); err != nil {
+		return err
+	}
+	if len(ask.Keys) == 0 || len(ask.Keys) > api.MaxListLimit {
+		return api.Errorf(api.Invalid, "%d keys cannot be deleted at once: name 1 to %d", len(ask.Keys), api.MaxListLimit)
+	}
+	answer := api.Deleted{Failed: []api.KeyFailed{}}
+	for _, key := range ask.Keys {
+		if err := r.Context().Err(); err != nil {
+			return err
+		}
+		if err := s.Objects.Delete(r.Context(), key, storage.Cond{}); err != nil {
+			e, _ := s.explain(w, r, err)
+			answer.Failed = append(answer.Failed, api.KeyFailed{Key: key, Error: e})
+			continue
+		}
+		answer.Deleted++
+	}
+	return reply(w, r, http.StatusOK, answer)
+}
