@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"memcache/cache/internal/memproto"
+	"memcache/cache/internal/store"
 )
 
 const (
@@ -37,10 +38,11 @@ type loop struct {
 	ending        bool
 	endBy         time.Time // of ending: when connections are closed whatever they are at
 
-	in    []byte
-	req   memproto.Request
-	spare []*out
-	iov   [maxIovecs]unix.Iovec
+	reader *store.Reader
+	in     []byte
+	req    memproto.Request
+	spare  []*out
+	iov    [maxIovecs]unix.Iovec
 
 	counters
 
@@ -81,16 +83,18 @@ func newLoop(s *Server) (*loop, error) {
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wakeup, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot}); err != nil {
 		return nil, errors.Join(err, unix.Close(wakeup), unix.Close(epoll))
 	}
-	return &loop{s: s, epoll: epoll, wakeup: wakeup, in: make([]byte, inSize), now: time.Now()}, nil
+	return &loop{s: s, epoll: epoll, wakeup: wakeup, reader: s.Store.NewReader(), in: make([]byte, inSize), now: time.Now()}, nil
 }
 
 // run is the loop. It returns when it was told to end and has no connection any
 // more.
 func (l *loop) run() {
 	var events [maxEvents]unix.EpollEvent
+	defer l.reader.Flush()
 	for !l.ending || l.count > 0 {
 		n := l.wait(events[:])
 		l.now = time.Now()
+		l.reader.Tick()
 		woken := false
 		for _, e := range events[:n] {
 			if e.Fd == wakeSlot {
@@ -114,6 +118,7 @@ func (l *loop) wait(events []unix.EpollEvent) int {
 	if n > 0 || len(l.ready) > 0 {
 		return n
 	}
+	l.reader.Flush()
 	timeout := -1
 	if l.count > 0 {
 		timeout = int(l.sweepEvery() / time.Millisecond)

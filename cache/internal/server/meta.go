@@ -21,7 +21,7 @@ func (c *conn) metaGet() error {
 		Recache: r.Has('R'), RecacheTTL: r.Recache,
 		NewCAS: c.newCAS(),
 	}
-	it, found, err := c.s.Store.Get(r.Key, o)
+	it, found, err := c.l.reader.Get(r.Key, o)
 	if err != nil {
 		return memproto.ErrOutOfMemory
 	}

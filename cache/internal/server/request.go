@@ -145,6 +145,7 @@ func (c *conn) handle(line []byte) error {
 // there is no room for it, what is stored under the key is dropped, because its
 // client takes it for replaced.
 func (c *conn) beginData() error {
+	c.l.reader.Flush() // what was looked up counts before room is made
 	if err := c.s.Store.Begin(&c.writer, c.req.Key, c.left); err != nil {
 		c.dropOld()
 		return refusal(err)

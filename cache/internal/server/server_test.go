@@ -110,9 +110,8 @@ func TestFault41_GetOf10000Keys(t *testing.T) {
 	if peak > before+8*mb {
 		t.Errorf("the heap grew from %d to %d bytes", before, peak)
 	}
-	st := s.store.Stats()
-	if st.Gets != 2*keys || st.Hits != keys {
-		t.Errorf("%d gets, %d hits", st.Gets, st.Hits)
+	if stats := statsOf(t, nc, r, "stats"); stats["cmd_get"] != strconv.Itoa(2*keys) || stats["get_hits"] != strconv.Itoa(keys) {
+		t.Errorf("%s gets, %s hits", stats["cmd_get"], stats["get_hits"])
 	}
 }
 

@@ -14,12 +14,15 @@ func (c *conn) carryOut() error {
 		return c.get()
 	case memproto.MetaGet:
 		return c.metaGet()
+	case memproto.MetaNoop:
+		return c.out.line("MN")
+	}
+	c.l.reader.Flush() // what was looked up counts before what is changed
+	switch c.req.Command {
 	case memproto.MetaSet:
 		return c.metaSet()
 	case memproto.MetaDelete:
 		return c.metaDelete()
-	case memproto.MetaNoop:
-		return c.out.line("MN")
 	case memproto.MetaArithmetic:
 		return c.metaArithmetic()
 	case memproto.MetaDebug:
@@ -65,7 +68,7 @@ func (c *conn) get() error {
 
 func (c *conn) getOne(key []byte) error {
 	touch := c.req.Command == memproto.Gat || c.req.Command == memproto.Gats
-	it, found, err := c.s.Store.Get(key, store.GetOptions{Value: true, Touch: touch, TTL: c.req.Exptime})
+	it, found, err := c.l.reader.Get(key, store.GetOptions{Value: true, Touch: touch, TTL: c.req.Exptime})
 	if err != nil || !found {
 		return err
 	}
