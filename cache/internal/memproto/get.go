@@ -77,11 +77,23 @@ func gets(name []byte) Command {
 }
 
 // NextKey splits the next key off the keys of a get. It returns an empty key
-// when there is none left.
+// when there is none left. It is where a get spends its time: one look at each
+// byte finds the end and what may not be in a key.
 func NextKey(keys []byte) (key, rest []byte, err *Error) {
-	key, rest = NextToken(keys)
-	if len(key) > 0 && !validKey(key) {
+	for len(keys) > 0 && keys[0] == ' ' {
+		keys = keys[1:]
+	}
+	for i, c := range keys {
+		if c > ' ' && c != 0x7f {
+			continue
+		}
+		if c != ' ' || i > MaxKey {
+			return nil, nil, errKey
+		}
+		return keys[:i], keys[i:], nil
+	}
+	if len(keys) > MaxKey {
 		return nil, nil, errKey
 	}
-	return key, rest, nil
+	return keys, nil, nil
 }

@@ -27,11 +27,11 @@ func flagBit(c byte) uint64 {
 // parseMeta reads <key> <flags>*.
 func (r *Request) parseMeta(c Command, rest []byte) *Error {
 	r.Command = c
-	key, rest := NextToken(rest)
-	if len(key) == 0 {
-		if c == MetaDebug {
-			return errKey
-		}
+	key, rest, err := NextKey(rest)
+	switch {
+	case err != nil, len(key) == 0 && c == MetaDebug:
+		return errKey
+	case len(key) == 0:
 		return ErrUnknown
 	}
 	r.Delta = 1 // of ma, without D
@@ -49,6 +49,9 @@ func (r *Request) parseMetaSet(rest []byte) *Error {
 	var ok bool
 	if r.Length, ok = parseLength(size); !ok {
 		return errLength
+	}
+	if !validKey(key) {
+		return errKey
 	}
 	return r.parseFlags(key, rest)
 }
@@ -162,8 +165,9 @@ func (r *Request) applyDeltaMode(letter byte) *Error {
 // setMetaKey is called after the flags, because they may say that the key is in
 // base64.
 func (r *Request) setMetaKey(key []byte) *Error {
-	if err := r.setKey(key); err != nil || !r.Base64 {
-		return err
+	r.Key, r.RawKey = key, key
+	if !r.Base64 {
+		return nil
 	}
 	b, err := base64.StdEncoding.AppendDecode(r.decoded[:0], key)
 	r.decoded = b
