@@ -1,5 +1,7 @@
 package store
 
+import "slices"
+
 // Beyond what is in use, slabs that are not full may waste 1/slackShare and
 // slackBytes before values are moved together.
 const (
@@ -9,7 +11,7 @@ const (
 
 // sweepSteps bounds the search for expired items of one Maintain, in steps; at
 // one call a second 262,144 items are looked at each second.
-const sweepSteps = 256
+const sweepSteps = 262_144 / step
 
 // Maintain does what nobody asks for: it takes out what has expired, and gives
 // unused memory back to the system. Call it about once a second.
@@ -112,18 +114,20 @@ func (s *Store) reset() {
 	s.leases = newPolicy("lru", 0)
 }
 
-// bury frees a page of values that were flushed; it returns whether there was one.
+// bury frees some of the values that were flushed; it returns whether there were
+// any.
 func (s *Store) bury() bool {
-	n := len(s.dying)
-	if n == 0 {
+	if len(s.dying) == 0 {
 		return false
 	}
-	page := s.dying[n-1]
-	s.dying = s.dying[:n-1]
-	for i := range page {
-		if page[i].is(used) {
-			s.release(page[i].head)
+	some := s.dying[0][s.buried : s.buried+step]
+	for i := range some {
+		if some[i].is(used) {
+			s.release(some[i].head)
 		}
+	}
+	if s.buried += step; s.buried == pageSize {
+		s.dying, s.buried = slices.Delete(s.dying, 0, 1), 0
 	}
 	return true
 }
