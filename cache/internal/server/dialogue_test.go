@@ -70,7 +70,7 @@ func runDialogues(t *testing.T, file string) {
 	}
 	for _, d := range all {
 		if !strings.HasPrefix(d.name, "ours:") {
-			t.Run(d.name+"/memcached", func(t *testing.T) { talk(t, d, startMemcached(t).dial(t), 0, nil) })
+			t.Run(d.name+"/memcached", func(t *testing.T) { talk(t, d.withoutSeconds(), startMemcached(t).dial(t), 0, nil) })
 		}
 	}
 }
@@ -177,6 +177,9 @@ func talk(t *testing.T, d dialogue, nc net.Conn, atOnce int, advance func(time.D
 			send(t, nc, raw, atOnce)
 		case "<", "<~":
 			got := readLine(t, answers)
+			if advance == nil {
+				got = maskSeconds(got)
+			}
 			if got != text && (kind == "<" || !strings.HasPrefix(got, text)) {
 				t.Fatalf("%s: the answer is %q", shorten(line), shorten(got))
 			}
@@ -198,6 +201,23 @@ func talk(t *testing.T, d dialogue, nc net.Conn, atOnce int, advance func(time.D
 		t.Errorf("out of step at the end: %q", shorten(got))
 	}
 }
+
+// memcached's clock goes on while it is asked: answers are compared without the
+// seconds in them.
+func (d dialogue) withoutSeconds() dialogue {
+	masked := dialogue{name: d.name}
+	for _, line := range d.lines {
+		if strings.HasPrefix(line, "<") {
+			line = maskSeconds(line)
+		}
+		masked.lines = append(masked.lines, line)
+	}
+	return masked
+}
+
+var seconds = regexp.MustCompile(`( t| l| la=)[0-9]+`)
+
+func maskSeconds(line string) string { return seconds.ReplaceAllString(line, "$1…") }
 
 // cutLine splits a line of a dialogue into what it is and its text.
 func cutLine(line string) (kind, text string) {

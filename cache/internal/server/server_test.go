@@ -115,6 +115,27 @@ func TestFault41_GetOf10000Keys(t *testing.T) {
 	}
 }
 
+func TestFault41_GatsOf10000Keys(t *testing.T) {
+	const keys = 10_000
+	s := start(t, Config{}, store.Config{ItemLimit: mb})
+	nc := s.dial(t)
+	r := bufio.NewReader(nc)
+	send(t, nc, "set k 7 0 1\r\na\r\ngats 100"+strings.Repeat(" k nobody", keys)+"\r\nmg k t\r\n", 0)
+	if got := readLine(t, r); got != "STORED" {
+		t.Fatal(got)
+	}
+	for i := range keys {
+		if line, value := readLine(t, r), readLine(t, r); line != "VALUE k 7 1 1" || value != "a" {
+			t.Fatalf("item %d: %q, %q", i, line, value)
+		}
+	}
+	for _, want := range []string{"END", "HD t100"} {
+		if got := readLine(t, r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestFault41_ABadKeyInALongLine(t *testing.T) {
 	s := start(t, Config{}, store.Config{ItemLimit: mb})
 	nc := s.dial(t)

@@ -175,6 +175,9 @@ func (s *Server) general() []Setting {
 		{"bytes_written", count.bytesWritten},
 		{"limit_maxbytes", st.Capacity},
 		{"accepting_conns", 1},
+		{"listen_disabled_num", 0}, // too many connections are refused, never left waiting
+		{"auth_cmds", 0},
+		{"auth_errors", 0},
 		{"threads", int64(s.threads)},
 		{"bytes", st.Bytes},
 		{"held_bytes", st.Held},
