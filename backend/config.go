@@ -15,6 +15,7 @@ import (
 
 	"memcache/backend/internal/access"
 	"memcache/backend/internal/sqlindex"
+	"memcache/cache/policy"
 	"memcache/shared/api"
 )
 
@@ -37,7 +38,7 @@ type config struct {
 const (
 	defaultListen    = "127.0.0.1:5000"
 	defaultCapacity  = 256 // MB
-	defaultPolicy    = "lru"
+	defaultPolicy    = policy.Default
 	defaultMaxObject = 1 << 30
 )
 

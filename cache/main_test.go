@@ -187,7 +187,7 @@ func TestHelpAndVersion(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	c, err := parse()
-	if err != nil || c.capacity != 256*mb || c.itemLimit != 16*mb || c.port != 11211 || c.policy != "lru" || c.maxConns != 1024 {
+	if err != nil || c.capacity != 256*mb || c.itemLimit != 16*mb || c.port != 11211 || c.policy != policy.Default || c.maxConns != 1024 {
 		t.Errorf("the defaults are %+v (%v)", c, err)
 	}
 	if c, err = parse("-s", "x", "-m", "5", "-I", "512k", "-policy", "random", "-v", "-idle", "30s"); err != nil ||

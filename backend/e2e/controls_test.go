@@ -92,7 +92,7 @@ func TestKeyboardAlone(t *testing.T) {
 	p.tabTo("#apply")
 	p.press(kb.Enter)
 	p.shows("#toasts", "Applied")
-	if c := s.cacheNow(); c.Capacity != 3*api.MB || c.Policy != "random" {
+	if c := s.cacheNow(); c.Capacity != 3*api.MB || c.Policy != "lfuda" { // the one after the default
 		t.Errorf("by keyboard the cache was set to %d bytes and %q", c.Capacity, c.Policy)
 	}
 

@@ -1,5 +1,7 @@
 package policy
 
+import "memcache/cache/internal/splitmix"
+
 // gdsf is greedy dual size frequency (Cherkasova '98): the priority of an object
 // is its uses for each byte, and the age of the cache when it was last used;
 // the age is the priority of what was evicted last. It evicts the lowest
@@ -10,7 +12,7 @@ type gdsf struct {
 	candidates pages[candidate]
 	n          int
 	age        uint64
-	rng        splitMix64
+	rng        splitmix.Source
 }
 
 // candidate is an object to choose from. Priorities are compared by how far
@@ -28,7 +30,7 @@ const (
 	mostOften = 1 << 16
 )
 
-func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitMix64{seed}} }
+func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitmix.New(seed)} }
 
 func (g *gdsf) Len() int { return g.n }
 
@@ -79,5 +81,5 @@ func (g *gdsf) Evict() (uint32, bool) {
 }
 
 func (g *gdsf) draw() *candidate {
-	return g.candidates.at(uint32(g.rng.below(uint64(g.n))))
+	return g.candidates.at(uint32(g.rng.Below(uint64(g.n))))
 }

@@ -10,14 +10,14 @@ const (
 )
 
 // ghost remembers what was evicted lately, in four bytes each: half of a hash,
-// and when. Each line is a queue of eight.
+// and when. Each line is a queue of sixteen.
 type ghost struct {
 	table[mementos]
 	clock uint64 // with 16 bits after the point
 }
 
 type (
-	mementos [8]memento // newest first
+	mementos [16]memento // newest first
 	memento  struct{ tag, time uint16 }
 )
 

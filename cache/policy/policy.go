@@ -26,6 +26,9 @@ type Object struct {
 	Uses   uint8  // how often it was asked for before, as far as that is known
 }
 
+// hash is what policies that need less keep of Hash.
+func (o Object) hash() uint32 { return uint32(o.Hash >> 32) }
+
 // Policy orders the objects of one cache for eviction.
 // A slot is present from Add until Remove, or until Evict returns it.
 // Add of a slot that is present, and Access or Remove of one that is not, are
@@ -44,6 +47,14 @@ type Policy interface {
 	Len() int
 }
 
+// Admitter is a policy that may refuse an object for which too much would have
+// to go. Before it makes room, the cache asks; after a refusal it stores nothing.
+type Admitter interface {
+	Policy
+	// Admit tells whether o is worth evicting room bytes of charge for it.
+	Admit(o Object, room int64) bool
+}
+
 // Info describes a policy for people.
 type Info struct {
 	Name  string // as in flags, settings and the protocol: "lru"
@@ -52,17 +63,18 @@ type Info struct {
 }
 
 // Default is the name of the policy that a cache has unless told otherwise.
-const Default = "lru"
+const Default = "wtinylfu"
 
 // Infos returns every policy, in the order to offer them.
 func Infos() []Info {
 	return []Info{
+		{"wtinylfu", "W-TinyLFU", "Most hits: weighs how often an object is asked for against what would have to go for it; the best choice for nearly all."},
+		{"lfuda", "LFU-DA", "Least disk traffic: keeps what is asked for most often, whatever its size, and forgets old fame."},
+		{"s3fifo", "S3-FIFO", "Little disk traffic, also when much is read only once: what is new must be asked for again to stay."},
+		{"sieve", "SIEVE", "Little disk traffic for the least work: keeps what was asked for again since it was last considered."},
+		{"gdsf", "GDSF", "Many hits when sizes differ much: prefers many small objects to a few large ones, and reads more from disk for it."},
 		{"lru", "LRU", "Lets go of what has not been used for the longest time; a sound choice when what was used lately is used again."},
-		{"gdsf", "GDSF", "Most hits when sizes differ much: prefers many small objects that are used often to a few large ones, and reads more bytes from disk for it."},
-		{"lfuda", "LFU-DA", "Least disk traffic: keeps what is used most often, whatever its size, and forgets old fame."},
-		{"sieve", "SIEVE", "Little disk traffic at little cost: keeps what was asked for again since it last looked; the lightest that beats LRU."},
-		{"s3fifo", "S3-FIFO", "Little disk traffic, and safe from scans: what is new must be asked for again to stay."},
-		{"fifo", "FIFO", "Lets go of what has been there longest, used or not; the plainest to compare with."},
+		{"fifo", "FIFO", "Lets go of what has been there longest, used or not; good to compare the others with."},
 		{"random", "Random", "Lets go of any object by chance; costs nothing to keep track of and has no pattern that defeats it."},
 	}
 }
@@ -80,14 +92,16 @@ func Names() string {
 // seed alone. The error lists the names that are known.
 func New(name string, seed uint64) (Policy, error) {
 	switch name {
-	case "gdsf":
-		return newGDSF(seed), nil
+	case "wtinylfu":
+		return newWTinyLFU(), nil
 	case "lfuda":
 		return newLFUDA(), nil
 	case "s3fifo":
 		return newS3FIFO(), nil
 	case "sieve":
 		return newSieve(), nil
+	case "gdsf":
+		return newGDSF(seed), nil
 	case "lru":
 		return newLRU(), nil
 	case "fifo":

@@ -1,5 +1,7 @@
 package policy
 
+import "memcache/cache/internal/splitmix"
+
 // random evicts any object, each with the same probability: the slots stand in
 // one dense array, and the last one fills the hole that another leaves.
 type random struct {
@@ -7,10 +9,10 @@ type random struct {
 	slots pages[uint32] // present, in no order
 	place pages[uint32] // by slot: where in slots it stands
 	n     uint32
-	rng   splitMix64
+	rng   splitmix.Source
 }
 
-func newRandom(seed uint64) *random { return &random{rng: splitMix64{seed}} }
+func newRandom(seed uint64) *random { return &random{rng: splitmix.New(seed)} }
 
 func (r *random) Len() int { return int(r.n) }
 
@@ -32,7 +34,7 @@ func (r *random) Evict() (uint32, bool) {
 	if r.n == 0 {
 		return 0, false
 	}
-	slot := *r.slots.at(uint32(r.rng.below(uint64(r.n))))
+	slot := *r.slots.at(uint32(r.rng.Below(uint64(r.n))))
 	r.Remove(slot)
 	return slot, true
 }

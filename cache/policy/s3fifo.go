@@ -43,7 +43,7 @@ func (s *s3fifo) Len() int { return s.n }
 
 func (s *s3fifo) Add(slot uint32, o Object) {
 	s.begin(slot, o)
-	t := trace{weigh(o.Charge), uint32(o.Hash >> 32)}
+	t := trace{weigh(o.Charge), o.hash()}
 	*s.objects.grow(slot) = t
 	s.n++
 	s.ghosts.fit(s.n)

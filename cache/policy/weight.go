@@ -7,12 +7,14 @@ import "math/bits"
 // every time adds up, and comes off again, without a remainder.
 type weight uint32
 
-const mantissaBits = 26
+const (
+	mantissaBits = 26
+	heaviest     = 1 << 44 // 16 TiB, so that sums and shares of them never overflow
+)
 
+// weigh returns the weight of n bytes, from 0 to heaviest.
 func weigh(n int64) weight {
-	if n <= 0 {
-		return 0
-	}
+	n = min(max(n, 0), heaviest)
 	shift := max(0, bits.Len64(uint64(n))-mantissaBits)
 	return weight(shift<<mantissaBits) | weight(n>>shift)
 }

@@ -96,6 +96,10 @@ func (c *Cache) store(key uint64, size int64) {
 		return
 	}
 	o := policy.Object{Hash: mix(key), Size: size, Charge: size}
+	room := c.used + size - c.capacity
+	if a, ok := c.policy.(policy.Admitter); ok && room > 0 && !a.Admit(o, room) {
+		return
+	}
 	for c.used+size > c.capacity {
 		slot, ok := c.policy.Evict()
 		if !ok {

@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"iter"
 	"slices"
 	"testing"
 
@@ -49,7 +48,7 @@ func TestLRUEqualsANaiveModel(t *testing.T) {
 	c := newCache(t, "lru", capacity)
 	var model naiveLRU
 	i := 0
-	for key, size := range synthetic(20_000, 500) {
+	for key, size := range sim.Sized(sim.Zipf(1, 20_000, 500), func(key uint64) int64 { return int64(key*2654435761%1024) + 1 }) {
 		got, want := c.Request(key, size), model.request(key, size, capacity)
 		if got != want {
 			t.Fatalf("request %d (key %d, %d bytes): hit is %v, want %v", i, key, size, got, want)
@@ -64,28 +63,6 @@ func TestLRUEqualsANaiveModel(t *testing.T) {
 	}
 }
 
-// Golden: equal natively and under WebAssembly, bit for bit.
-func TestGolden(t *testing.T) {
-	want := map[string]sim.Result{
-		"fifo":   {Requests: 20_000, Hits: 5_468, Bytes: 10_243_532, HitBytes: 2_752_781, Evictions: 14_450},
-		"gdsf":   {Requests: 20_000, Hits: 9_248, Bytes: 10_243_532, HitBytes: 3_380_481, Evictions: 10_620},
-		"lfuda":  {Requests: 20_000, Hits: 7_895, Bytes: 10_243_532, HitBytes: 3_880_682, Evictions: 12_027},
-		"s3fifo": {Requests: 20_000, Hits: 7_286, Bytes: 10_243_532, HitBytes: 3_629_678, Evictions: 12_640},
-		"sieve":  {Requests: 20_000, Hits: 7_752, Bytes: 10_243_532, HitBytes: 3_846_336, Evictions: 12_165},
-		"lru":    {Requests: 20_000, Hits: 5_731, Bytes: 10_243_532, HitBytes: 2_869_468, Evictions: 14_188},
-		"random": {Requests: 20_000, Hits: 5_446, Bytes: 10_243_532, HitBytes: 2_724_369, Evictions: 14_478},
-	}
-	for _, info := range policy.Infos() {
-		p, err := policy.New(info.Name, 42)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := sim.Replay(p, 40_000, synthetic(20_000, 500)); got != want[info.Name] {
-			t.Errorf("%s: %+v, want %+v", info.Name, got, want[info.Name])
-		}
-	}
-}
-
 func newCache(t *testing.T, name string, capacity int64) *sim.Cache {
 	t.Helper()
 	p, err := policy.New(name, 1)
@@ -93,24 +70,6 @@ func newCache(t *testing.T, name string, capacity int64) *sim.Cache {
 		t.Fatal(err)
 	}
 	return sim.New(p, capacity)
-}
-
-// synthetic asks n times for one of keys keys, low ones far more often; the
-// size of a key is constant, from 1 to 1,024 bytes.
-func synthetic(n int, keys uint64) iter.Seq2[uint64, int64] {
-	return func(yield func(uint64, int64) bool) {
-		x := uint64(88172645463325252)
-		for range n {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-			a, b := x%keys, x>>32%keys
-			key := a * b / keys
-			if !yield(key, int64(key*2654435761%1024)+1) {
-				return
-			}
-		}
-	}
 }
 
 type naiveLRU struct {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"memcache/cache/policy"
@@ -34,7 +35,7 @@ func TestExactPoliciesEqualTheReference(t *testing.T) {
 			if m.policy != "lru" && m.policy != "fifo" && m.policy != "sieve" {
 				continue
 			}
-			r := replay(t, m.policy, m.capacity, requests)
+			r := replay(t, replayKey{m.policy, name, m.capacity}, requests)
 			got := fmt.Sprintf("%.4f %.4f", r.ObjectMissRatio(), r.ByteMissRatio())
 			if want := fmt.Sprintf("%.4f %.4f", m.objects, m.bytes); got != want {
 				t.Errorf("%s, capacity %d: object and byte miss ratio are %s, want %s", m.policy, m.capacity, got, want)
@@ -47,14 +48,14 @@ func TestExactPoliciesEqualTheReference(t *testing.T) {
 // prototype did, or at most 0.01 more, on every trace and capacity.
 func TestOtherPoliciesMissHardlyMoreThanThePrototypes(t *testing.T) {
 	const slack = 0.01
-	prototypes := map[string]string{"s3fifo": "s3fifo", "lfuda": "lfuda", "gdsf-s64": "gdsf"}
+	prototypes := map[string]string{"s3fifo": "s3fifo", "lfuda": "lfuda", "gdsf-s64": "gdsf", "wtlfu-av10": "wtinylfu"}
 	forEachTrace(t, func(t *testing.T, name string, requests iter.Seq2[uint64, int64]) {
 		for _, m := range readMeasured(t, "prototype_policies.csv", name) {
 			own, ok := prototypes[m.policy]
 			if !ok {
 				continue
 			}
-			r := replay(t, own, m.capacity, requests)
+			r := replay(t, replayKey{own, name, m.capacity}, requests)
 			if objects, bytes := r.ObjectMissRatio(), r.ByteMissRatio(); objects > m.objects+slack || bytes > m.bytes+slack {
 				t.Errorf("%s, capacity %d: object and byte miss ratio are %.4f and %.4f; the prototype's %.4f and %.4f",
 					own, m.capacity, objects, bytes, m.objects, m.bytes)
@@ -63,13 +64,22 @@ func TestOtherPoliciesMissHardlyMoreThanThePrototypes(t *testing.T) {
 	})
 }
 
-func replay(t *testing.T, name string, capacity int64, requests iter.Seq2[uint64, int64]) sim.Result {
+// replays remembers results, because several tests ask for the same.
+var replays sync.Map // replayKey → func() sim.Result
+
+type replayKey struct {
+	policy, trace string
+	capacity      int64
+}
+
+func replay(t *testing.T, key replayKey, requests iter.Seq2[uint64, int64]) sim.Result {
 	t.Helper()
-	p, err := policy.New(name, 42)
+	p, err := policy.New(key.policy, 42)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sim.Replay(p, capacity, requests)
+	once, _ := replays.LoadOrStore(key, sync.OnceValue(func() sim.Result { return sim.Replay(p, key.capacity, requests) }))
+	return once.(func() sim.Result)()
 }
 
 // forEachTrace runs f with every trace, in parallel, or skips the test.

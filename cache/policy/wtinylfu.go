@@ -1,0 +1,210 @@
+package policy
+
+// wtinylfu is W-TinyLFU (Einziger and others, '17) with size-aware admission by
+// aggregated victims (arXiv 2105.08770). What is new comes into a window, kept
+// as LRU. What leaves the window competes with the objects that would have to
+// leave the main part for it: it gets in when it was asked for at least as
+// often as all of them together. The main part is a segmented LRU: on
+// probation until asked for again, then protected. Frequencies come from a sketch, which
+// also knows what is not here.
+//
+// The shares, and the rules below, are those that missed least over all on real
+// traces (web, CDN, databases, disks); the changes in the mean object miss ratio are
+// written where another choice was tried.
+type wtinylfu struct {
+	links   pages[link]
+	objects pages[resident]
+	queues  [3]list
+	bytes   [3]int64 // of each queue
+	sketch  *sketch
+	full    int64 // what was present when room was needed: the capacity, nearly
+	roomy   bool  // no room was needed since the last Add
+	n       int
+}
+
+type resident struct {
+	charge weight
+	hash   uint32 // of the key, but for the low two bits: the queue
+}
+
+const (
+	window = iota
+	probation
+	protected
+
+	queueBits        = 3
+	windowPercent    = 10 // of all bytes
+	protectedPercent = 80 // of those of the main part
+)
+
+func newWTinyLFU() *wtinylfu {
+	w := &wtinylfu{sketch: newSketch(), roomy: true}
+	for i := range w.queues {
+		w.queues[i] = newList(&w.links)
+	}
+	return w
+}
+
+func (w *wtinylfu) Len() int { return w.n }
+
+// Add puts an object into the window, or on probation when it is larger than
+// the window: Admit let it compete.
+func (w *wtinylfu) Add(slot uint32, o Object) {
+	r := resident{weigh(o.Charge), o.hash() &^ queueBits}
+	*w.objects.grow(slot) = r
+	w.n++
+	w.sketch.fit(w.n)
+	w.sketch.add(r.sketched(), 1+min(uint16(o.Uses), maxUses))
+	if w.roomy {
+		w.spill()
+	}
+	w.roomy = true
+	if charge := r.charge.bytes(); charge > windowOf(w.total()+charge) {
+		w.push(slot, probation)
+	} else {
+		w.push(slot, window)
+	}
+}
+
+// spill lets objects go on from the window without competition while there is
+// room for them in the main part.
+func (w *wtinylfu) spill() {
+	full := max(w.full, w.total())
+	share := windowOf(full)
+	for w.bytes[window] > share {
+		slot := w.queues[window].tail
+		if w.main()+w.objects.at(slot).charge.bytes() > full-share {
+			return
+		}
+		w.move(slot, probation)
+	}
+}
+
+func (w *wtinylfu) Access(slot uint32) {
+	r := w.objects.at(slot)
+	w.sketch.add(r.sketched(), 1)
+	if r.queue() != probation {
+		w.queues[r.queue()].moveToFront(slot)
+		return
+	}
+	w.move(slot, protected)
+	for w.bytes[protected] > w.main()*protectedPercent/100 {
+		w.move(w.queues[protected].tail, probation)
+	}
+}
+
+func (w *wtinylfu) Remove(slot uint32) {
+	w.pull(slot)
+	w.n--
+}
+
+// Evict decides between the oldest object of the window and the main part,
+// unless that has more than its share anyway.
+func (w *wtinylfu) Evict() (slot uint32, ok bool) {
+	if w.roomy {
+		w.full = max(w.total(), w.full-w.full/1024)
+		w.roomy = false
+	}
+	if slot = w.queues[window].tail; slot != none && w.main() <= w.full-windowOf(w.full) {
+		r := w.objects.at(slot)
+		if !w.worthier(w.sketch.estimate(r.sketched()), r.charge.bytes()) {
+			w.Remove(slot)
+			return slot, true
+		}
+		w.move(slot, probation)
+	}
+	for _, queue := range [...]int{probation, protected, window} {
+		if slot = w.queues[queue].tail; slot != none {
+			w.Remove(slot)
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+// Admit lets an object that is larger than the window compete at once: the
+// evictions for it could not be undone afterwards. (Without it, 0.04 more
+// misses on web traces.)
+func (w *wtinylfu) Admit(o Object, room int64) bool {
+	charge := weigh(o.Charge).bytes()
+	if room <= 0 || charge <= windowOf(w.total()+charge-room) {
+		return true
+	}
+	hash := resident{hash: o.hash()}.sketched()
+	if w.worthier(w.sketch.estimate(hash)+1, room) {
+		return true
+	}
+	w.sketch.add(hash, 1)
+	return false
+}
+
+// worthier tells whether a frequency is at least that of all the objects
+// together that would make room in the main part. They are looked at one by one
+// only until that is known: each counts for one at the least, so that there are
+// never many of them. Those that prove worthier get another round. (Without
+// that round, or had the candidate to be above them, 0.01 to 0.03 more misses.)
+func (w *wtinylfu) worthier(frequency int, room int64) bool {
+	sum, queue := 0, probation
+	for slot := w.queues[queue].tail; room > 0; slot = w.queues[queue].towardsHead(slot) {
+		if slot == none && queue == probation {
+			queue = protected
+			slot = w.queues[queue].tail
+		}
+		if slot == none {
+			break
+		}
+		r := w.objects.at(slot)
+		if sum += max(1, w.sketch.estimate(r.sketched())); sum > frequency {
+			if queue == probation {
+				w.rotate(slot)
+			}
+			return false
+		}
+		room -= r.charge.bytes()
+	}
+	return true
+}
+
+// rotate gives the objects on probation from the last to slot another round.
+func (w *wtinylfu) rotate(slot uint32) {
+	for {
+		last := w.queues[probation].tail
+		w.queues[probation].moveToFront(last)
+		if last == slot {
+			return
+		}
+	}
+}
+
+func (w *wtinylfu) usesOf(slot uint32) uint8 {
+	return uint8(max(1, w.sketch.estimate(w.objects.at(slot).sketched())) - 1)
+}
+
+func (w *wtinylfu) push(slot uint32, queue uint32) {
+	r := w.objects.at(slot)
+	r.hash = r.hash&^queueBits | queue
+	w.bytes[queue] += r.charge.bytes()
+	w.queues[queue].pushFront(slot)
+}
+
+func (w *wtinylfu) pull(slot uint32) {
+	r := w.objects.at(slot)
+	w.bytes[r.queue()] -= r.charge.bytes()
+	w.queues[r.queue()].remove(slot)
+}
+
+func (w *wtinylfu) move(slot, queue uint32) {
+	w.pull(slot)
+	w.push(slot, queue)
+}
+
+func (w *wtinylfu) main() int64  { return w.bytes[probation] + w.bytes[protected] }
+func (w *wtinylfu) total() int64 { return w.bytes[window] + w.main() }
+
+// windowOf is the window's share of n bytes.
+func windowOf(n int64) int64 { return n * windowPercent / 100 }
+
+func (r resident) queue() uint32 { return r.hash & queueBits }
+
+// sketched is the hash by which the sketch knows the object.
+func (r resident) sketched() uint32 { return r.hash >> 2 }
