@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -91,6 +92,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 		config.Shutdown = cancel
 	}
 	srv := server.New(config)
+	// One for what is not carried out in the event loops: see Threads.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), srv.Threads()+1))
 	log.Info("ready", "capacity_mb", c.capacity/mb, "policy", c.policy, "version", buildVersion())
 	err = srv.Serve(ctx, listeners...)
 	log.Info("stopped")

@@ -82,10 +82,11 @@ func setIovec(v *unix.Iovec, b []byte) {
 	v.SetLen(len(b))
 }
 
-// poll returns how many events there are now.
-func poll(epoll int, events []unix.EpollEvent) int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
-	if errno != 0 {
+// poll waits for events, at most so many milliseconds, and returns how many
+// there are. It holds its processor meanwhile: see loop.wait.
+func poll(epoll int, events []unix.EpollEvent, timeout int) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeout), 0, 0)
+	if errno != 0 { // EINTR
 		return 0
 	}
 	return int(n)
