@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,7 +123,7 @@ func (m *model) get(key string, vivify time.Duration) (value string, found, won 
 }
 
 func (m *model) set(key, value string, ttl time.Duration, cas uint64) string {
-	if int64(len(value)) > m.limit || Charge(len(key), len(value))+Charge(len(key), 0) > m.capacity {
+	if !m.fits(key, value) {
 		return "too large"
 	}
 	cost := arena.Cost(len(key) + len(value))
@@ -144,6 +146,77 @@ func (m *model) set(key, value string, ttl time.Duration, cas uint64) string {
 	}
 	m.objects = append(m.objects, i)
 	return "stored"
+}
+
+// join appends to a value, or prepends. The copy's memory is there beside that of
+// both parts for a moment.
+func (m *model) join(key, part string, mode Mode) Outcome {
+	cost := arena.Cost(len(key) + len(part))
+	m.makeRoom(cost)
+	old := m.find(key)
+	if old == nil {
+		return NotStored
+	}
+	value := old.value + part
+	if mode == Prepend {
+		value = part + old.value
+	}
+	if !m.fits(key, value) {
+		return NotStored
+	}
+	m.access(old)
+	m.makeRoom(cost + arena.Cost(len(key)+len(value)))
+	m.replace(old, value)
+	return Stored
+}
+
+// delta adds to a number. One that gets longer is written anew, and its old
+// memory is there beside it for a moment.
+func (m *model) delta(key string, by uint64) (uint64, Outcome) {
+	old := m.find(key)
+	if old == nil {
+		return 0, NotFound
+	}
+	n, err := strconv.ParseUint(strings.TrimRight(old.value, " "), 10, 64)
+	if err != nil {
+		return 0, NotNumber
+	}
+	n += by
+	text := fmt.Sprintf("%-*d", len(old.value), n)
+	if len(text) == len(old.value) {
+		m.cas++
+		m.access(old)
+		old.value, old.cas = text, m.cas
+		return n, Stored
+	}
+	m.remove(old)
+	m.makeRoom(old.charge() + arena.Cost(len(key)+len(text)))
+	m.replace(old, text)
+	return n, Stored
+}
+
+// replace gives an item another value; it is an object then, the last victim.
+func (m *model) replace(i *modelItem, value string) {
+	m.remove(i)
+	m.cas++
+	i.value, i.cas, i.lease = value, m.cas, false
+	m.objects = append(m.objects, i)
+}
+
+func (m *model) touch(key string, ttl time.Duration) bool {
+	i := m.find(key)
+	if i == nil {
+		return false
+	}
+	if i.expire = 0; ttl != 0 {
+		i.expire = m.now + ttl
+	}
+	m.access(i)
+	return true
+}
+
+func (m *model) fits(key, value string) bool {
+	return int64(len(value)) <= m.limit && Charge(len(key), len(value))+Charge(len(key), 0) <= m.capacity
 }
 
 func (m *model) sweep() {
@@ -175,6 +248,9 @@ func compareWithModel(t *testing.T, seed uint64, operations int) {
 	for i := range operations {
 		key := fmt.Sprintf("key-%d", rng.IntN(60))
 		what := operate(t, rng, s, m, clock, key)
+		if rng.IntN(4) == 0 {
+			what += ", " + change(t, rng, s, m, fmt.Sprintf("key-%d", rng.IntN(60)))
+		}
 		st := s.Stats()
 		if st.Bytes != m.bytes() || st.Items != int64(len(m.objects)+len(m.old)) || st.Leases != int64(len(m.leases)) || st.Evictions != m.evictions {
 			t.Fatalf("operation %d, %s: the store has %d bytes, %d items, %d leases, %d evictions; the model %d, %d, %d, %d",
@@ -258,6 +334,42 @@ func operate(t *testing.T, rng *rand.Rand, s *Store, m *model, clock *clock, key
 		m.moveSome(60)
 		m.old, m.objects = m.objects, nil
 		return "policy"
+	}
+}
+
+// change does what changes an item that is there.
+func change(t *testing.T, rng *rand.Rand, s *Store, m *model, key string) (what string) {
+	t.Helper()
+	switch rng.IntN(4) {
+	case 0:
+		mode, part := Mode(int(Append)+rng.IntN(2)), string(pattern(rng.IntN(1<<rng.IntN(15)), 7))
+		if i := m.find(key); i != nil && len(i.value) > 100_000 {
+			return "nothing" // joining to it could take the memory of all others, and its own
+		}
+		got, _ := commit(t, s, key, part, SetOptions{Mode: mode})
+		if want := m.join(key, part, mode); got != want {
+			t.Fatalf("join: outcome %d, want %d", got, want)
+		}
+		return fmt.Sprintf("join %s, %d bytes", key, len(part))
+	case 1:
+		number := fmt.Sprint(rng.Uint64N(1 << rng.IntN(40)))
+		if got, want := set(s, key, number, 0, 0), m.set(key, number, 0, 0); got != want {
+			t.Fatalf("set to a number: %s, want %s", got, want)
+		}
+		return "set " + key + " to a number"
+	case 2:
+		by := rng.Uint64N(1 << rng.IntN(63))
+		n, got, err := s.Delta([]byte(key), DeltaOptions{By: by})
+		if want, outcome := m.delta(key, by); n.Value != want || got != outcome || err != nil {
+			t.Fatalf("delta: %d, outcome %d (%v), want %d, %d", n.Value, got, err, want, outcome)
+		}
+		return "delta " + key
+	default:
+		ttl := time.Duration(rng.IntN(10)) * time.Second
+		if got, want := s.Touch([]byte(key), int64(ttl/time.Second)), m.touch(key, ttl); got != want {
+			t.Fatalf("touch: %v, want %v", got, want)
+		}
+		return "touch " + key
 	}
 }
 
