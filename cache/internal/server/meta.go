@@ -31,18 +31,12 @@ func (c *conn) metaGet() error {
 		}
 		return c.metaLine("EN", 0)
 	}
-	return c.metaItem(it, o.Value)
+	c.metaItem(&it)
+	return nil
 }
 
-func (c *conn) metaItem(it store.Item, withValue bool) error {
-	b, err := c.out.room(memproto.MaxHeader)
-	if err != nil {
-		if withValue {
-			it.Value.Release()
-		}
-		return err
-	}
-	b = c.metaCode(b, it.Size)
+func (c *conn) metaItem(it *store.Item) {
+	b := c.metaCode(c.out.room(memproto.MaxHeader), it.Size)
 	for _, f := range c.req.Meta {
 		b = c.itemFlag(b, f, it)
 	}
@@ -56,13 +50,12 @@ func (c *conn) metaItem(it store.Item, withValue bool) error {
 		b = append(b, " W"...)
 	}
 	c.out.took(append(b, memproto.End...))
-	if withValue {
-		return c.out.value(it.Value, it.Size)
+	if c.req.Has('v') {
+		c.out.value(it.Value, it.Size)
 	}
-	return nil
 }
 
-func (c *conn) itemFlag(b []byte, f memproto.Flag, it store.Item) []byte {
+func (c *conn) itemFlag(b []byte, f memproto.Flag, it *store.Item) []byte {
 	switch f.Letter {
 	case 'c':
 		return memproto.AppendCAS(b, it.CAS)
@@ -128,18 +121,15 @@ func (c *conn) metaArithmetic() error {
 	case outcome != store.Stored, r.Quiet:
 		return c.metaOutcome(outcome, 0)
 	}
-	return c.metaNumber(n)
+	c.metaNumber(n)
+	return nil
 }
 
 // metaNumber answers an ma that was carried out.
-func (c *conn) metaNumber(n store.Number) error {
-	b, err := c.out.room(memproto.MaxHeader)
-	if err != nil {
-		return err
-	}
+func (c *conn) metaNumber(n store.Number) {
 	var digits [20]byte // of 64 bits
 	value := strconv.AppendUint(digits[:0], n.Value, 10)
-	b = c.metaCode(b, len(value))
+	b := c.metaCode(c.out.room(memproto.MaxHeader), len(value))
 	for _, f := range c.req.Meta {
 		switch f.Letter {
 		case 'c':
@@ -155,7 +145,6 @@ func (c *conn) metaNumber(n store.Number) error {
 		b = append(append(b, value...), memproto.End...)
 	}
 	c.out.took(b)
-	return nil
 }
 
 // metaCode begins the answer of what was found: with v, a value of size bytes
@@ -187,11 +176,7 @@ func (c *conn) metaOutcome(o store.Outcome, cas uint64) error {
 }
 
 func (c *conn) metaLine(code string, cas uint64) error {
-	b, err := c.out.room(memproto.MaxHeader)
-	if err != nil {
-		return err
-	}
-	b = append(b, code...)
+	b := append(c.out.room(memproto.MaxHeader), code...)
 	isSet := c.req.Command == memproto.MetaSet
 	for _, f := range c.req.Meta {
 		switch {

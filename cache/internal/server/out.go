@@ -42,48 +42,44 @@ func (o *out) empty() bool { return len(o.buf) == o.cut && len(o.vecs) == 0 }
 
 // room returns the free part of the buffer, at least n bytes, to append to; the
 // caller gives what it appended to took.
-func (o *out) room(n int) ([]byte, error) {
+func (o *out) room(n int) []byte {
 	if cap(o.buf)-len(o.buf) < n { // only of answers that are longer than one value, as statistics
 		o.cutBuffer()
 		o.buf, o.cut = make([]byte, 0, max(n, outSize)), 0
 	}
-	return o.buf[len(o.buf):], nil
+	return o.buf[len(o.buf):]
 }
 
 func (o *out) took(b []byte) { o.buf = o.buf[:len(o.buf)+len(b)] }
 
+// line answers with a line. It never fails: the nil is for the callers, which
+// are done with it.
 func (o *out) line(s string) error {
-	b, err := o.room(len(s) + len(memproto.End))
-	if err == nil {
-		o.took(memproto.AppendLine(b, s))
-	}
-	return err
+	o.took(memproto.AppendLine(o.room(len(s)+len(memproto.End)), s))
+	return nil
 }
 
 // value sends a value and the line end after it, and releases it then.
-func (o *out) value(v store.Value, size int) error {
+func (o *out) value(v store.Value, size int) {
 	if size <= inline {
-		return o.copyValue(v, size)
+		o.copyValue(v, size)
+		return
 	}
 	o.cutBuffer()
 	o.vecs = v.Segments(o.vecs)
 	o.pins = append(o.pins, v)
 	o.pinned += size
-	return o.line("")
+	_ = o.line("")
 }
 
-func (o *out) copyValue(v store.Value, size int) error {
+func (o *out) copyValue(v store.Value, size int) {
 	defer v.Release()
-	b, err := o.room(size + len(memproto.End))
-	if err != nil {
-		return err
-	}
+	b := o.room(size + len(memproto.End))
 	var segments [2][]byte
 	for _, s := range v.Segments(segments[:0]) {
 		b = append(b, s...)
 	}
 	o.took(append(b, memproto.End...))
-	return nil
 }
 
 // cutBuffer puts what was appended since the last cut into vecs.

@@ -85,9 +85,7 @@ func (c *conn) answerRefused() error {
 	c.refused = nil
 	c.begin()
 	if e.Answer != "" {
-		if err := c.out.line(e.Answer); err != nil {
-			return err
-		}
+		_ = c.out.line(e.Answer)
 	}
 	if e.Close {
 		return e

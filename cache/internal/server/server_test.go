@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -368,6 +369,48 @@ func TestASlowReaderGetsTheValueItAskedFor(t *testing.T) {
 	got := make([]byte, size)
 	if _, err := io.ReadFull(rs, got); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("a"), size)) {
 		t.Errorf("the slow reader got other bytes (%v)", err)
+	}
+}
+
+// What is pinned for a slow reader cannot make room: the client is told, and the
+// connection is in step.
+func TestNoMemoryIsAnswered(t *testing.T) {
+	const size = 900_000
+	s := start(t, Config{}, store.Config{Capacity: mb, ItemLimit: mb})
+	slow, quick := s.dial(t), s.dial(t)
+	r := bufio.NewReader(quick)
+	value := strings.Repeat("a", size)
+	send(t, quick, fmt.Sprintf("set k 0 0 %d\r\n%s\r\n", size, value), 0)
+	if got := readLine(t, r); got != "STORED" {
+		t.Fatal(got)
+	}
+	send(t, slow, "mg k v\r\n", 0)
+	rs := bufio.NewReader(slow)
+	if got := readLine(t, rs); got != "VA 900000" {
+		t.Fatal(got)
+	}
+	for _, command := range []string{"set other 0 0 %d", "append k 0 0 %d", "ms other %d q"} {
+		send(t, quick, fmt.Sprintf(command+"\r\n%s\r\nmn\r\n", size/2, value[:size/2]), 0)
+		for _, want := range []string{"SERVER_ERROR out of memory storing object", "MN"} {
+			if got := readLine(t, r); got != want {
+				t.Errorf("%s: %q, want %q", command, got, want)
+			}
+		}
+	}
+	if _, err := io.CopyN(io.Discard, rs, size+2); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVerbosityCommand(t *testing.T) {
+	level := new(slog.LevelVar)
+	nc := start(t, Config{Level: level}, store.Config{ItemLimit: mb}).dial(t)
+	r := bufio.NewReader(nc)
+	for command, want := range map[string]slog.Level{"verbosity 1": slog.LevelDebug, "verbosity 0": slog.LevelInfo} {
+		send(t, nc, command+"\r\n", 0)
+		if got := readLine(t, r); got != "OK" || level.Level() != want {
+			t.Errorf("%s: %s, and the level is %v", command, got, level.Level())
+		}
 	}
 }
 

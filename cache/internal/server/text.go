@@ -72,13 +72,10 @@ func (c *conn) getOne(key []byte) error {
 	if err != nil || !found {
 		return err
 	}
-	b, err := c.out.room(memproto.MaxHeader)
-	if err != nil {
-		it.Value.Release()
-		return err
-	}
+	b := c.out.room(memproto.MaxHeader)
 	c.out.took(memproto.AppendValue(b, key, it.Flags, it.Size, it.CAS, c.req.WithCAS()))
-	return c.out.value(it.Value, it.Size)
+	c.out.value(it.Value, it.Size)
+	return nil
 }
 
 func (c *conn) set() error {
@@ -111,11 +108,7 @@ func (c *conn) delta() error {
 	case c.req.NoReply:
 		return nil
 	}
-	b, err := c.out.room(memproto.MaxHeader)
-	if err != nil {
-		return err
-	}
-	c.out.took(memproto.AppendNumber(b, n.Value))
+	c.out.took(memproto.AppendNumber(c.out.room(memproto.MaxHeader), n.Value))
 	return nil
 }
 
