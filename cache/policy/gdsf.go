@@ -1,14 +1,18 @@
 package policy
 
-import "memcache/cache/internal/splitmix"
+import (
+	"math"
+
+	"memcache/cache/internal/splitmix"
+)
 
 // gdsf is greedy dual size frequency (Cherkasova '98): the priority of an object
 // is its uses for each byte, and the age of the cache when it was last used;
 // the age is the priority of what was evicted last. It evicts the lowest
 // priority of samples objects drawn at random.
 type gdsf struct {
-	uses
 	at         pages[uint32] // by slot: its place among candidates
+	uses       pages[uint16] // by slot: after the first
 	candidates pages[candidate]
 	n          int
 	age        uint64
@@ -18,16 +22,14 @@ type gdsf struct {
 // candidate is an object to choose from. Priorities are compared by how far
 // they are from the age, so that they may wrap around.
 type candidate struct {
-	priority  uint64
-	slot      uint32
-	size      weight
-	frequency uint32
+	priority uint64
+	slot     uint32
+	size     weight
 }
 
 const (
-	samples   = 64
-	scale     = 32 // bits after the point of a priority
-	mostOften = 1 << 16
+	samples = 64
+	scale   = 32 // bits after the point of a priority
 )
 
 func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitmix.New(seed)} }
@@ -35,25 +37,28 @@ func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitmix.New(seed)} }
 func (g *gdsf) Len() int { return g.n }
 
 func (g *gdsf) Add(slot uint32, o Object) {
-	g.begin(slot, o)
+	*g.uses.grow(slot) = uint16(min(o.Uses, maxUses))
 	*g.at.grow(slot) = uint32(g.n)
 	c := g.candidates.grow(uint32(g.n))
-	*c = candidate{slot: slot, size: weigh(o.Size), frequency: 1 + uint32(min(o.Uses, maxUses))}
-	c.priority = g.age + c.worth()
+	*c = candidate{slot: slot, size: weigh(o.Size)}
+	g.rank(c)
 	g.n++
 }
 
 func (g *gdsf) Access(slot uint32) {
-	g.count(slot)
-	c := g.candidates.at(*g.at.at(slot))
-	c.frequency = min(c.frequency+1, mostOften)
-	c.priority = g.age + c.worth()
+	if uses := g.uses.at(slot); *uses < math.MaxUint16 {
+		*uses++
+	}
+	g.rank(g.candidates.at(*g.at.at(slot)))
 }
 
-// worth is the uses for each byte.
-func (c *candidate) worth() uint64 {
-	return uint64(c.frequency) << scale / uint64(max(1, c.size.bytes()))
+// rank gives c the priority that it deserves now.
+func (g *gdsf) rank(c *candidate) {
+	uses := 1 + uint64(*g.uses.at(c.slot))
+	c.priority = g.age + uses<<scale/uint64(max(1, c.size.bytes()))
 }
+
+func (g *gdsf) usesOf(slot uint32) uint8 { return uint8(min(*g.uses.at(slot), maxUses)) }
 
 func (g *gdsf) Remove(slot uint32) {
 	g.n--

@@ -2,10 +2,12 @@ package policy_test
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"memcache/cache/internal/splitmix"
 	"memcache/cache/policy"
 )
 
@@ -129,6 +131,51 @@ func BenchmarkEvict(b *testing.B) {
 				p.Add(slot, policy.Object{})
 			}
 		})
+	}
+}
+
+func BenchmarkAccess(b *testing.B) {
+	const slots = 1 << 16
+	rng := splitmix.New(1)
+	order := make([]uint32, slots)
+	for i := range order {
+		order[i] = uint32(min(rng.Below(slots), rng.Below(slots), rng.Below(slots)))
+	}
+	for _, info := range policy.Infos() {
+		b.Run(info.Name, func(b *testing.B) {
+			p, _ := policy.New(info.Name, 1)
+			for slot := range uint32(slots) {
+				p.Add(slot, policy.Object{Hash: rng.Next(), Size: 1000, Charge: 1000})
+			}
+			i := 0
+			for b.Loop() {
+				p.Access(order[i%slots])
+				i++
+			}
+		})
+	}
+}
+
+// A million objects take what the package promises, and growing never holds
+// more than a page and the table of pages twice.
+func TestMemoryForAMillionObjects(t *testing.T) {
+	const slots = 1 << 20
+	for _, info := range policy.Infos() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		p, _ := policy.New(info.Name, 1)
+		for slot := range uint32(slots) {
+			p.Add(slot, policy.Object{Hash: uint64(slot) * 0x9e3779b97f4a7c15, Size: 1000, Charge: 1000})
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		each := float64(after.HeapAlloc-before.HeapAlloc) / slots
+		t.Logf("%s: %.1f bytes an object", info.Name, each)
+		if each > 24.5 {
+			t.Errorf("%s takes %.1f bytes an object", info.Name, each)
+		}
+		runtime.KeepAlive(p)
 	}
 }
 

@@ -1,5 +1,7 @@
 package policy
 
+import "math/bits"
+
 const (
 	slotsPerLine = 8  // 4 bytes of sketch a slot
 	linesAtFirst = 64 // 2 KiB, or a cache of few objects would know too little
@@ -75,10 +77,15 @@ func (s *sketch) age() {
 	}
 }
 
+// find returns the place of tag, or -1. It is on the path of every access, so
+// it compares four tags at a time: a lane of x is zero where the tag is.
 func (l *counts) find(tag uint16) int {
-	for i, c := range l {
-		if c&^maxCount == tag {
-			return i
+	const each = 0x0001000100010001
+	for i := 0; i < len(l); i += 4 {
+		word := uint64(l[i]) | uint64(l[i+1])<<16 | uint64(l[i+2])<<32 | uint64(l[i+3])<<48
+		x := (word ^ uint64(tag)*each) &^ (maxCount * each)
+		if zero := (x - each) &^ x & (each << 15); zero != 0 {
+			return i + bits.TrailingZeros64(zero)/16
 		}
 	}
 	return -1
