@@ -24,13 +24,15 @@ func Zipf(seed uint64, n, keys int) iter.Seq[uint64] {
 	}
 }
 
-// Shifting is Zipf whose popular keys change: each time after period requests
-// the key after the present one takes over each rank.
+// Shifting is Zipf whose popular keys change, as news do: each time after period
+// requests a key that was asked for least becomes the first, and all others
+// fall back by one rank.
 func Shifting(seed uint64, n, keys, period int) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		z := newZipf(seed, keys)
 		for i := range n {
-			if !yield((z.next() + uint64(i/period)) % uint64(keys)) {
+			first := keys - 1 - i/period%keys
+			if !yield((uint64(first) + z.next()) % uint64(keys)) {
 				return
 			}
 		}
