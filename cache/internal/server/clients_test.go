@@ -126,7 +126,7 @@ func TestMemccapable(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), program(t, "memccapable", "libmemcached-tools"), "-a", "-v", "-h", host, "-p", port).CombinedOutput()
-	if err != nil || strings.Count(string(out), "[pass]") != 27 || !strings.Contains(string(out), "All tests passed") {
+	if err != nil || strings.Count(string(out), "[pass]") < 20 || strings.Contains(string(out), "[FAIL]") || !strings.Contains(string(out), "All tests passed") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
