@@ -31,7 +31,7 @@ func Shifting(seed uint64, n, keys, period int) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		z := newZipf(seed, keys)
 		for i := range n {
-			first := keys - 1 - i/period%keys
+			first := keys - i/period%keys
 			if !yield((uint64(first) + z.next()) % uint64(keys)) {
 				return
 			}
