@@ -169,6 +169,7 @@ func (s *Server) general() []Setting {
 		{"touch_hits", st.TouchHits},
 		{"touch_misses", st.TouchMisses},
 		{"store_too_large", st.TooLarge},
+		{"store_not_admitted", st.NotAdmitted},
 		{"store_no_memory", st.NoMemory},
 		{"bad_requests", count.badRequests},
 		{"bytes_read", count.bytesRead},

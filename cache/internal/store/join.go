@@ -62,7 +62,10 @@ func (w *Writer) copyWith(old Value, both *Writer, m Mode) error {
 		first, second = second, first
 	}
 	parts := second.Segments(first.Segments(nil))
-	if err := w.s.Begin(both, w.name(), old.size()+w.size); err != nil {
+	w.s.mu.Lock()
+	err := w.s.begin(both, w.name(), old.size()+w.size)
+	w.s.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	for {

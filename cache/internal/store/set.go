@@ -58,14 +58,26 @@ type Writer struct {
 	first []byte // the first block, once Begin has taken it
 	key   int    // bytes of the key
 	size  int
+	waste *waste // where a value goes that the policy has refused; nil for others
 }
 
 // Begin prepares w for a value of size bytes, and takes the memory of its
-// beginning. Nothing of an older item changes before Commit.
+// beginning. Nothing of an older item changes before Commit. A value for which
+// the policy would not have others go is taken all the same, but is gone again
+// as soon as it is stored.
 func (s *Store) Begin(w *Writer, key []byte, size int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tick()
+	now := s.tick()
+	if s.fits(len(key), int64(size)) && !s.admits(key, size, now) {
+		*w = Writer{s: s, key: len(key), size: size, waste: newWaste(key, size)}
+		return nil
+	}
+	return s.begin(w, key, size)
+}
+
+// begin is Begin for a value that is admitted.
+func (s *Store) begin(w *Writer, key []byte, size int) error {
 	if !s.fits(len(key), int64(size)) {
 		s.count.TooLarge++
 		return ErrTooLarge
@@ -87,6 +99,9 @@ func (w *Writer) Next() ([]byte, error) {
 		if len(b) > 0 {
 			return b, nil
 		}
+	}
+	if w.waste != nil {
+		return w.waste.next(), nil
 	}
 	if !w.w.More() {
 		return nil, nil
@@ -154,6 +169,10 @@ func (w *Writer) Abort() {
 // Commit stores the value, which must be whole, and returns its cas value. The
 // error is ErrNoMemory.
 func (w *Writer) Commit(o SetOptions) (Outcome, uint64, error) {
+	if w.waste != nil {
+		outcome, cas := w.discard(o)
+		return outcome, cas, nil
+	}
 	if o.Mode == Append || o.Mode == Prepend {
 		return w.join(o)
 	}

@@ -171,6 +171,7 @@ type Counters struct {
 	Reclaimed, ExpiredUnfetched     int64 // expired items whose memory was taken back
 	LeasesWon, LeasesLost, Refused  int64 // Refused are fills whose lease was gone
 	TooLarge, NoMemory              int64
+	NotAdmitted                     int64 // values that the policy did not want to keep
 }
 
 // Stats returns the counters and what is in use.

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"bytes"
+
+	"memcache/cache/policy"
+)
+
+// admits asks the policy, if it has an opinion, whether a new item is worth the
+// ones that would have to go for it: once they are gone, that cannot be undone. What replaces an item takes the place that this has.
+func (s *Store) admits(key []byte, size int, now uint32) bool {
+	p, ok := s.order.policy.(policy.Admitter)
+	if !ok {
+		return true
+	}
+	charge := Charge(len(key), size)
+	room := s.held() + charge - s.capacity
+	if room <= 0 {
+		return true
+	}
+	if _, e := s.find(key, now); e != nil && !e.is(lease) {
+		return true
+	}
+	return p.Admit(policy.Object{Hash: uint64(s.index.hash(key)), Size: int64(size), Charge: charge}, room)
+}
+
+// waste takes the bytes of a value that is not kept, so that its client is read
+// on and answered as for any other.
+type waste struct {
+	key  []byte
+	left int // bytes for which there was no room yet
+	room [4 << 10]byte
+}
+
+func newWaste(key []byte, size int) *waste {
+	return &waste{key: bytes.Clone(key), left: size}
+}
+
+// next returns room for the next bytes, nil when they have all been taken.
+func (w *waste) next() []byte {
+	n := min(w.left, len(w.room))
+	w.left -= n
+	if n == 0 {
+		return nil
+	}
+	return w.room[:n]
+}
+
+// discard is Commit for a value that is not kept: it is stored, and gone at once.
+func (w *Writer) discard(o SetOptions) (Outcome, uint64) {
+	s := w.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count.Sets++
+	switch {
+	case o.Mode != Append && o.Mode != Prepend:
+	case o.Vivify:
+		o.Mode = Set
+	default:
+		o.Mode = Replace // they need an item, as it does
+	}
+	now := s.tick()
+	slot, e := s.find(w.waste.key, now)
+	outcome, _ := s.decide(e, o)
+	if outcome != Stored {
+		if outcome == NotStored && e != nil {
+			s.access(slot, now)
+		}
+		return outcome, 0
+	}
+	s.count.NotAdmitted++
+	w.drop(slot, e)
+	return Stored, s.takeCAS(o.NewCAS)
+}
