@@ -31,7 +31,7 @@ type conn struct {
 	from   unix.Sockaddr     // the client
 	slot   int32             // its place in the loop
 	watch  uint32            // the events that the loop waits for
-	active time.Time         // when it last made progress
+	active time.Duration     // when it last made progress
 	req    *memproto.Request // the loop's: that of the request under way
 	out    *out              // borrowed from the loop; nil when there is nothing to send
 
@@ -224,13 +224,13 @@ func (c *conn) aside(work func() string) error {
 
 // expired tells whether the client was still for longer than it may be: midway
 // in a request or an answer, or between requests.
-func (c *conn) expired(now time.Time) bool {
+func (c *conn) expired(now time.Duration) bool {
 	limit := c.s.idle
 	midway := c.state != atLine || len(c.in) > 0 || c.out != nil
 	if midway && (limit == 0 || limit > c.s.stall) {
 		limit = c.s.stall
 	}
-	return limit > 0 && c.state != isAside && now.Sub(c.active) > limit
+	return limit > 0 && c.state != isAside && now-c.active > limit
 }
 
 func (c *conn) close(why error) {

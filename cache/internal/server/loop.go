@@ -30,14 +30,15 @@ const (
 type loop struct {
 	s             *Server
 	epoll, wakeup int
-	slots         []*conn // by slot, which is what epoll knows a connection by
-	free          []int32 // slots that hold none
-	count         int     // of connections
-	ready, other  []*conn // those that go on without waiting; other is room for the next of them
-	now           time.Time
-	swept         time.Time // when expired connections were looked for
+	slots         []*conn       // by slot, which is what epoll knows a connection by
+	free          []int32       // slots that hold none
+	count         int           // of connections
+	turns         int           // since the clock was read
+	ready, other  []*conn       // those that go on without waiting; other is room for the next of them
+	now           time.Duration // the server's uptime when the wait ended
+	swept         time.Duration // when expired connections were looked for
 	ending        bool
-	endBy         time.Time // of ending: when connections are closed whatever they are at
+	endBy         time.Duration // of ending: when connections are closed whatever they are at
 
 	reader *store.Reader
 	in     []byte
@@ -89,7 +90,7 @@ func newLoop(s *Server) (*loop, error) {
 	if runtime.GOMAXPROCS(0) > s.threads {
 		hold = 1
 	}
-	return &loop{s: s, hold: hold, epoll: epoll, wakeup: wakeup, reader: s.Store.NewReader(), in: make([]byte, inSize), now: time.Now()}, nil
+	return &loop{s: s, hold: hold, epoll: epoll, wakeup: wakeup, reader: s.Store.NewReader(), in: make([]byte, inSize)}, nil
 }
 
 // run is the loop. It returns when it was told to end and has no connection any
@@ -99,7 +100,7 @@ func (l *loop) run() {
 	defer l.reader.Flush()
 	for !l.ending || l.count > 0 {
 		n := l.wait(events[:])
-		l.now = time.Now()
+		l.now = l.s.uptime()
 		l.reader.Tick()
 		woken := false
 		for _, e := range events[:n] {
@@ -174,11 +175,11 @@ func (l *loop) sweepEvery() time.Duration {
 }
 
 func (l *loop) sweep() {
-	if l.now.Sub(l.swept) < l.sweepEvery() {
+	if l.now-l.swept < l.sweepEvery() {
 		return
 	}
 	l.swept = l.now
-	late := l.ending && l.now.After(l.endBy)
+	late := l.ending && l.now > l.endBy
 	for _, c := range l.slots {
 		switch {
 		case c == nil:
@@ -243,7 +244,7 @@ func (l *loop) remove(c *conn) {
 
 // end makes the loop end: connections that wait for their client are closed, the
 // others when they have answered, or by a time.
-func (l *loop) end(by time.Time) {
+func (l *loop) end(by time.Duration) {
 	l.ending, l.endBy = true, by
 	for _, c := range l.slots {
 		if c != nil && c.hungry && c.out == nil {

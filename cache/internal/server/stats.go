@@ -142,7 +142,7 @@ func (s *Server) general() []Setting {
 	}
 	return appendNumbers(stats, "", []number{
 		{"pid", int64(os.Getpid())},
-		{"uptime", int64(time.Since(s.start).Seconds())},
+		{"uptime", int64(s.uptime().Seconds())},
 		{"time", time.Now().Unix()},
 		{"pointer_size", strconv.IntSize},
 		{"max_connections", int64(s.MaxConns)},

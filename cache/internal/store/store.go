@@ -65,9 +65,9 @@ type Config struct {
 
 // Store is a cache in memory. Its methods may be called at the same time.
 type Store struct {
-	now   func() time.Time
-	start time.Time
-	limit int64
+	now     func() time.Time
+	elapsed func() time.Duration // since the start
+	limit   int64
 
 	index   index
 	pages   atomic.Pointer[[]*page] // entries by slot
@@ -100,11 +100,12 @@ func New(c Config) (*Store, error) {
 	if _, err := policy.New(c.Policy, c.Seed); err != nil {
 		return nil, err
 	}
+	elapsed := sinceStart(c.Now)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	s := &Store{
-		now: c.Now, start: c.Now(), limit: c.ItemLimit, index: index{seed: maphash.MakeSeed()},
+		now: c.Now, elapsed: elapsed, limit: c.ItemLimit, index: index{seed: maphash.MakeSeed()},
 		order:    order{name: c.Policy, seed: c.Seed},
 		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}

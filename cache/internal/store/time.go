@@ -17,7 +17,19 @@ const (
 const maxRelative = 60 * 60 * 24 * 30
 
 // ticks returns the present tick, from 1.
-func (s *Store) ticks() uint32 { return uint32(s.now().Sub(s.start)/tickLength) + 1 }
+func (s *Store) ticks() uint32 { return uint32(s.elapsed()/tickLength) + 1 }
+
+// sinceStart returns a function that tells the time since the present. Without a
+// clock of its own it reads the monotonic one alone, which takes a third of the
+// time of time.Now.
+func sinceStart(now func() time.Time) func() time.Duration {
+	if now == nil {
+		start := time.Now()
+		return func() time.Duration { return time.Since(start) }
+	}
+	start := now()
+	return func() time.Duration { return now().Sub(start) }
+}
 
 // tick returns the present tick, and does what is due.
 func (s *Store) tick() uint32 {
