@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The sockets do not block, so that reading and writing a little takes a few
-// microseconds: the scheduler is not told of it, which would cost as much as a
-// lookup. Long writes tell it, or the garbage collector would wait for them.
-const rawLimit = 64 << 10
+// The sockets do not block, so that reading and writing take some microseconds,
+// and at most what it takes to fill a socket's buffer. The scheduler is not told
+// of it: that would cost as much as a lookup, and after 20 µs it would give the
+// processor away.
 
 // readSome reads what is there, at most len(b) bytes. 0 bytes without an error
 // are the end.
@@ -57,17 +57,12 @@ func writeSome(fd int, b []byte) (int, error) {
 // writeVecs writes what the socket takes of vecs, as many at once as iov has
 // room for.
 func writeVecs(fd int, vecs [][]byte, iov []unix.Iovec) (int, error) {
-	count, size := min(len(vecs), len(iov)), 0
+	count := min(len(vecs), len(iov))
 	for i, b := range vecs[:count] {
 		setIovec(&iov[i], b)
-		size += len(b)
-	}
-	call := unix.RawSyscall
-	if size > rawLimit {
-		call = unix.Syscall
 	}
 	for {
-		n, _, errno := call(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(count))
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(count))
 		if errno == 0 {
 			return int(n), nil
 		}
