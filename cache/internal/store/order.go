@@ -66,8 +66,10 @@ func (s *Store) unlist(slot uint32) {
 // access notes a hit for the policy and the item.
 func (s *Store) access(slot uint32, now uint32) {
 	e := s.entry(slot)
-	e.access = now
-	e.marks |= fetched
+	if e.access != now || e.marks&fetched == 0 { // what need not be written stays shared between processors
+		e.access = now
+		e.marks |= fetched
+	}
 	if !e.is(lease) {
 		s.order.of(e).Access(slot)
 	}
