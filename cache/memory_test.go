@@ -19,8 +19,8 @@ var churn = flag.Int64("churn", 200, "MB that TestMemoryStaysWithinThePromise wr
 
 // The capacity is a promise about memory: what the process has resident is at
 // most 1.03 times the capacity and 64 MB, at any time, whatever the sizes of the
-// values are, and after the capacity grew and shrank. With -churn 50000 it is an
-// hour's worth.
+// values are, and after the capacity grew and shrank. With -churn 50000 it is hours
+// of it.
 func TestMemoryStaysWithinThePromise(t *testing.T) {
 	for _, name := range []string{policy.Default, "random"} {
 		t.Run(name, func(t *testing.T) {
