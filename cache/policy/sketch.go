@@ -5,6 +5,7 @@ import "math/bits"
 const (
 	slotsPerLine = 8  // 4 bytes of sketch a slot
 	linesAtFirst = 64 // 2 KiB, or a cache of few objects would know too little
+	slotsAtLeast = 32 // for which it ages
 	agePeriod    = 8  // additions for each slot until every count was halved
 	maxCount     = 15
 )
@@ -37,7 +38,7 @@ func newSketch() *sketch {
 
 // fit makes room for as many hashes as there are slots, and as many others.
 func (s *sketch) fit(slots int) {
-	s.slots = slots
+	s.slots = max(slots, slotsAtLeast)
 	s.grow(uint32(slots / slotsPerLine))
 }
 
