@@ -100,3 +100,45 @@ func checkOrder(t *testing.T, s *Store) {
 		}
 	}
 }
+
+// Fault 76: shrinking below what is used evicts to the limit, and lets go of
+// what the policy by itself would.
+func TestFault76_ShrinkingEvictsAsThePolicySays(t *testing.T) {
+	const capacity, items = 4 * mb, 1000
+	for _, info := range policy.Infos() {
+		rng := rand.New(rand.NewPCG(1, 1))
+		s := newStore(t, Config{Capacity: capacity, ItemLimit: mb, Policy: info.Name, Seed: 7})
+		reference := newPolicy(info.Name, 7)
+		charges := make([]int64, items)
+		var used int64
+		for i := range items { // the first items have the first slots
+			value := string(pattern(rng.IntN(5000), 1))
+			commit(t, s, benchKey(i), value, SetOptions{})
+			charges[i] = Charge(len(benchKey(i)), len(value))
+			used += charges[i]
+			hash := uint64(s.index.hash([]byte(benchKey(i))))
+			reference.Add(uint32(i), policy.Object{Hash: hash, Size: int64(len(value)), Charge: charges[i]})
+			asked := rng.IntN(i + 1)
+			look(t, s, benchKey(asked))
+			reference.Access(uint32(asked))
+		}
+		if err := s.SetCapacity(mb); err != nil {
+			t.Fatal(err)
+		}
+		gone := map[uint32]bool{}
+		for used > mb {
+			slot, _ := reference.Evict()
+			gone[slot] = true
+			used -= charges[slot]
+		}
+		st := s.Stats()
+		if st.Held != used || st.Evictions != int64(len(gone)) {
+			t.Errorf("%s: %d bytes are held after %d evictions, want %d after %d", info.Name, st.Held, st.Evictions, used, len(gone))
+		}
+		for i := range items {
+			if _, found := s.Describe([]byte(benchKey(i))); found == gone[uint32(i)] {
+				t.Fatalf("%s: item %d is there: %v", info.Name, i, found)
+			}
+		}
+	}
+}
