@@ -10,7 +10,7 @@
 set -euo pipefail
 cd -- "$(dirname -- "$0")/../.."
 
-network=unix rounds=7 time=2s
+network=unix rounds=5 time=1s
 for arg in "$@"; do
   case $arg in
     unix | tcp) network=$arg ;;
