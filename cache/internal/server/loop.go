@@ -33,7 +33,6 @@ type loop struct {
 	slots         []*conn       // by slot, which is what epoll knows a connection by
 	free          []int32       // slots that hold none
 	count         int           // of connections
-	turns         int           // since the clock was read
 	ready, other  []*conn       // those that go on without waiting; other is room for the next of them
 	now           time.Duration // the server's uptime when the wait ended
 	swept         time.Duration // when expired connections were looked for
