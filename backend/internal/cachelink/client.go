@@ -190,10 +190,10 @@ func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body 
 	switch q.status() {
 	case "HD":
 		return nil
-	case "EX", "NF", "NS":
+	case "EX", "NF":
 		return storage.ErrLeaseLost
 	}
-	return refused(c.node(key), q)
+	return refused(c.node(key), q) // NS: its policy does not want to keep it
 }
 
 // Release gives a lease up. A lease whose connection is gone expires by itself.

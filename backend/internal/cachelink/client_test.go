@@ -108,6 +108,33 @@ func TestSeveralNodes(t *testing.T) {
 	}
 }
 
+// TestAFillThatThePolicyRefuses is no lost race: those who wait for it would find
+// nothing, and be the next to try in vain.
+func TestAFillThatThePolicyRefuses(t *testing.T) {
+	p := storagetest.StartCache(t, storagetest.BuildCache(t), "-m", "1", "-policy", "wtinylfu")
+	c := dial(t, Config{Nodes: []string{p.Address}})
+	fill := func(key string, size int) error {
+		l, err := c.Get(t.Context(), key)
+		if err != nil || l.Lease == 0 {
+			t.Fatalf("%s: no lease, %v", key, err)
+		}
+		return c.Fill(t.Context(), key, l.Lease, nil, make([]byte, size))
+	}
+	for i := range 1000 {
+		if err := fill(fmt.Sprint("small", i), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the lease is gone each time
+		if err := fill("large", 300_000); err == nil || errors.Is(err, storage.ErrLeaseLost) {
+			t.Errorf("the fill of a large value: %v", err)
+		}
+	}
+	if err := fill("small-again", 1000); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAdmin(t *testing.T) {
 	eachProgram(t, func(t *testing.T, p *storagetest.Process) {
 		c := dial(t, Config{Nodes: []string{p.Address}})

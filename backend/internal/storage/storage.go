@@ -99,7 +99,8 @@ type Cache interface {
 	// Get looks key up. On a miss the caller may have won the lease.
 	Get(ctx context.Context, key string) (Lookup, error)
 	// Fill stores head followed by body under the lease that Get gave.
-	// [ErrLeaseLost] when the entry was deleted or filled meanwhile.
+	// [ErrLeaseLost] when the entry was deleted or filled meanwhile; any other
+	// error when the value is not kept.
 	Fill(ctx context.Context, key string, lease uint64, head, body []byte) error
 	// Release gives a lease up without filling, so that the next reader wins.
 	Release(ctx context.Context, key string, lease uint64) error

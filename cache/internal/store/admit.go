@@ -7,21 +7,19 @@ import (
 )
 
 // admits asks the policy, if it has an opinion, whether a new item is worth the
-// ones that would have to go for it: once they are gone, that cannot be undone. What replaces an item takes the place that this has.
+// ones that would have to go for it: once they are gone, that cannot be undone.
+// What replaces an item takes the place that this has.
 func (s *Store) admits(key []byte, size int, now uint32) bool {
 	p, ok := s.order.policy.(policy.Admitter)
-	if !ok {
-		return true
-	}
 	charge := Charge(len(key), size)
-	room := s.held() + charge - s.capacity
-	if room <= 0 {
+	if !ok || s.roomFor(charge) {
 		return true
 	}
 	if _, e := s.find(key, now); e != nil && !e.is(lease) {
 		return true
 	}
-	return p.Admit(policy.Object{Hash: uint64(s.index.hash(key)), Size: int64(size), Charge: charge}, room)
+	o := policy.Object{Hash: uint64(s.index.hash(key)), Size: int64(size), Charge: charge}
+	return p.Admit(o, s.held()+charge-s.capacity)
 }
 
 // waste takes the bytes of a value that is not kept, so that its client is read
@@ -47,6 +45,7 @@ func (w *waste) next() []byte {
 }
 
 // discard is Commit for a value that is not kept: it is stored, and gone at once.
+// Who fills under a cas value is told, for others may be waiting for the fill.
 func (w *Writer) discard(o SetOptions) (Outcome, uint64) {
 	s := w.s
 	s.mu.Lock()
@@ -70,5 +69,8 @@ func (w *Writer) discard(o SetOptions) (Outcome, uint64) {
 	}
 	s.count.NotAdmitted++
 	w.drop(slot, e)
+	if o.HasCAS {
+		return NotStored, 0
+	}
 	return Stored, s.takeCAS(o.NewCAS)
 }

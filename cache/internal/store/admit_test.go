@@ -59,7 +59,8 @@ func TestAnOverwriteIsAdmitted(t *testing.T) {
 	}
 }
 
-// TestARefusedFillEndsItsLease, so that the next reader may try again.
+// TestARefusedFillEndsItsLease, so that the next reader may try again, and is
+// not taken for one that others can wait for.
 func TestARefusedFillEndsItsLease(t *testing.T) {
 	s := crowded(t, "wtinylfu")
 	for range 2 {
@@ -67,7 +68,7 @@ func TestARefusedFillEndsItsLease(t *testing.T) {
 		if !won {
 			t.Fatal("the reader has not won the lease")
 		}
-		if got := set(s, "large", string(pattern(300_000, 2)), 0, cas); got != "stored" {
+		if got := set(s, "large", string(pattern(300_000, 2)), 0, cas); got != "not stored" {
 			t.Errorf("the fill is %s", got)
 		}
 	}

@@ -223,7 +223,8 @@ func (s *Store) held() int64 {
 // makeRoom evicts until n more bytes fit. It evicts nothing when that cannot be
 // enough, because of values that are being sent or written.
 func (s *Store) makeRoom(n int64) bool {
-	for s.held()+n > s.capacity && s.bury() {
+	if s.roomFor(n) {
+		return true
 	}
 	if s.held()-s.bytes+n > s.capacity {
 		return false
@@ -234,6 +235,13 @@ func (s *Store) makeRoom(n int64) bool {
 		}
 	}
 	return true
+}
+
+// roomFor tells whether n more bytes fit, once what was flushed is freed.
+func (s *Store) roomFor(n int64) bool {
+	for s.held()+n > s.capacity && s.bury() {
+	}
+	return s.held()+n <= s.capacity
 }
 
 // evict lets one item go, an object if there is one, else the oldest lease.
