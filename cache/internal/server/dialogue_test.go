@@ -138,7 +138,14 @@ func startMemcached(t testing.TB) unixServer {
 
 func (s unixServer) dial(t testing.TB) net.Conn {
 	t.Helper()
-	nc, err := net.Dial("unix", s.socket)
+	return dial(t, "unix", s.socket)
+}
+
+// dial connects for as long as the test lasts; it fails the test rather than
+// wait for ever.
+func dial(t testing.TB, network, address string) net.Conn {
+	t.Helper()
+	nc, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}

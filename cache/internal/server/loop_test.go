@@ -355,15 +355,7 @@ func (ts *testServer) dialOn(t *testing.T, network string) net.Conn {
 	if network == "unix" {
 		return ts.dial(t)
 	}
-	nc, err := net.Dial("tcp", ts.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = nc.Close() })
-	return nc
+	return dial(t, "tcp", ts.address)
 }
 
 func descriptors(t *testing.T) int {

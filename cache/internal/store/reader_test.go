@@ -227,20 +227,25 @@ func disturb(t *testing.T, s *Store, done <-chan struct{}) {
 		case <-done:
 			return
 		default:
+			shake(t, s, i)
 		}
-		err := errors.Join(
-			s.SetCapacity(int64(2+i%3)*mb),
-			s.SetPolicy([]string{"lru", "random"}[i%2]),
-			s.Maintain(),
-		)
-		if i%10 == 0 {
-			err = errors.Join(err, s.FlushAll(0))
-		}
-		if err != nil {
-			t.Error(err)
-		}
-		if st := s.Stats(); st.Items < 0 || st.Bytes < 0 || st.Held < st.Bytes {
-			t.Errorf("%d items, %d bytes, %d held", st.Items, st.Bytes, st.Held)
-		}
+	}
+}
+
+// shake is the i-th time that everything is changed but the items.
+func shake(t *testing.T, s *Store, i int) {
+	err := errors.Join(
+		s.SetCapacity(int64(1+i%3)*mb),
+		s.SetPolicy([]string{"lru", "random"}[i%2]),
+		s.Maintain(),
+	)
+	if i%10 == 0 {
+		err = errors.Join(err, s.FlushAll(0))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if st := s.Stats(); st.Items < 0 || st.Bytes < 0 || st.Held < st.Bytes {
+		t.Errorf("%d items, %d bytes, %d held", st.Items, st.Bytes, st.Held)
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -278,20 +277,7 @@ func TestFault75_MixedLoad(t *testing.T) {
 	}
 	wg.Go(func() {
 		for i := range 60 {
-			err := errors.Join(
-				s.SetCapacity(int64(1+i%3)*mb),
-				s.SetPolicy([]string{"lru", "random"}[i%2]),
-				s.Maintain(),
-			)
-			if i%10 == 0 {
-				err = errors.Join(err, s.FlushAll(0))
-			}
-			if err != nil {
-				t.Error(err)
-			}
-			if st := s.Stats(); st.Items < 0 || st.Bytes < 0 {
-				t.Errorf("%d items, %d bytes", st.Items, st.Bytes)
-			}
+			shake(t, s, i)
 		}
 	})
 	wg.Wait()
