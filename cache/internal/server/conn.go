@@ -64,6 +64,7 @@ func (c *conn) turn(readable bool) {
 	if err != errMore && err != errTurn && err != errAside {
 		c.over = err
 	}
+	c.l.reader.Count()
 	if c.out != nil && !c.send() {
 		return
 	}

@@ -88,6 +88,25 @@ func TestStatsResetKeepsTheItems(t *testing.T) {
 	}
 }
 
+// What a client has been answered is counted for every other client, whichever
+// loop serves it.
+func TestStatsNeverLagBehindAnAnswer(t *testing.T) {
+	s := start(t, Config{Threads: 2}, store.Config{ItemLimit: mb})
+	_, stats := fillWithSizes(t, s)
+	reader := s.dial(t)
+	r := bufio.NewReader(reader)
+	for i := range 200 {
+		send(t, reader, "mg small1\r\nmg nobody\r\n", 0)
+		if got := readLine(t, r) + " " + readLine(t, r); got != "HD EN" {
+			t.Fatal(got)
+		}
+		want := strconv.Itoa(i + 1)
+		if got := stats("stats"); got["get_hits"] != want || got["get_misses"] != want {
+			t.Fatalf("%s hits and %s misses are counted after %s answers of each kind", got["get_hits"], got["get_misses"], want)
+		}
+	}
+}
+
 func TestShutdownCommand(t *testing.T) {
 	for _, command := range []string{"shutdown", "shutdown graceful"} {
 		asked := make(chan struct{}, 1)

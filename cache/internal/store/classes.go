@@ -61,6 +61,10 @@ func (s *Store) ResetStats() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count = Counters{}
+	for _, r := range s.readers {
+		r.counted.hits.Store(0)
+		r.counted.misses.Store(0)
+	}
 	clear(s.classes)
 }
 

@@ -1,23 +1,29 @@
 package store
 
+import "sync/atomic"
+
 // batch is how many lookups a Reader keeps before it tells of them.
 const batch = 64
 
 // Reader looks items up without holding others up: a plain hit takes only the
-// lock of a part of the index. What the policy and the counters must know is
-// kept, and handed over in batches, in order, by Flush.
+// lock of a part of the index. What the policy must know is kept, and handed
+// over in batches, in order, by Flush.
 //
 // A Reader is for one goroutine, which calls Tick before each batch of requests,
-// and Flush when it has nothing to do and before it changes anything, so that
-// its own lookups count before its own changes.
+// Count before it answers, so that statistics never lag behind an answer, and
+// Flush when it has nothing to do and before it changes anything, so that its
+// own lookups count before its own changes.
 type Reader struct {
-	s      *Store
-	now    uint32
-	hits   [batch]hit
-	n      int   // of hits
-	quiet  int64 // hits that leave no trace
-	misses int64
+	s       *Store
+	now     uint32
+	hits    [batch]hit
+	n       int     // of hits
+	pending lookups // not counted yet
+	counted struct{ hits, misses atomic.Int64 }
 }
+
+// lookups are numbers of lookups.
+type lookups struct{ hits, misses int64 }
 
 // hit names an item that was found. Another item may have its slot by the time
 // it is told of: the cas value tells.
@@ -30,6 +36,9 @@ type hit struct {
 func (s *Store) NewReader() *Reader {
 	r := &Reader{s: s}
 	r.Tick()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers = append(s.readers, r)
 	return r
 }
 
@@ -59,8 +68,7 @@ func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) 
 		if o.Vivify {
 			return r.get(key, o)
 		}
-		r.misses++
-		r.flushFull()
+		r.pending.misses++
 		return it, false, nil
 	}
 	e := s.entry(slot)
@@ -74,13 +82,10 @@ func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) 
 		it.Value = Value{s, e.head, int(e.keyLen)}
 	}
 	t.Unlock()
-	if o.NoBump {
-		r.quiet++
-	} else {
-		r.hits[r.n] = hit{slot, uint32(it.CAS)}
-		r.n++
+	r.pending.hits++
+	if !o.NoBump {
+		r.note(hit{slot, uint32(it.CAS)})
 	}
-	r.flushFull()
 	return it, true, nil
 }
 
@@ -90,23 +95,32 @@ func (r *Reader) get(key []byte, o GetOptions) (Item, bool, error) {
 	return r.s.Get(key, o)
 }
 
-func (r *Reader) flushFull() {
-	if r.n == batch || r.misses+r.quiet >= batch {
+func (r *Reader) note(h hit) {
+	r.hits[r.n] = h
+	if r.n++; r.n == batch {
 		r.Flush()
 	}
 }
 
-// Flush tells the store of the lookups since the last Flush.
+// Count counts the lookups since the last Count.
+func (r *Reader) Count() {
+	if r.pending == (lookups{}) {
+		return
+	}
+	r.counted.hits.Add(r.pending.hits)
+	r.counted.misses.Add(r.pending.misses)
+	r.pending = lookups{}
+}
+
+// Flush counts the lookups, and tells the policy of those since the last Flush.
 func (r *Reader) Flush() {
-	if r.n == 0 && r.misses == 0 && r.quiet == 0 {
+	r.Count()
+	if r.n == 0 {
 		return
 	}
 	s := r.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count.Gets += int64(r.n) + r.quiet + r.misses
-	s.count.Hits += int64(r.n) + r.quiet
-	s.count.Misses += r.misses
 	for _, h := range r.hits[:r.n] {
 		if h.slot >= s.slots {
 			continue
@@ -115,5 +129,5 @@ func (r *Reader) Flush() {
 			s.access(h.slot, r.now)
 		}
 	}
-	r.n, r.quiet, r.misses = 0, 0, 0
+	r.n = 0
 }

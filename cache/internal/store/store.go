@@ -88,7 +88,8 @@ type Store struct {
 	mortal     int64   // items that will expire
 	bytes      int64   // charge of all items, leases included
 	leaseBytes int64
-	count      Counters
+	count      Counters // without the lookups of readers
+	readers    []*Reader
 	classes    []ClassCounters // by number of the class
 }
 
@@ -181,11 +182,22 @@ func (s *Store) Stats() Stats {
 	defer s.mu.Unlock()
 	s.tick()
 	return Stats{
-		Counters: s.count,
+		Counters: s.counters(),
 		Capacity: s.capacity, MaxItem: s.maxItem(), Policy: s.order.name,
 		Items: int64(s.order.len()), Leases: int64(s.leases.Len()),
 		Bytes: s.bytes, Held: s.held(), Resident: s.arena.Resident(),
 	}
+}
+
+func (s *Store) counters() Counters {
+	c := s.count
+	for _, r := range s.readers {
+		hits, misses := r.counted.hits.Load(), r.counted.misses.Load()
+		c.Gets += hits + misses
+		c.Hits += hits
+		c.Misses += misses
+	}
+	return c
 }
 
 // SetCapacity changes the capacity. When it shrinks, it evicts until the items
