@@ -95,11 +95,16 @@ type ListQuery struct {
 	Limit  int    `json:"limit,omitempty"`  // 1 to MaxListLimit; 0 is DefaultListLimit
 }
 
-// The orders of a list. Keys in byte order break ties.
+// The orders of a list. Keys in byte order break ties, in every order.
 const (
-	SortNewest = "newest"
-	SortOldest = "oldest"
-	SortKey    = "key"
+	SortNewest   = "newest"
+	SortOldest   = "oldest"
+	SortKey      = "key"
+	SortKeyDown  = "key-desc"
+	SortLargest  = "largest"
+	SortSmallest = "smallest"
+	SortType     = "type"
+	SortTypeDown = "type-desc"
 )
 
 // Sorts are the orders a list can have.
