@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"math"
-
-	"memcache/cache/internal/splitmix"
-)
+import "memcache/cache/internal/splitmix"
 
 // gdsf is greedy dual size frequency (Cherkasova '98): the priority of an object
 // is its uses for each byte, and the age of the cache when it was last used;
@@ -12,53 +8,62 @@ import (
 // priority of samples objects drawn at random.
 type gdsf struct {
 	at         pages[uint32] // by slot: its place among candidates
-	uses       pages[uint16] // by slot: after the first
 	candidates pages[candidate]
 	n          int
-	age        uint64
+	age        priority
 	rng        splitmix.Source
 }
 
-// candidate is an object to choose from. Priorities are compared by how far
-// they are from the age, so that they may wrap around.
+// candidate is an object to choose from.
 type candidate struct {
-	priority uint64
+	priority priority
 	slot     uint32
 	size     weight
 }
 
+// priority is a number with scale bits after the point, above the uses after the
+// first in the low usesBits. Priorities are compared by how far they are apart,
+// so that they may wrap around.
+type priority uint64
+
 const (
-	samples = 64
-	scale   = 32 // bits after the point of a priority
+	samples  = 64
+	scale    = 32
+	usesBits = 8
+	usesMask = 1<<usesBits - 1
 )
+
+func (p priority) uses() uint64 { return uint64(p & usesMask) }
+
+func (p priority) below(other priority) bool { return int64(p-other) < 0 }
 
 func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitmix.New(seed)} }
 
 func (g *gdsf) Len() int { return g.n }
 
 func (g *gdsf) Add(slot uint32, o Object) {
-	*g.uses.grow(slot) = uint16(min(o.Uses, maxUses))
 	*g.at.grow(slot) = uint32(g.n)
 	c := g.candidates.grow(uint32(g.n))
 	*c = candidate{slot: slot, size: weigh(o.Size)}
-	g.rank(c)
+	g.rank(c, uint64(min(o.Uses, maxUses)))
 	g.n++
 }
 
 func (g *gdsf) Access(slot uint32) {
-	if uses := g.uses.at(slot); *uses < math.MaxUint16 {
-		*uses++
-	}
-	g.rank(g.candidates.at(*g.at.at(slot)))
+	c := g.candidate(slot)
+	g.rank(c, min(c.priority.uses()+1, usesMask))
 }
 
-// rank gives c the priority that it deserves now.
-func (g *gdsf) rank(c *candidate) {
-	uses := 1 + uint64(*g.uses.at(c.slot))
-	c.priority = g.age + uses<<scale/uint64(max(1, c.size.bytes()))
+func (g *gdsf) candidate(slot uint32) *candidate { return g.candidates.at(*g.at.at(slot)) }
+
+// rank gives c, asked for so many times after the first, the priority that it
+// deserves now.
+func (g *gdsf) rank(c *candidate, uses uint64) {
+	worth := (1 + uses) << scale / uint64(max(1, c.size.bytes()))
+	c.priority = (g.age + priority(worth<<usesBits)) &^ usesMask | priority(uses)
 }
 
-func (g *gdsf) usesOf(slot uint32) uint8 { return uint8(min(*g.uses.at(slot), maxUses)) }
+func (g *gdsf) usesOf(slot uint32) uint8 { return uint8(min(g.candidate(slot).priority.uses(), maxUses)) }
 
 func (g *gdsf) Remove(slot uint32) {
 	g.n--
@@ -73,11 +78,11 @@ func (g *gdsf) Evict() (uint32, bool) {
 	}
 	victim := g.draw()
 	for range samples - 1 {
-		if c := g.draw(); int64(c.priority-victim.priority) < 0 {
+		if c := g.draw(); c.priority.below(victim.priority) {
 			victim = c
 		}
 	}
-	if int64(victim.priority-g.age) > 0 {
+	if g.age.below(victim.priority) {
 		g.age = victim.priority
 	}
 	slot := victim.slot

@@ -21,8 +21,9 @@ type (
 	memento  struct{ tag, time uint16 }
 )
 
-// fit makes room for as much as there are slots.
-func (g *ghost) fit(slots int) { g.grow(uint32(slots/len(mementos{})) + 1) }
+// fit makes room for 15 of 16 slots: what is remembered is nine in ten of them,
+// where sizes are alike.
+func (g *ghost) fit(slots int) { g.grow(uint32(slots/len(mementos{})*15/16) + 1) }
 
 // add remembers hash, with which charge bytes of all are evicted.
 func (g *ghost) add(hash uint32, charge, all int64) {
