@@ -16,6 +16,7 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"  // 405
 	PreconditionFailed Code = "precondition_failed" // 412
 	TooLarge           Code = "too_large"           // 413
+	BadRange           Code = "bad_range"           // 416: the object has no such bytes
 	Misdirected        Code = "misdirected"         // 421: this server does not answer for that host
 	TooMany            Code = "too_many"            // 429: more than one client may use at once
 	Internal           Code = "internal"            // 500: the details are in the server's log

@@ -39,10 +39,10 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { _ = content.Close() }()
-	objectHeader(w.Header(), content.Object)
+	objectHeader(w.Header(), content.Object, downloads(r))
 	w.Header()["Cache-Status"] = []string{cacheStatus(content)}
 	w.Header()["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
-	send(w, r, content)
+	s.send(w, r, content)
 	return nil
 }
 
@@ -60,13 +60,17 @@ func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	object, err := s.Objects.Stat(r.Context(), key)
 	if err != nil {
 		return err
 	}
-	objectHeader(w.Header(), object)
+	took := time.Since(start)
+	objectHeader(w.Header(), object, downloads(r))
 	w.Header().Set("Cache-Status", `MemCache; fwd=bypass; detail="the database has what HEAD asks for"`)
-	http.ServeContent(w, r, "", time.UnixMilli(object.Modified), emptyOf(object.Size))
+	w.Header().Set("Server-Timing", serverTiming(storage.Steps{Database: took}, took))
+	r.Header.Del("Range") // it is for GET alone
+	s.sendPart(w, r, object, emptyOf(object.Size))
 	return nil
 }
 
@@ -74,18 +78,13 @@ func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
 func emptyOf(n int64) io.ReadSeeker { return io.NewSectionReader(nil, 0, n) }
 
 // send answers with the bytes, or with the part of them that was asked for.
-func send(w http.ResponseWriter, r *http.Request, content *storage.Content) {
-	asked := r.Header
-	switch {
-	case content.Object.Size == 0 && asked.Get("Range") != "":
-		w.Header().Set("Content-Range", "bytes */0")
-		http.Error(w, "the object is empty: no range of it can be sent", http.StatusRequestedRangeNotSatisfiable)
-	case content.Bytes() != nil && plain(asked):
+func (s *server) send(w http.ResponseWriter, r *http.Request, content *storage.Content) {
+	if content.Bytes() != nil && plain(r.Header) {
 		w.Header()["Content-Length"] = []string{strconv.Itoa(len(content.Bytes()))}
 		_, _ = w.Write(content.Bytes())
-	default:
-		http.ServeContent(w, r, "", time.UnixMilli(content.Object.Modified), content.Body())
+		return
 	}
+	s.sendPart(w, r, content.Object, content.Body())
 }
 
 // plain tells whether a GET has neither conditions nor ranges.
@@ -98,11 +97,11 @@ func plain(h http.Header) bool {
 	return true
 }
 
-func objectHeader(h http.Header, o api.Object) {
+func objectHeader(h http.Header, o api.Object, download bool) {
 	h["Content-Type"] = []string{o.Type}
 	h["Etag"] = []string{o.ETag}
 	h["Last-Modified"] = []string{time.UnixMilli(o.Modified).UTC().Format(http.TimeFormat)}
-	h["Content-Disposition"] = []string{disposition(o)}
+	h["Content-Disposition"] = []string{disposition(o, download)}
 	h["Cache-Control"] = revalidate
 	h["Accept-Ranges"] = bytesRanges
 	h["Cross-Origin-Resource-Policy"] = sameSite
@@ -112,11 +111,17 @@ func objectHeader(h http.Header, o api.Object) {
 	}
 }
 
+// downloads tells whether the browser is to save the file whatever it is:
+// ?download asks for that.
+func downloads(r *http.Request) bool {
+	return r.URL.RawQuery != "" && r.URL.Query().Has("download")
+}
+
 // disposition names the file by the last part of its key. Only types that
 // cannot hold script are shown in the browser.
-func disposition(o api.Object) string {
+func disposition(o api.Object, download bool) string {
 	how := "attachment"
-	if showable(o.Type) {
+	if showable(o.Type) && !download {
 		how = "inline"
 	}
 	name := path.Base(o.Key)
@@ -213,28 +218,4 @@ func (s *server) deleteObject(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-func conditions(r *http.Request) storage.Cond {
-	return storage.Cond{IfMatch: etags(r.Header.Values("If-Match")), IfNoneMatch: etags(r.Header.Values("If-None-Match"))}
-}
-
-// etags splits the lists of entity tags in a header's values; nil when there is
-// no such header. A tag may hold commas between its quotes. What is no tag is
-// kept: it matches nothing, so that a condition never silently vanishes.
-func etags(values []string) []string {
-	var tags []string
-	for _, value := range values {
-		quoted, start := false, 0
-		for i := range len(value) + 1 {
-			switch {
-			case i == len(value) || value[i] == ',' && !quoted:
-				tags = append(tags, strings.TrimSpace(value[start:i]))
-				start = i + 1
-			case value[i] == '"':
-				quoted = !quoted
-			}
-		}
-	}
-	return tags
 }

@@ -29,6 +29,7 @@ var statuses = map[api.Code]int{
 	api.MethodNotAllowed:   http.StatusMethodNotAllowed,
 	api.PreconditionFailed: http.StatusPreconditionFailed,
 	api.TooLarge:           http.StatusRequestEntityTooLarge,
+	api.BadRange:           http.StatusRequestedRangeNotSatisfiable,
 	api.Misdirected:        http.StatusMisdirectedRequest,
 	api.TooMany:            http.StatusTooManyRequests,
 	api.Unavailable:        http.StatusServiceUnavailable,

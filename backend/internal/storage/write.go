@@ -20,6 +20,15 @@ import (
 type Cond struct {
 	IfMatch     []string
 	IfNoneMatch []string
+
+	// IfUnmodifiedSince counts where there is no IfMatch; the zero time is no
+	// condition. It has whole seconds, so that a change within one goes unnoticed.
+	IfUnmodifiedSince time.Time
+}
+
+// none tells whether a write is unconditional.
+func (c Cond) none() bool {
+	return c.IfMatch == nil && c.IfNoneMatch == nil && c.IfUnmodifiedSince.IsZero()
 }
 
 // check fails with PreconditionFailed when the row found (nil: none) does not
@@ -34,10 +43,16 @@ func (c Cond) check(key string, row *Object) error {
 		return api.Errorf(api.PreconditionFailed, "there is no object with the key %q that could match: leave the condition out to store a new one", key)
 	case c.IfMatch != nil && !matches(c.IfMatch, etag, false):
 		return api.Errorf(api.PreconditionFailed, "the object %q has the ETag %s by now: read it anew before changing it", key, etag)
+	case c.IfMatch == nil && row != nil && c.changedSince(row.Modified):
+		return api.Errorf(api.PreconditionFailed, "the object %q was stored anew at %s: read it anew before changing it", key, row.Modified.UTC().Format(time.RFC3339))
 	case row != nil && matches(c.IfNoneMatch, etag, true):
 		return api.Errorf(api.PreconditionFailed, "the object %q exists already, with the ETag %s: choose another key or leave the condition out to replace it", key, etag)
 	}
 	return nil
+}
+
+func (c Cond) changedSince(modified time.Time) bool {
+	return !c.IfUnmodifiedSince.IsZero() && modified.Truncate(time.Second).After(c.IfUnmodifiedSince)
 }
 
 // matches tells whether etag is in list; weak ones count only if weak is set.
@@ -172,7 +187,7 @@ func (s *Store) change(ctx context.Context, keys []string, done string, cond Con
 
 // checkRow checks cond against the row of key.
 func (s *Store) checkRow(ctx context.Context, key string, cond Cond) error {
-	if cond.IfMatch == nil && cond.IfNoneMatch == nil {
+	if cond.none() {
 		return nil
 	}
 	row, err := s.index.Get(ctx, key)
