@@ -95,7 +95,8 @@ type ListQuery struct {
 	Limit  int    `json:"limit,omitempty"`  // 1 to MaxListLimit; 0 is DefaultListLimit
 }
 
-// The orders of a list. Keys in byte order break ties, in every order.
+// The orders of a list. Keys in byte order break ties; in the orders that run
+// backwards (key-desc, largest, type-desc) these too run backwards.
 const (
 	SortNewest   = "newest"
 	SortOldest   = "oldest"
@@ -108,7 +109,7 @@ const (
 )
 
 // Sorts are the orders a list can have.
-var Sorts = []string{SortNewest, SortOldest, SortKey}
+var Sorts = []string{SortNewest, SortOldest, SortKey, SortKeyDown, SortSmallest, SortLargest, SortType, SortTypeDown}
 
 // Bounds of ListQuery.Limit.
 const (

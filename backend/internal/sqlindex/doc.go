@@ -20,8 +20,9 @@
 // stays below InnoDB's 3072 bytes an index entry.
 //
 // Indexes: one on the key, one for each order by time with ascending keys as
-// tie-break (a single index read backwards would give descending ones), one on
-// the blob for the sweep, and samples by time and by span and time. (MariaDB
+// tie-break (a single index read backwards would give descending ones), one by
+// size and one by type, which are read in both directions, one on the blob for
+// the sweep, and samples by time and by span and time. (MariaDB
 // before 10.8 ignores that an index descends: lists are right there, but sort.)
 //
 // samples.span is 0 for a row as recorded and 60 for a minute rolled up from

@@ -15,31 +15,25 @@ import (
 // CountLimit is up to where the total of a list is counted exactly.
 const CountLimit = 100_000
 
-// manyMatches is from how many keys with a prefix on the index by time is the
-// quicker way to the newest of them.
+// manyMatches is from how many keys with a prefix on the index of another order
+// is the quicker way to the first of them.
 const manyMatches = 2000
-
-// orders are the ORDER BY of each sort.
-var orders = map[string]string{
-	api.SortNewest: "modified DESC, object_key",
-	api.SortOldest: "modified, object_key",
-	api.SortKey:    "object_key",
-}
 
 // List returns the page of rows after q.After. A row that does not change
 // while the pages are fetched is on exactly one of them.
 func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
-	if orders[q.Sort] == "" {
+	order, ok := orders[q.Sort]
+	if !ok {
 		return storage.Page{}, api.Errorf(api.Invalid, "the order %q is unknown: use one of %s", q.Sort, strings.Join(api.Sorts, ", "))
 	}
 	if q.Limit < 1 || q.Limit > api.MaxListLimit {
 		return storage.Page{}, api.Errorf(api.Invalid, "the limit %d is not between 1 and %d", q.Limit, api.MaxListLimit)
 	}
-	after, err := parseCursor(q.Sort, q.After)
+	after, err := order.parse(q.After)
 	if err != nil {
 		return storage.Page{}, err
 	}
-	l := listing{db: db, query: q, match: db.matching(q), after: after}
+	l := listing{db: db, query: q, order: order, match: db.matching(q), after: after}
 	err = db.read(ctx, "list objects", func(ctx context.Context, tx *sql.Tx) error {
 		l.page = storage.Page{}
 		return l.run(ctx, tx)
@@ -51,14 +45,15 @@ func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 type listing struct {
 	db    *DB
 	query api.ListQuery
+	order order
 	match condition
 	after *cursor
 	page  storage.Page
 }
 
 // run fills in the page. How many keys have the prefix decides how to find the
-// newest of them: sorting a few is quick, and so is meeting one of many along
-// the index by time. A database cannot know which of the two it is.
+// first of them: sorting a few is quick, and so is meeting one of many along
+// the index of the order. A database cannot know which of the two it is.
 func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 	if l.query.Prefix != "" {
 		if err := l.count(ctx, tx); err != nil {
@@ -76,21 +71,21 @@ func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 	return l.count(ctx, tx)
 }
 
-// fill fills in the rows of the page and its Next; byTime makes it go along the
-// index by time, if that is the order.
-func (l *listing) fill(ctx context.Context, tx *sql.Tx, byTime bool) error {
+// fill fills in the rows of the page and its Next; along makes it go along the
+// index of the order, where that is not the key's.
+func (l *listing) fill(ctx context.Context, tx *sql.Tx, along bool) error {
 	limit, hint := l.query.Limit, ""
-	if byTime && l.query.Sort != api.SortKey {
-		hint = fmt.Sprintf(l.db.dialect.byTime, l.query.Sort)
+	if along && l.order.index != "" {
+		hint = fmt.Sprintf(l.db.dialect.useIndex, l.order.index)
 	}
-	for _, part := range partsAfter(l.query.Sort, l.after) {
+	for _, part := range l.order.after(l.after) {
 		// One row more than the page has tells whether there is another page.
 		left := limit + 1 - len(l.page.Objects)
 		if left == 0 {
 			break
 		}
 		c := l.match.and(part)
-		statement := pageStatement(hint, c, orders[l.query.Sort])
+		statement := pageStatement(hint, c, l.order.by())
 		objects, err := selectObjects(ctx, tx, statement, append(slices.Clone(c.args), left)...)
 		if err != nil {
 			return err
@@ -99,7 +94,7 @@ func (l *listing) fill(ctx context.Context, tx *sql.Tx, byTime bool) error {
 	}
 	if len(l.page.Objects) > limit {
 		l.page.Objects = l.page.Objects[:limit]
-		l.page.Next = formatCursor(l.query.Sort, l.page.Objects[limit-1])
+		l.page.Next = l.order.format(l.page.Objects[limit-1])
 	}
 	return nil
 }
@@ -198,24 +193,4 @@ func prefixEnd(prefix string) []byte {
 	}
 	end[len(end)-1]++
 	return end
-}
-
-// partsAfter splits what follows the cursor in the order of sort into parts
-// that each are one range of an index.
-func partsAfter(sort string, after *cursor) []condition {
-	if after == nil {
-		return []condition{{}}
-	}
-	key := []byte(after.key)
-	if sort == api.SortKey {
-		return []condition{{[]string{"object_key > ?"}, []any{key}}}
-	}
-	beyond := "modified < ?"
-	if sort == api.SortOldest {
-		beyond = "modified > ?"
-	}
-	return []condition{
-		{[]string{"modified = ?", "object_key > ?"}, []any{after.modified, key}},
-		{[]string{beyond}, []any{after.modified}},
-	}
 }

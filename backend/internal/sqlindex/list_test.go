@@ -1,6 +1,7 @@
 package sqlindex
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -39,9 +40,13 @@ func TestListUsesIndexes(t *testing.T) {
 	db := mustOpen(t, sqliteConfig(t))
 	fill(t, db, 200)
 	for _, sort := range api.Sorts {
-		last := &cursor{modified: 1_700_000_000_100, key: "holiday/3"}
-		for _, part := range append(partsAfter(sort, nil), partsAfter(sort, last)...) {
-			plan := explain(t, db, keysStatement("", part, orders[sort]), append(part.args, 100))
+		order := orders[sort]
+		last, err := order.parse(order.format(storage.Object{Key: "holiday/3", Type: "image/jpeg", Size: 50, Modified: fromMillis(1_700_000_000_100)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range append(order.after(nil), order.after(last)...) {
+			plan := explain(t, db, keysStatement("", part, order.by()), append(part.args, 100))
 			if !strings.Contains(plan, "USING COVERING INDEX") || strings.Contains(plan, "TEMP B-TREE") {
 				t.Errorf("%s%s: %s", sort, part.where(), plan)
 			}
@@ -116,15 +121,21 @@ func wantWalk(t *testing.T, db *DB, q api.ListQuery, total int, want func(i int)
 	}
 }
 
+// inOrder tells whether b may follow a.
 func inOrder(sort string, a, b storage.Object) bool {
-	byTime := a.Modified.Compare(b.Modified)
-	switch sort {
-	case api.SortKey:
-		byTime = 0
-	case api.SortNewest:
-		byTime = -byTime
+	order := orders[sort]
+	before := func(desc bool, way int) bool { return way < 0 != desc && way != 0 }
+	byKey := before(order.keyDesc, strings.Compare(a.Key, b.Key))
+	way := 0
+	switch order.column {
+	case "modified":
+		way = a.Modified.Compare(b.Modified)
+	case "size":
+		way = cmp.Compare(a.Size, b.Size)
+	case "content_type":
+		way = strings.Compare(a.Type, b.Type)
 	}
-	return byTime < 0 || byTime == 0 && a.Key < b.Key
+	return before(order.desc, way) || way == 0 && byKey
 }
 
 // TestFault67_SearchThatNoKeyContains are strings that the databases would take
@@ -186,13 +197,51 @@ func TestPrefixEnd(t *testing.T) {
 
 // TestCursor round-trips the extremes of what a row can have.
 func TestCursor(t *testing.T) {
-	for _, ms := range []int64{0, -1, 1_700_000_000_123, 1 << 60} {
-		o := storage.Object{Key: "\U0001F600/%", Modified: fromMillis(ms)}
-		got, err := parseCursor(api.SortOldest, formatCursor(api.SortOldest, o))
-		if err != nil || *got != (cursor{ms, o.Key}) {
-			t.Errorf("%d: got %+v, %v", ms, got, err)
+	for name, order := range orders {
+		for _, n := range []int64{0, -1, 1_700_000_000_123, 1 << 60} {
+			o := storage.Object{Key: "\U0001F600/%", Size: n, Modified: fromMillis(n), Type: strings.Repeat("t", int(n&255))}
+			want := cursor{key: o.Key}
+			if order.value != nil {
+				want.value = order.value(o)
+			}
+			if got, err := order.parse(order.format(o)); err != nil || *got != want {
+				t.Errorf("%s: %d: got %+v, %v", name, n, got, err)
+			}
 		}
 	}
+}
+
+// FuzzCursor: what people make up is refused, or is the marker of a row.
+func FuzzCursor(f *testing.F) {
+	for _, name := range api.Sorts {
+		f.Add(name, orders[name].format(storage.Object{Key: "k", Size: 1, Type: "text/plain", Modified: fromMillis(1)}))
+	}
+	f.Fuzz(func(t *testing.T, name, s string) {
+		order, ok := orders[name]
+		if !ok {
+			return
+		}
+		c, err := order.parse(s)
+		if err != nil {
+			if api.AsError(err).Code != api.Invalid || len(err.Error()) > 1000 {
+				t.Errorf("the cursor %q is refused with %v", s, err)
+			}
+			return
+		}
+		if c == nil {
+			return
+		}
+		row := storage.Object{Key: c.key}
+		switch v := c.value.(type) {
+		case int64:
+			row.Size, row.Modified = v, fromMillis(v)
+		case string:
+			row.Type = v
+		}
+		if again := order.format(row); again != s {
+			t.Errorf("the cursor %q means %+v, whose cursor is %q", s, c, again)
+		}
+	})
 }
 
 func BenchmarkList100k(b *testing.B) {
@@ -200,7 +249,7 @@ func BenchmarkList100k(b *testing.B) {
 		db := mustOpen(b, c)
 		fill(b, db, 100_000)
 		for _, sort := range api.Sorts {
-			middle := formatCursor(sort, storage.Object{Key: "holiday/25/Photo 050025.jpg", Modified: fromMillis(1_700_000_005_002)})
+			middle := orders[sort].format(storage.Object{Key: "holiday/25/Photo 050025.jpg", Size: 50025, Type: "image/jpeg", Modified: fromMillis(1_700_000_005_002)})
 			for page, q := range map[string]api.ListQuery{
 				"first":        {},
 				"middle":       {After: middle},

@@ -27,7 +27,7 @@ bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses 
 bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
 evictions = evictions + VALUES(evictions)`,
 	forUpdate: " FOR UPDATE",
-	byTime:    " FORCE INDEX (objects_%s)",
+	useIndex:  " FORCE INDEX (%s)",
 	contains:  mysqlContains,
 }
 

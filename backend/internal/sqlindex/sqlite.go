@@ -24,7 +24,7 @@ type dialect struct {
 	putSample    string // a row of samples; replaces one that is there
 	addSample    string // a row of samples; is added to one that is there
 	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
-	byTime       string // makes a SELECT go along the index of a sort by time
+	useIndex     string // makes a SELECT go along an index
 	// contains is the condition that a key contains the needle, ASCII
 	// letters in either case, and the condition's argument.
 	contains func(needle string) (string, any)
@@ -49,7 +49,7 @@ bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, miss
 	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
 bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + excluded.hits, misses = misses + excluded.misses,
 evictions = evictions + excluded.evictions`,
-	byTime:   " INDEXED BY objects_%s",
+	useIndex: " INDEXED BY %s",
 	contains: sqliteContains,
 }
 

@@ -67,24 +67,33 @@ func listEmpty(t *testing.T, x storage.Index) {
 	}
 }
 
-// tied puts rows of which many share a modification time, and returns their
-// keys in each order.
+// tied puts rows of which many share a time, a size and a type, and returns
+// their keys in each order.
 func tied(t *testing.T, x storage.Index) map[string][]string {
 	var rows []storage.Object
 	for i, key := range []string{"b", "a/2", "B", "a/10", "\u00e9", "c", "a", "z", "\U0001F600", "Z", "a/1"} {
-		rows = append(rows, row(key, i/4))
-		mustPut(t, x, rows[i])
+		o := row(key, i/4)
+		o.Size, o.Type = int64(i%3)<<40, []string{"image/png", "application/octet-stream", "text/plain; charset=utf-8"}[i/2%3]
+		rows = append(rows, o)
+		mustPut(t, x, o)
 	}
+	byKey := func(a, b storage.Object) int { return strings.Compare(a.Key, b.Key) }
+	byTime := func(a, b storage.Object) int { return a.Modified.Compare(b.Modified) }
+	bySize := func(a, b storage.Object) int { return cmp.Or(cmp.Compare(a.Size, b.Size), byKey(a, b)) }
+	byType := func(a, b storage.Object) int { return cmp.Or(strings.Compare(a.Type, b.Type), byKey(a, b)) }
 	orders := map[string]func(a, b storage.Object) int{
-		api.SortNewest: func(a, b storage.Object) int { return b.Modified.Compare(a.Modified) },
-		api.SortOldest: func(a, b storage.Object) int { return a.Modified.Compare(b.Modified) },
-		api.SortKey:    func(a, b storage.Object) int { return 0 },
+		api.SortNewest:   func(a, b storage.Object) int { return cmp.Or(byTime(b, a), byKey(a, b)) },
+		api.SortOldest:   func(a, b storage.Object) int { return cmp.Or(byTime(a, b), byKey(a, b)) },
+		api.SortKey:      byKey,
+		api.SortKeyDown:  func(a, b storage.Object) int { return byKey(b, a) },
+		api.SortSmallest: bySize,
+		api.SortLargest:  func(a, b storage.Object) int { return bySize(b, a) },
+		api.SortType:     byType,
+		api.SortTypeDown: func(a, b storage.Object) int { return byType(b, a) },
 	}
 	want := map[string][]string{}
-	for sort, order := range orders {
-		slices.SortFunc(rows, func(a, b storage.Object) int {
-			return cmp.Or(order(a, b), strings.Compare(a.Key, b.Key))
-		})
+	for _, sort := range api.Sorts {
+		slices.SortFunc(rows, orders[sort])
 		want[sort] = keysOf(storage.Page{Objects: rows})
 	}
 	return want
@@ -253,7 +262,14 @@ func listBrokenCursor(t *testing.T, x storage.Index) {
 	for name, after := range broken {
 		wantInvalid(t, x, name, api.ListQuery{Sort: api.SortNewest, Limit: 2, After: after})
 	}
-	wantInvalid(t, x, "of another order", api.ListQuery{Sort: api.SortKey, Limit: 2, After: next})
+	for _, sort := range api.Sorts {
+		for _, other := range api.Sorts {
+			if sort != other {
+				after := mustList(t, x, api.ListQuery{Sort: sort, Limit: 2}).Next
+				wantInvalid(t, x, sort+" in the order "+other, api.ListQuery{Sort: other, Limit: 2, After: after})
+			}
+		}
+	}
 }
 
 func wantInvalid(t *testing.T, x storage.Index, name string, q api.ListQuery) {

@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/binary"
+	"encoding/json"
 	"io/fs"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -142,14 +141,24 @@ func (x *MemIndex) List(ctx context.Context, q api.ListQuery) (storage.Page, err
 
 // compare orders rows as sort says, then by key.
 func compare(sort string, a, b storage.Object) int {
-	order := 0
+	byKey := strings.Compare(a.Key, b.Key)
 	switch sort {
 	case api.SortNewest:
-		order = b.Modified.Compare(a.Modified)
+		return cmp.Or(b.Modified.Compare(a.Modified), byKey)
 	case api.SortOldest:
-		order = a.Modified.Compare(b.Modified)
+		return cmp.Or(a.Modified.Compare(b.Modified), byKey)
+	case api.SortSmallest:
+		return cmp.Or(cmp.Compare(a.Size, b.Size), byKey)
+	case api.SortType:
+		return cmp.Or(strings.Compare(a.Type, b.Type), byKey)
+	case api.SortKeyDown:
+		return compare(api.SortKey, b, a)
+	case api.SortLargest:
+		return compare(api.SortSmallest, b, a)
+	case api.SortTypeDown:
+		return compare(api.SortType, b, a)
 	}
-	return cmp.Or(order, strings.Compare(a.Key, b.Key))
+	return byKey
 }
 
 func lowerASCII(s string) string {
@@ -161,23 +170,30 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// A cursor is the first letter of the order, the time and the key of the last
-// row of a page.
+// A cursor is the order and the last row of a page, as JSON in base64url.
+type memCursor struct {
+	Sort string
+	Row  storage.Object
+}
+
 func encodeCursor(sort string, o storage.Object) string {
-	b := binary.BigEndian.AppendUint64([]byte{sort[0]}, uint64(o.Modified.UnixNano()))
-	return base64.RawURLEncoding.EncodeToString(append(b, o.Key...))
+	b, err := json.Marshal(memCursor{sort, o})
+	if err != nil {
+		panic(err) // a row of plain values
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 func decodeCursor(q api.ListQuery) (storage.Object, error) {
 	if q.After == "" {
 		return storage.Object{}, nil
 	}
+	var c memCursor
 	b, err := base64.RawURLEncoding.Strict().DecodeString(q.After)
-	if err != nil || len(b) < 10 || b[0] != q.Sort[0] || !utf8.Valid(b[9:]) || api.CheckKey(string(b[9:])) != nil {
+	if err != nil || json.Unmarshal(b, &c) != nil || c.Sort != q.Sort || api.CheckKey(c.Row.Key) != nil {
 		return storage.Object{}, api.Errorf(api.Invalid, "the page cursor is not one that this list gave: begin with the first page")
 	}
-	modified := time.Unix(0, int64(binary.BigEndian.Uint64(b[1:])))
-	return storage.Object{Modified: modified, Key: string(b[9:])}, nil
+	return c.Row, nil
 }
 
 // BlobsInUse tells which of the blobs are named by a row.
