@@ -109,7 +109,7 @@ test_all() {
   step "vet for the browser" in_wasm go vet "${browser_packages[@]}"
   step "staticcheck" as_built tool staticcheck ./...
   step "staticcheck for the browser" in_wasm "$(tool -n staticcheck)" "${browser_packages[@]}"
-  step "scripts (shellcheck)" shellcheck build.sh start.sh .ci/run
+  step "scripts (shellcheck)" shellcheck -x build.sh start.sh .ci/run cache/bench/*.sh backend/bench/*.sh
   step "tests of the shared packages in WebAssembly" test_in_wasm
   step "replay of long traces, which the race detector makes too slow" as_built go test ./cache/sim
   step "tests, race detector on" env CGO_ENABLED=1 go test -race -shuffle=on -timeout 14m ./...
