@@ -63,7 +63,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err != nil {
 		return err
 	}
-	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, OnDamage: a.counts.Damaged})
+	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, MaxBytes: int64(cfg.maxStore), OnDamage: a.counts.Damaged})
 	if err != nil {
 		return err
 	}
@@ -182,6 +182,7 @@ func parts(index *sqlindex.DB, blobs *filestore.Store, nodes *cachelink.Client) 
 	return []httpapi.Part{
 		{Name: "database", Required: true, Check: index.Ping},
 		{Name: "store", Required: true, Check: blobs.Check},
+		{Name: "room", Check: blobs.CheckRoom}, // without it, reads go on
 		{Name: "cache", Check: func(ctx context.Context) error {
 			for _, n := range nodes.Stats(ctx) {
 				if !n.Up {

@@ -29,6 +29,7 @@ type config struct {
 	capacity  int // MB
 	policy    string
 	maxObject byteSize
+	maxStore  byteSize
 	courseAPI int
 	insecure  bool
 	logLevel  slog.Level
@@ -69,6 +70,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
 	fs.Var(&c.maxObject, "max-object", "largest object, in `bytes`, or with the unit k, m or g")
+	fs.Var(&c.maxStore, "max-store", "`bytes` that all files may have together, also with the unit k, m or g; 0 for what the disk has")
 	fs.IntVar(&c.courseAPI, "course-api", 1, "`generation` of course testers to answer: 1 gives keys as lists, 2 as strings")
 	fs.BoolVar(&c.insecure, "insecure", false, "serve beyond this machine although nobody has to log in")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")

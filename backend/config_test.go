@@ -37,6 +37,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		"-capacity 0":                    "-capacity",
 		"-max-object 0":                  "-max-object",
 		"-max-object 9000000t":           "number of bytes",
+		"-max-store -1":                  "number of bytes",
 		"-database postgres://u:secret@": "mysql://",
 		"-log-level loud":                "loud",
 		"serve":                          "serve",

@@ -29,7 +29,8 @@ func (s *Store) Quarantine(ctx context.Context, id string) error {
 	if err != nil || whole {
 		return err
 	}
-	if err := s.root.Rename(blobPath(id), quarantineDir+"/"+id); err != nil {
+	err = s.displace(id, func(path string) error { return s.disk.Rename(path, quarantineDir+"/"+id) })
+	if err != nil {
 		return diskError(fmt.Errorf("quarantine blob %s: %w", id, err))
 	}
 	s.log.Error("a damaged blob was moved to quarantine", "blob", id)

@@ -31,6 +31,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"memcache/backend/internal/disk"
 	"memcache/shared/api"
 )
 
@@ -45,8 +46,12 @@ const (
 // Config is how a data folder is used. The zero value will do.
 type Config struct {
 	Log       *slog.Logger
+	MaxBytes  int64  // bytes that all blobs may have together; 0: no limit
 	ScrubRate int    // bytes a second that Scrub reads; 0: 16 MiB
 	OnDamage  func() // told of each blob that is moved to quarantine; may be nil
+
+	// Disk puts another disk before the real one; nil: none.
+	Disk func(disk.Disk) disk.Disk
 }
 
 const defaultScrubRate = 16 << 20
@@ -54,18 +59,15 @@ const defaultScrubRate = 16 << 20
 // Store is an open data folder. It is safe for concurrent use.
 type Store struct {
 	root    *os.Root
-	blobs   *os.File // the folder of the blobs
+	disk    disk.Disk // what changes root
+	blobs   *os.File  // the folder of the blobs
 	lock    *lock
 	log     *slog.Logger
 	unclean bool
+	room    room
 
 	scrubRate int
 	onDamage  func()
-
-	// create makes a temporary file and syncDir makes the names in a folder
-	// durable; tests put failing disks here.
-	create  func(name string) (file, error)
-	syncDir func(name string) error
 
 	mu       sync.Mutex
 	pending  map[string]int           // blobs about to be named, by how many writers
@@ -74,12 +76,6 @@ type Store struct {
 
 	fanMu sync.Mutex
 	fans  map[string]bool // the fan-out folders that are there durably
-}
-
-// file is what a blob is written to.
-type file interface {
-	io.WriteCloser
-	Sync() error
 }
 
 // Open opens the data folder dir for this process alone, making it if need be,
@@ -105,10 +101,9 @@ func Open(dir string, cfg Config) (*Store, error) {
 	s := &Store{
 		lock: l, log: cfg.Log, unclean: unclean, scrubRate: cfg.ScrubRate, onDamage: cfg.OnDamage,
 		pending: map[string]int{}, sweeping: map[string]chan struct{}{}, writing: map[string]bool{},
-		fans: map[string]bool{},
+		fans: map[string]bool{}, room: room{max: cfg.MaxBytes},
 	}
-	s.create, s.syncDir = s.createTemp, s.syncFolder
-	if err := s.prepare(dir); err != nil {
+	if err := s.prepare(dir, cfg.Disk); err != nil {
 		s.release(false)
 		return nil, fmt.Errorf("open the data folder %q: %w", dir, err)
 	}
@@ -135,10 +130,14 @@ func makeFolder(dir string) error {
 }
 
 // prepare makes the folders within dir and clears the temporary one.
-func (s *Store) prepare(dir string) error {
+func (s *Store) prepare(dir string, before func(disk.Disk) disk.Disk) error {
 	var err error
 	if s.root, err = os.OpenRoot(dir); err != nil {
 		return err
+	}
+	s.disk = disk.New(s.root)
+	if before != nil {
+		s.disk = before(s.disk)
 	}
 	for _, name := range []string{blobsDir, tmpDir, quarantineDir} {
 		if err := s.makeDir(name); err != nil {
@@ -149,7 +148,7 @@ func (s *Store) prepare(dir string) error {
 		return err
 	}
 	for _, name := range []string{blobsDir, "."} {
-		if err := s.syncDir(name); err != nil {
+		if err := s.disk.SyncDir(name); err != nil {
 			return err
 		}
 	}
@@ -158,12 +157,12 @@ func (s *Store) prepare(dir string) error {
 		return &fs.PathError{Op: "open", Path: blobsDir, Err: err}
 	}
 	s.blobs = os.NewFile(uintptr(fd), filepath.Join(dir, blobsDir))
-	return nil
+	return s.count()
 }
 
 // makeDir makes a folder unless it is there; a link to one is refused.
 func (s *Store) makeDir(name string) error {
-	if err := s.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.disk.Mkdir(name); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	info, err := s.root.Lstat(name)
@@ -177,31 +176,24 @@ func (s *Store) makeDir(name string) error {
 }
 
 // makeFan makes the fan-out folder of a blob durable, once in the process's life:
-// another may have made it and not synced it yet.
+// another may have made it and not synced it yet. After a failed sync it is made
+// anew, if it is still empty: what that sync lost would stay lost.
 func (s *Store) makeFan(fan string) error {
 	s.fanMu.Lock()
 	defer s.fanMu.Unlock()
 	if s.fans[fan] {
 		return nil
 	}
-	if err := s.makeDir(blobsDir + "/" + fan); err != nil {
+	name := blobsDir + "/" + fan
+	if err := s.makeDir(name); err != nil {
 		return err
 	}
-	if err := s.syncDir(blobsDir); err != nil {
+	if err := s.disk.SyncDir(blobsDir); err != nil {
+		_ = s.disk.Remove(name) // it is not empty, or the disk fails on
 		return err
 	}
 	s.fans[fan] = true
 	return nil
-}
-
-// syncFolder makes the names in a folder durable.
-func (s *Store) syncFolder(name string) error {
-	d, err := s.root.Open(name)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // Unclean tells that the process which used the folder before did not close
@@ -214,25 +206,6 @@ func (s *Store) Close() error { return s.release(true) }
 // Abandon gives the folder free as if the process had been killed, so that the
 // next one finds it unclean.
 func (s *Store) Abandon() error { return s.release(false) }
-
-// Check tells whether blobs can be written: the folder is there and the disk
-// has room.
-func (s *Store) Check(context.Context) error {
-	if _, err := s.root.Stat(tmpDir); err != nil {
-		return diskError(fmt.Errorf("check the data folder: %w", err))
-	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(s.blobs.Fd()), &st); err != nil {
-		return fmt.Errorf("ask for the room on the disk: %w", err)
-	}
-	if free := uint64(st.Bavail) * uint64(st.Bsize); free < minFree {
-		return diskError(fmt.Errorf("the disk has %d bytes left: %w", free, syscall.ENOSPC))
-	}
-	return nil
-}
-
-// minFree is the room on the disk, in bytes, below which a store counts as full.
-const minFree = 1 << 20
 
 func (s *Store) release(clean bool) error {
 	var errs []error

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,7 +18,6 @@ import (
 
 	"memcache/backend/internal/storage"
 	"memcache/backend/internal/storage/storagetest"
-	"memcache/shared/api"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -139,94 +137,6 @@ func TestFailedWritesLeaveNothing(t *testing.T) {
 	}
 }
 
-// badFile fails at one of its steps.
-type badFile struct {
-	file
-	write, sync, close error
-}
-
-func (f badFile) Write(p []byte) (int, error) {
-	if f.write != nil {
-		n, _ := f.file.Write(p[:len(p)/2])
-		return n, f.write
-	}
-	return f.file.Write(p)
-}
-
-func (f badFile) Sync() error { return errors.Join(f.file.Sync(), f.sync) }
-
-func (f badFile) Close() error { return errors.Join(f.file.Close(), f.close) }
-
-func failing(t *testing.T, s *Store, f badFile, want func(error) bool) {
-	t.Helper()
-	good := s.create
-	s.create = func(name string) (file, error) {
-		under, err := good(name)
-		f.file = under
-		return f, err
-	}
-	_, err := s.Write(t.Context(), strings.NewReader("some bytes"))
-	if err == nil || !want(err) {
-		t.Errorf("Write: %v", err)
-	}
-	s.create = good
-}
-
-func isFull(err error) bool { return api.AsError(err).Code == api.Full }
-
-func TestFault50_DiskFull(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	before := write(t, s, "stored before")
-	failing(t, s, badFile{write: &fs.PathError{Op: "write", Err: syscall.ENOSPC}}, isFull)
-	failing(t, s, badFile{sync: syscall.ENOSPC}, isFull)
-	failing(t, s, badFile{close: syscall.EDQUOT}, isFull)
-	if got := files(t, dir); len(got) != 1 {
-		t.Errorf("left over: %q", got)
-	}
-	if r, err := s.Open(t.Context(), before.ID); err != nil {
-		t.Errorf("reading while the disk is full: %v", err)
-	} else {
-		r.Close()
-	}
-	write(t, s, "stored after")
-}
-
-func TestFault51_FailedSyncFailsTheWrite(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	failing(t, s, badFile{sync: syscall.EIO}, func(err error) bool { return errors.Is(err, syscall.EIO) })
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("left over: %q", got)
-	}
-}
-
-// TestFoldersAreSynced: a blob is only there for good when the folder that names
-// it is synced, and so for a new folder.
-func TestFoldersAreSynced(t *testing.T) {
-	s := open(t, t.TempDir())
-	real := s.syncDir
-	var synced []string
-	s.syncDir = func(name string) error {
-		synced = append(synced, name)
-		return real(name)
-	}
-	write(t, s, "hello") // 2cf24d…
-	write(t, s, "hello")
-	if want := []string{"blobs", "blobs/2c", "blobs/2c"}; !slices.Equal(synced, want) {
-		t.Errorf("synced %q, want %q", synced, want)
-	}
-	s.syncDir = func(string) error { return syscall.EIO }
-	if _, err := s.Write(t.Context(), strings.NewReader("hello")); !errors.Is(err, syscall.EIO) {
-		t.Errorf("with a folder that cannot be synced: %v", err)
-	}
-}
-
-func TestFault54_UnusableFolder(t *testing.T) {
-	s := open(t, t.TempDir())
-	failing(t, s, badFile{write: syscall.EROFS}, func(err error) bool { return api.AsError(err).Code == api.Unavailable })
-}
-
 func TestFault53_AWriteHealsADamagedBlob(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -323,20 +233,6 @@ func TestOpenGivesFilesToTheKernel(t *testing.T) {
 	defer r.Close()
 	if _, ok := r.(*os.File); !ok {
 		t.Errorf("a blob is a %T, want an *os.File, so that it can be sent without copying", r)
-	}
-}
-
-func TestCheck(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	if err := s.Check(t.Context()); err != nil {
-		t.Errorf("a good folder: %v", err)
-	}
-	if err := os.RemoveAll(filepath.Join(dir, tmpDir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Check(t.Context()); err == nil {
-		t.Error("a broken folder passes")
 	}
 }
 

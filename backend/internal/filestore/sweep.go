@@ -105,7 +105,7 @@ func (s *Store) sweepBlobs(ctx context.Context, ids []string, used inUse) (int, 
 	}
 	removed := 0
 	for _, id := range orphans {
-		switch err := s.root.Remove(blobPath(id)); {
+		switch err := s.displace(id, s.disk.Remove); {
 		case err == nil:
 			removed++
 		case !errors.Is(err, fs.ErrNotExist):

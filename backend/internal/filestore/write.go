@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"sync"
 
 	"memcache/backend/internal/storage"
@@ -26,12 +25,14 @@ func (s *Store) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
 	tmp := tmpDir + "/" + rand.Text()
 	s.setWriting(tmp, true)
 	defer s.setWriting(tmp, false)
-	id, size, err := s.writeTemp(ctx, tmp, r)
+	taken := &taken{room: &s.room}
+	id, size, err := s.writeTemp(ctx, tmp, r, taken)
 	if err == nil {
-		err = s.keep(ctx, tmp, id)
+		err = s.keep(ctx, tmp, id, taken)
 	}
 	if err != nil {
-		if rm := s.root.Remove(tmp); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+		taken.giveBack()
+		if rm := s.disk.Remove(tmp); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
 			s.log.Warn("a temporary file stays until the next sweep", "file", tmp, "err", rm)
 		}
 		return storage.Blob{}, err
@@ -49,13 +50,9 @@ func (s *Store) setWriting(tmp string, on bool) {
 	}
 }
 
-func (s *Store) createTemp(name string) (file, error) {
-	return s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-}
-
 // writeTemp copies r into a durable temporary file.
-func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader) (id string, size int64, err error) {
-	f, err := s.create(tmp)
+func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader, taken *taken) (id string, size int64, err error) {
+	f, err := s.disk.Create(tmp)
 	if err != nil {
 		return "", 0, diskError(fmt.Errorf("create a temporary file: %w", err))
 	}
@@ -65,7 +62,7 @@ func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader) (id stri
 		}
 	}()
 	hash := sha256.New()
-	if size, err = copyTo(ctx, f, hash, r); err != nil {
+	if size, err = copyTo(ctx, metered{f, taken}, hash, r); err != nil {
 		return "", 0, err
 	}
 	// What a failed sync has lost stays lost: it is never tried again.
@@ -103,16 +100,16 @@ func copyTo(ctx context.Context, f, hash io.Writer, r io.Reader) (size int64, er
 // keep makes tmp the blob id, durably, and leaves it pending. A blob that is
 // there already is replaced by the same bytes: that heals it if it is damaged,
 // and makes it young again for Sweep.
-func (s *Store) keep(ctx context.Context, tmp, id string) error {
+func (s *Store) keep(ctx context.Context, tmp, id string, taken *taken) error {
 	if err := s.pend(ctx, id); err != nil {
 		return err
 	}
 	err := s.makeFan(id[:2])
 	if err == nil {
-		err = s.root.Rename(tmp, blobPath(id))
+		err = s.place(tmp, id, taken)
 	}
 	if err == nil {
-		err = s.syncDir(blobsDir + "/" + id[:2])
+		err = s.disk.SyncDir(blobsDir + "/" + id[:2])
 	}
 	if err != nil {
 		s.unpend(id)

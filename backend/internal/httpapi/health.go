@@ -2,8 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
+
+	"memcache/shared/api"
 )
 
 // partTimeout is how long readiness waits for one part.
@@ -30,6 +33,9 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 		}
 		s.log.Warn("part is not ready", "part", part.Name, "error", err)
 		answer.Parts[part.Name] = "not answering; the server's log has the details"
+		if e, ok := errors.AsType[*api.Error](err); ok {
+			answer.Parts[part.Name] = e.Message // it is made for people
+		}
 		if part.Required {
 			answer.Status, status = "not ready", http.StatusServiceUnavailable
 		} else if status == http.StatusOK {
