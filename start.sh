@@ -35,10 +35,11 @@ main() {
   launch backend
 
   await_address
-  await_ready
+  local state="is ready"
+  await_ready || state="runs, but is not ready yet"
   cat <<TEXT
 
-  MemCache is ready: $(address_for_people)
+  MemCache $state: $(address_for_people)
 
   Files are kept in $data. Ctrl-C ends it.
 
@@ -146,22 +147,24 @@ address_for_people() {
 }
 
 # await_ready waits until every part answers, but not for ever: a database that
-# is down may come back, and the pages say so meanwhile.
+# is down may come back, and the pages say so meanwhile. It fails when the backend
+# cannot serve by then.
 await_ready() {
   local tries
   for ((tries = 0; tries < 100; tries++)); do
     check_first_start
-    ! is_ready || return 0
+    [[ $(readiness) != *'"ready"'* ]] || return 0
     sleep 0.1 || true
   done
   say "not every part answers yet: $address/readyz tells which, and the messages above may tell why"
+  [[ $(readiness) == *'"degraded"'* ]]
 }
 
-is_ready() (
+readiness() (
   host=${address#http://} port=${host##*:} host=${host%:*}
   exec 3<>"/dev/tcp/${host//[\[\]]/}/$port"
   printf 'GET /readyz HTTP/1.0\r\nHost: %s:%s\r\n\r\n' "$host" "$port" >&3
-  [[ $(timeout 5 cat <&3) == *'"ready"'* ]]
+  timeout 5 cat <&3
 ) 2>/dev/null
 
 # check_first_start ends everything when a program fails at its first start:

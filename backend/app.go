@@ -76,7 +76,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err := a.listen(cfg.listen); err != nil {
 		return err
 	}
-	index, err := sqlindex.Open(ctx, sqlindex.Config{
+	index, err := sqlindex.OpenOrRetry(ctx, sqlindex.Config{
 		SQLitePath: cfg.sqlitePath(), DSN: cfg.database,
 		Capacity: int64(cfg.capacity) * api.MB, Policy: cfg.policy, Log: a.log,
 	})
@@ -110,7 +110,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	})
 	if err := objects.RefreshGeneration(ctx); err != nil {
-		return fmt.Errorf("settle what an unclean end left in doubt: %w", err)
+		a.log.Warn("the cache stays unused until the database answers", "error", err)
 	}
 	most, err := cachectl.MaxCapacity()
 	if err != nil {

@@ -220,6 +220,22 @@ func TestFault84_CrashLoopIsReported(t *testing.T) {
 	s.stop()
 }
 
+func TestFault59_StartWithoutTheDatabaseSaysSoAndGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "-database", "mysql://nobody:secret@127.0.0.1:1/none") // nothing listens on port 1
+	s.launch()
+	s.says("MemCache runs, but is not ready yet: ", startLimit)
+	s.says("the database does not answer; serving without it, and trying again", time.Second)
+	_, rest, _ := strings.Cut(s.output.String(), "is not ready yet: ")
+	s.url, _, _ = strings.Cut(rest, "\n")
+	s.do("GET", "/healthz", nil, http.StatusOK)
+	s.do("GET", "/readyz", nil, http.StatusServiceUnavailable)
+	if says := s.output.String(); strings.Contains(says, "secret") {
+		t.Errorf("the messages hold the password:\n%s", says)
+	}
+	s.stop()
+}
+
 func TestKilledStartEndsItsPrograms(t *testing.T) {
 	t.Parallel()
 	s := start(t)

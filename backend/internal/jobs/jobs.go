@@ -2,14 +2,15 @@
 // else: which function runs how often. The functions live where they belong.
 //
 // No job overlaps with itself: a run that takes longer than its interval makes
-// the next one wait for its turn. A failure is logged, a panic is recovered and
-// logged, and the job runs again at its next turn.
+// the next one wait for its turn. A failure is logged, once for as long as it
+// lasts, a panic is recovered and logged, and the job runs again at its next turn.
 package jobs
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -59,14 +60,16 @@ func (s *Schedule) add(ctx context.Context, log *slog.Logger, job Job) error {
 		defer cancel()
 		return job.Do(ctx)
 	}
+	failed := failures{log: log, job: job.Name}
 	_, err := s.scheduler.NewJob(gocron.DurationJob(job.Every), gocron.NewTask(run),
 		gocron.WithName(job.Name),
 		gocron.WithSingletonMode(gocron.LimitModeReschedule),
 		gocron.WithStartAt(gocron.WithStartImmediately()),
 		gocron.WithEventListeners(
-			gocron.AfterJobRunsWithError(func(_ uuid.UUID, name string, err error) {
+			gocron.AfterJobRuns(func(uuid.UUID, string) { failed.ended() }),
+			gocron.AfterJobRunsWithError(func(_ uuid.UUID, _ string, err error) {
 				if ctx.Err() == nil {
-					log.Warn("job failed", "job", name, "error", err)
+					failed.add(err)
 				}
 			}),
 			gocron.AfterJobRunsWithPanic(func(_ uuid.UUID, name string, reason any) {
@@ -77,6 +80,38 @@ func (s *Schedule) add(ctx context.Context, log *slog.Logger, job Job) error {
 		return fmt.Errorf("schedule the job %q: %w", job.Name, err)
 	}
 	return nil
+}
+
+// failures are the runs of a job that failed in a row. A database that is down
+// for an hour fails thousands of them: the first one is worth a warning. Runs of
+// a job do not overlap, but their listeners may.
+type failures struct {
+	log *slog.Logger
+	job string
+
+	mu sync.Mutex
+	n  int
+}
+
+func (f *failures) add(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.n++
+	level := slog.LevelWarn
+	if f.n > 1 {
+		level = slog.LevelDebug
+	}
+	f.log.Log(context.Background(), level, "job failed", "job", f.job, "error", err)
+}
+
+// ended is told of a run that did not fail.
+func (f *failures) ended() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n > 1 {
+		f.log.Info("job works again", "job", f.job, "failures", f.n)
+	}
+	f.n = 0
 }
 
 // Stop ends the jobs that run and waits for them, for at most ten seconds.

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -93,5 +94,34 @@ func TestJobDoesNotOverlapAndIsWaitedFor(t *testing.T) {
 	}
 	if worst.Load() != 1 || running.Load() != 0 || ended.Load() == 0 {
 		t.Errorf("ran %d at once, %d still running, %d ended; want 1, 0 and at least 1", worst.Load(), running.Load(), ended.Load())
+	}
+}
+
+func TestFailuresInARowAreLoggedOnce(t *testing.T) {
+	var out syncBuffer
+	var runs atomic.Int64
+	done := make(chan struct{})
+	s, err := Start(slog.New(slog.NewTextHandler(&out, nil)), Job{
+		Name: "record", Every: time.Millisecond,
+		Do: func(context.Context) error {
+			switch n := runs.Add(1); {
+			case n <= 5:
+				return fmt.Errorf("failure %d", n)
+			case n == 7: // the sixth was logged by now
+				close(done)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	if strings.Count(text, "job failed") != 1 || !strings.Contains(text, "failure 1") || !strings.Contains(text, "job works again") || !strings.Contains(text, "failures=5") {
+		t.Errorf("the log is\n%s", text)
 	}
 }

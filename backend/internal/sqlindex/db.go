@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"memcache/backend/internal/storage"
@@ -37,6 +39,12 @@ type DB struct {
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer on MySQL
 
+	// Where MySQL did not answer at the start: whether it has since, and the
+	// goroutine that goes on trying.
+	ready      *atomic.Bool
+	stopTrying context.CancelFunc
+	trying     sync.WaitGroup
+
 	// CountLimit and manyMatches; tests lower them.
 	countLimit, manyMatches int64
 }
@@ -49,7 +57,7 @@ var _ storage.Index = (*DB)(nil)
 
 // Open opens the database, creates it and its tables when missing, and applies
 // the migrations that are new. It fails within seconds, with an api.Error of
-// code api.Unavailable, when MySQL does not answer: try again then. It refuses
+// code api.Unavailable, when MySQL does not answer: see [OpenOrRetry]. It refuses
 // a database that a newer version of this program has changed.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if err := c.check(); err != nil {
@@ -102,6 +110,10 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close waits for the statements that run and closes all connections.
 func (db *DB) Close() error {
+	if db.stopTrying != nil {
+		db.stopTrying()
+		db.trying.Wait()
+	}
 	var err error
 	if db.reader != db.writer {
 		err = db.reader.Close()

@@ -46,8 +46,11 @@
 //
 // # Deadlines and errors
 //
-// Every statement ends at the deadline of its context; a context without one
-// gets a few seconds. A database that cannot be reached or does not answer in
+// [OpenOrRetry] lets a start go on without MySQL: until the database answers, every
+// method fails with api.Unavailable.
+//
+// Every statement ends at the deadline of its context, a commit too; a context
+// without one gets a few seconds. A database that cannot be reached or does not answer in
 // time is an api.Error with the code api.Unavailable, a full disk one with
 // api.Full. No error and no log line contains the password of the DSN.
 package sqlindex

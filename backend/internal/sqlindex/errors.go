@@ -95,6 +95,7 @@ func isFull(err error) bool {
 func isUnreachable(err error) bool {
 	for _, target := range []error{
 		context.DeadlineExceeded, driver.ErrBadConn, mysql.ErrInvalidConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF,
+		errStarting,
 	} {
 		if errors.Is(err, target) {
 			return true

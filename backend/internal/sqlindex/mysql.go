@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -56,22 +57,38 @@ func lowerASCII(s string) string {
 
 // openMySQL connects to the database of dsn and creates it when missing.
 func openMySQL(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
+	c, err := mysqlConfig(dsn, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := createDatabase(ctx, c); err != nil {
+		return nil, connectError(mysqlName(c), c.User, err)
+	}
+	return newMySQL(c)
+}
+
+// newMySQL returns the database of c; its connections are made when needed.
+func newMySQL(c *mysql.Config) (*DB, error) {
+	ready := new(atomic.Bool)
+	ready.Store(true)
+	pool, err := poolOf(c, ready)
+	if err != nil {
+		return nil, err
+	}
+	db := newDB(mysqlName(c), mysqlDialect, pool, pool)
+	db.ready = ready
+	return db, nil
+}
+
+func mysqlName(c *mysql.Config) string { return fmt.Sprintf("MySQL %s at %s", c.DBName, c.Addr) }
+
+// mysqlConfig is the driver's configuration for dsn.
+func mysqlConfig(dsn string, log *slog.Logger) (*mysql.Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err
 	}
-	if err := configure(c, log); err != nil {
-		return nil, err
-	}
-	name := fmt.Sprintf("MySQL %s at %s", c.DBName, c.Addr)
-	if err := createDatabase(ctx, c); err != nil {
-		return nil, connectError(name, c.User, err)
-	}
-	pool, err := poolOf(c)
-	if err != nil {
-		return nil, err
-	}
-	return newDB(name, mysqlDialect, pool, pool), nil
+	return c, configure(c, log)
 }
 
 func configure(c *mysql.Config, log *slog.Logger) error {
@@ -104,20 +121,22 @@ func createDatabase(ctx context.Context, c *mysql.Config) error {
 func execOnce(ctx context.Context, c *mysql.Config, statement string) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	pool, err := poolOf(c)
+	connector, err := mysql.NewConnector(c)
 	if err != nil {
-		return err
+		return fmt.Errorf("set up %s: %w", mysqlName(c), err)
 	}
+	pool := sql.OpenDB(connector)
 	_, err = pool.ExecContext(ctx, statement)
 	return errors.Join(err, pool.Close())
 }
 
-func poolOf(c *mysql.Config) (*sql.DB, error) {
+// poolOf returns a pool that makes connections as soon as ready is set.
+func poolOf(c *mysql.Config, ready *atomic.Bool) (*sql.DB, error) {
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
-		return nil, fmt.Errorf("set up MySQL %s at %s: %w", c.DBName, c.Addr, err)
+		return nil, fmt.Errorf("set up %s: %w", mysqlName(c), err)
 	}
-	pool := sql.OpenDB(connector)
+	pool := sql.OpenDB(mysqlConnector{connector, ready})
 	pool.SetMaxOpenConns(32)
 	pool.SetMaxIdleConns(32)
 	// Below the idle limits of servers and proxies, and so that a failover

@@ -84,36 +84,46 @@ func address(host, socket string) string {
 }
 
 // server is a MariaDB that runs for as long as hold is open, which is until
-// this process ends.
+// this process ends if nothing closes it before.
 type server struct {
 	socket string
 	hold   *os.File
+	keeper *exec.Cmd
 }
 
 func start() (*server, error) {
-	install, err := find("mariadb-install-db")
+	dir, err := install()
 	if err != nil {
 		return nil, err
 	}
-	mariadbd, err := find("mariadbd")
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "mariadb")
-	if err != nil {
-		return nil, err
-	}
-	s := &server{socket: filepath.Join(dir, "s")}
-	if len(s.socket) > 100 {
-		err = fmt.Errorf("the path %s is too long for a unix socket: set TMPDIR to a shorter one", s.socket)
-	} else if err = installTables(install, dir); err == nil {
-		s.hold, err = launch(mariadbd, dir, s.socket)
-	}
+	s, err := launch(dir, dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return s, nil
 }
+
+// install makes a folder with the tables of a new server.
+func install() (dir string, err error) {
+	program, err := find("mariadb-install-db")
+	if err != nil {
+		return "", err
+	}
+	if dir, err = os.MkdirTemp("", "mariadb"); err != nil {
+		return "", err
+	}
+	if len(socketIn(dir)) > 100 {
+		err = fmt.Errorf("the path %s is too long for a unix socket: set TMPDIR to a shorter one", socketIn(dir))
+	} else {
+		err = installTables(program, dir)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
+}
+
+func socketIn(dir string) string { return filepath.Join(dir, "s") }
 
 // find looks for a program of MariaDB, also where users other than root do not.
 func find(name string) (string, error) {
@@ -147,8 +157,8 @@ func installTables(install, dir string) error {
 	return nil
 }
 
-// keeper runs the server until its standard input ends, then removes the
-// folder. It outlives an interrupt from the terminal, which all processes get.
+// keeper runs the server until its standard input ends, then removes the folder
+// $1 if it has a name. It outlives an interrupt from the terminal, which all processes get.
 // Its standard output is open for as long as the server runs.
 const keeper = `
 trap '' INT TERM HUP
@@ -160,12 +170,17 @@ exec >/dev/null
 cat
 kill -KILL "$server"
 wait "$server"
-rm -rf -- "$dir"
+[ -z "$dir" ] || rm -rf -- "$dir"
 `
 
-// launch starts the server and waits until it answers. It ends when hold is
-// closed, by us or by our end.
-func launch(mariadbd, dir, socket string) (hold *os.File, err error) {
+// launch starts the server of dir and waits until it answers. It ends when hold is
+// closed, by us or by our end; the folder remove, if any, goes then.
+func launch(dir, remove string, more ...string) (*server, error) {
+	mariadbd, err := find("mariadbd")
+	if err != nil {
+		return nil, err
+	}
+	socket := socketIn(dir)
 	stdin, hold, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -181,7 +196,8 @@ func launch(mariadbd, dir, socket string) (hold *os.File, err error) {
 		return nil, errors.Join(err, stdout.Close(), hold.Close())
 	}
 	defer log.Close()
-	cmd := exec.Command("/bin/sh", append([]string{"-c", keeper, "sh", dir, mariadbd}, options(dir, socket)...)...)
+	arguments := append([]string{"-c", keeper, "sh", remove, mariadbd}, append(options(dir, socket), more...)...)
+	cmd := exec.Command("/bin/sh", arguments...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
 	err = errors.Join(cmd.Start(), stdout.Close())
 	if err == nil {
@@ -191,7 +207,7 @@ func launch(mariadbd, dir, socket string) (hold *os.File, err error) {
 		text, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%s: %w\n%s", mariadbd, errors.Join(err, hold.Close()), text)
 	}
-	return hold, nil
+	return &server{socket: socket, hold: hold, keeper: cmd}, nil
 }
 
 // options make the server small, quick and forgetful.

@@ -1,0 +1,85 @@
+package sqlindex
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// rollbackTimeout bounds a rollback: its transaction's deadline may be over.
+const rollbackTimeout = 2 * time.Second
+
+// errStarting says that the database has not answered since the start, so that
+// its tables may be missing.
+var errStarting = errors.New("the database has not answered since this server started")
+
+// mysqlConnector makes the connections of a pool, as soon as ready is set.
+type mysqlConnector struct {
+	driver.Connector
+	ready *atomic.Bool
+}
+
+func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if !c.ready.Load() {
+		return nil, errStarting
+	}
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	whole, ok := conn.(wholeConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("the MySQL driver's connection, a %T, lacks methods", conn), conn.Close())
+	}
+	return mysqlConn{whole}, nil
+}
+
+// wholeConn is all that the driver's connections can do.
+type wholeConn interface {
+	driver.Conn
+	driver.Pinger
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.ConnPrepareContext
+	driver.ConnBeginTx
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// mysqlConn is a connection whose commits end with their context: the driver's
+// own wait for the answer of a hung server without end.
+type mysqlConn struct{ wholeConn }
+
+// Close does not fail: a server that is gone needs no goodbye.
+func (c mysqlConn) Close() error {
+	_ = c.wholeConn.Close()
+	return nil
+}
+
+func (c mysqlConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if _, err := c.wholeConn.BeginTx(ctx, opts); err != nil {
+		return nil, err
+	}
+	return mysqlTx{ctx, c}, nil
+}
+
+type mysqlTx struct {
+	ctx  context.Context // of the transaction
+	conn mysqlConn
+}
+
+func (tx mysqlTx) Commit() error {
+	_, err := tx.conn.ExecContext(tx.ctx, "COMMIT", nil)
+	return err
+}
+
+func (tx mysqlTx) Rollback() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tx.ctx), rollbackTimeout)
+	defer cancel()
+	_, err := tx.conn.ExecContext(ctx, "ROLLBACK", nil)
+	return err
+}
