@@ -26,8 +26,7 @@ import (
 )
 
 const (
-	headerTimeout  = 10 * time.Second
-	idleTimeout    = 2 * time.Minute
+	// maxHeaderBytes is the longest header of a request; a longer one gets 431.
 	maxHeaderBytes = 64 << 10
 	// drainTimeout is how long requests in flight may take after the signal to end.
 	drainTimeout = 10 * time.Second
@@ -59,7 +58,7 @@ func open(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 }
 
 func (a *app) openParts(ctx context.Context, cfg config) error {
-	rules, err := access.New(access.Config{Listen: cfg.listen, Hosts: splitList(cfg.hosts)})
+	rules, err := access.New(access.Config{Listen: cfg.listen, Hosts: splitList(cfg.hosts), Rate: cfg.rate})
 	if err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	})
 	hub, err = live.New(live.Config{
 		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control,
-		AllowOrigin: rules.AllowOrigin, MaxObject: int64(cfg.maxObject), Log: a.log,
+		AllowOrigin: rules.AllowOrigin, MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -141,9 +140,10 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	a.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
 			Objects: objects, Cache: control, Stats: control, Live: hub, Pages: app, Admit: rules.Check,
-			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
+			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Stall: cfg.stallTimeout,
+			CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 		}),
-		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)

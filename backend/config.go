@@ -21,15 +21,14 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
-	listen    string
-	hosts     string
-	data      string
-	database  string
-	cache     string
-	capacity  int // MB
-	policy    string
-	maxObject byteSize
-	maxStore  byteSize
+	listen   string
+	hosts    string
+	data     string
+	database string
+	cache    string
+	capacity int // MB
+	policy   string
+	limits
 	courseAPI int
 	insecure  bool
 	logLevel  slog.Level
@@ -37,10 +36,9 @@ type config struct {
 }
 
 const (
-	defaultListen    = "127.0.0.1:5000"
-	defaultCapacity  = 256 // MB
-	defaultPolicy    = policy.Default
-	defaultMaxObject = 1 << 30
+	defaultListen   = "127.0.0.1:5000"
+	defaultCapacity = 256 // MB
+	defaultPolicy   = policy.Default
 )
 
 const usage = `memcache-backend serves MemCache: the app, its WebSocket and its HTTP API.
@@ -55,7 +53,7 @@ Flags:
 // parseConfig reads flags, then the environment, then defaults, and checks the
 // result before anything starts.
 func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
-	c := config{maxObject: defaultMaxObject}
+	c := config{limits: defaultLimits}
 	fs := flag.NewFlagSet("memcache-backend", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.Usage = func() {
@@ -69,8 +67,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
-	fs.Var(&c.maxObject, "max-object", "largest object, in `bytes`, or with the unit k, m or g")
-	fs.Var(&c.maxStore, "max-store", "`bytes` that all files may have together, also with the unit k, m or g; 0 for what the disk has")
+	c.limits.flags(fs)
 	fs.IntVar(&c.courseAPI, "course-api", 1, "`generation` of course testers to answer: 1 gives keys as lists, 2 as strings")
 	fs.BoolVar(&c.insecure, "insecure", false, "serve beyond this machine although nobody has to log in")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
@@ -123,12 +120,12 @@ func (c config) check() error {
 		return fmt.Errorf("-course-api %d is not known: use 1 or 2", c.courseAPI)
 	case c.capacity < 1:
 		return fmt.Errorf("-capacity %d is too small: use at least 1 (MB)", c.capacity)
-	case c.maxObject < 1:
-		return fmt.Errorf("-max-object %d is too small: use at least 1 (byte)", c.maxObject)
 	case c.database != "":
-		return sqlindex.CheckDSN(c.database)
+		if err := sqlindex.CheckDSN(c.database); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.limits.check()
 }
 
 // sqlitePath is the embedded database's file; "" when another one is used.

@@ -14,6 +14,7 @@ const (
 	Forbidden          Code = "forbidden"           // 403
 	NotFound           Code = "not_found"           // 404
 	MethodNotAllowed   Code = "method_not_allowed"  // 405
+	TooSlow            Code = "too_slow"            // 408: the request's body came too slowly
 	PreconditionFailed Code = "precondition_failed" // 412
 	TooLarge           Code = "too_large"           // 413
 	BadRange           Code = "bad_range"           // 416: the object has no such bytes

@@ -1,7 +1,7 @@
 // Package access decides which requests are let in at all: by their Host, so
 // that a name that an attacker points at this machine (DNS rebinding) gets
-// nowhere, and by their Origin, so that other sites' pages cannot change
-// anything or open the WebSocket.
+// nowhere, by their Origin, so that other sites' pages cannot change anything or
+// open the WebSocket, and by how many of them come from one address.
 package access
 
 import (
@@ -20,6 +20,7 @@ type Rules struct {
 	names map[string]bool
 	anyIP bool
 	cross *http.CrossOriginProtection
+	pace  *pace
 }
 
 // Config says under which hosts the server answers.
@@ -30,6 +31,9 @@ type Config struct {
 	Listen string
 	// Hosts are further host names, without ports.
 	Hosts []string
+	// Rate is how many requests a second may come from one address, on average;
+	// 0 is any number. This machine's own addresses are exempt.
+	Rate int
 }
 
 // New returns the rules for cfg. localhost, 127.0.0.1 and [::1] are always
@@ -40,7 +44,7 @@ func New(cfg Config) (*Rules, error) {
 		return nil, fmt.Errorf("the listen address %q is not host:port, as in 127.0.0.1:5000: %w", cfg.Listen, err)
 	}
 	r := &Rules{names: map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}, cross: http.NewCrossOriginProtection()}
-	r.anyIP = !IsLoopback(host)
+	r.anyIP, r.pace = !IsLoopback(host), newPace(cfg.Rate)
 	for _, name := range append(cfg.Hosts, host) {
 		if name != "" {
 			r.names[strings.ToLower(strings.Trim(name, "[]"))] = true
@@ -57,6 +61,9 @@ func IsLoopback(host string) bool {
 
 // Check returns why the request is refused, or nil.
 func (r *Rules) Check(req *http.Request) error {
+	if err := r.pace.check(req.RemoteAddr); err != nil {
+		return err
+	}
 	if !r.allowHost(req.Host) {
 		return api.Errorf(api.Misdirected, "this server does not answer for the host %q: use the address it printed, or start it with -hosts and that name", req.Host)
 	}

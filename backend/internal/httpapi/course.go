@@ -32,7 +32,7 @@ func (s *server) courseRoutes() []route {
 		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail}
 	}
 	return []route{
-		post("/api/upload", s.courseUpload),
+		post("/api/upload", s.upload(s.courseUpload)),
 		post("/api/list_keys", s.courseList),
 		post("/api/key/", s.courseKey),
 		post("/api/delete_all", s.courseDeleteAll),
@@ -93,6 +93,9 @@ func (s *server) courseUpload(w http.ResponseWriter, r *http.Request) error {
 }
 
 func badForm(err error) error {
+	if _, known := errors.AsType[*api.Error](err); known {
+		return err
+	}
 	if isTooBig(err) || errors.Is(err, multipart.ErrMessageTooLarge) {
 		return api.Errorf(api.TooLarge, "the form is too large or has too many parts: send the fields key and file").Because(err)
 	}

@@ -47,7 +47,7 @@ type Part struct {
 	Check    func(context.Context) error
 }
 
-// Config is what the routes are made of. All fields are needed.
+// Config is what the routes are made of. All fields but Stall are needed.
 type Config struct {
 	Objects   *storage.Store
 	Cache     Cache
@@ -57,15 +57,21 @@ type Config struct {
 	Admit     func(r *http.Request) error // who is let in at all
 	Parts     []Part
 	MaxObject int64 // bytes
-	CourseAPI int   // the generation of testers to answer: 1 or 2
+	// MaxUploads is how many uploads may run at once; one more gets 503.
+	MaxUploads int
+	// Stall is how long a client may take to send or to receive 256 KiB, or the
+	// rest of a body; 0 is for ever.
+	Stall     time.Duration
+	CourseAPI int // the generation of testers to answer: 1 or 2
 	Metrics   *metrics.Metrics
 	Log       *slog.Logger
 }
 
 type server struct {
 	Config
-	log    *slog.Logger
-	routes []route
+	log     *slog.Logger
+	routes  []route
+	uploads chan struct{} // holds one for each that runs
 }
 
 // handler answers a request or says why not.
@@ -80,13 +86,13 @@ type route struct {
 
 // New returns the handler of everything the backend answers.
 func New(cfg Config) http.Handler {
-	s := &server{Config: cfg, log: cfg.Log}
+	s := &server{Config: cfg, log: cfg.Log, uploads: make(chan struct{}, cfg.MaxUploads)}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
 	return s
 }
 
 func (s *server) nativeRoutes() []route {
-	object := map[string]handler{"GET": s.getObject, "HEAD": s.headObject, "PUT": s.putObject, "DELETE": s.deleteObject}
+	object := map[string]handler{"GET": s.getObject, "HEAD": s.headObject, "PUT": s.upload(s.putObject), "DELETE": s.deleteObject}
 	return []route{
 		{path: api.ObjectsPath, methods: object},
 		{path: api.ObjectsPath + "/", methods: object},
@@ -104,15 +110,30 @@ func (s *server) nativeRoutes() []route {
 	}
 }
 
+// upload makes a handler one of those of which only so many run at once.
+func (s *server) upload(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case s.uploads <- struct{}{}:
+			defer func() { <-s.uploads }()
+			return h(w, r)
+		default:
+			return api.Errorf(api.Unavailable, "%d uploads are running, which is as many as this server takes at once: try again in a moment", cap(s.uploads))
+		}
+	}
+}
+
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
 	r = withRequestID(r)
-	rec := &recorder{ResponseWriter: w, route: "refused"}
+	rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now(), stall: s.Stall, route: "refused"}
+	if s.Stall > 0 && r.ContentLength != 0 {
+		r.Body = withPatience(r.Body, rec.control, s.Stall)
+	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			s.panicked(rec, r, reason)
 		}
-		s.note(r, rec, time.Since(start))
+		s.note(r, rec, time.Since(rec.start))
 	}()
 	rec.Header()["X-Content-Type-Options"] = nosniff
 	rec.Header()["Referrer-Policy"] = sameOrigin

@@ -27,6 +27,7 @@ var statuses = map[api.Code]int{
 	api.Forbidden:          http.StatusForbidden,
 	api.NotFound:           http.StatusNotFound,
 	api.MethodNotAllowed:   http.StatusMethodNotAllowed,
+	api.TooSlow:            http.StatusRequestTimeout,
 	api.PreconditionFailed: http.StatusPreconditionFailed,
 	api.TooLarge:           http.StatusRequestEntityTooLarge,
 	api.BadRange:           http.StatusRequestedRangeNotSatisfiable,

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -26,38 +27,33 @@ func requestID(r *http.Request) string {
 	return id
 }
 
-// recorder notes what was answered, for the log.
+// recorder notes what was answered, for the log, and gives up on clients that
+// do not take it (patience.go).
 type recorder struct {
 	http.ResponseWriter
-	route  string
-	status int
-	bytes  int64
+	control *http.ResponseController
+	start   time.Time
+	stall   time.Duration // 0: there is no hurry
+	route   string
+	status  int
+	bytes   int64
 }
 
 func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.begin(status)
+	w.await()
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+// begin notes the status, before the header is sent.
+func (w *recorder) begin(status int) {
+	if w.status != 0 {
+		return
 	}
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// ReadFrom keeps the way open for sendfile.
-func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+	w.status = status
+	if h := w.Header(); h["Server-Timing"] == nil {
+		h["Server-Timing"] = []string{serverTiming(storage.Steps{}, time.Since(w.start))}
 	}
-	n, err := io.Copy(w.ResponseWriter, r)
-	w.bytes += n
-	return n, err
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -116,7 +112,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any, form string) error 
 	if err == nil && decoder.More() {
 		err = errors.New("there is more after the object")
 	}
-	if err == nil || isTooBig(err) {
+	if _, known := errors.AsType[*api.Error](err); known || err == nil || isTooBig(err) {
 		return err
 	}
 	if errors.Is(err, io.EOF) {

@@ -261,11 +261,11 @@ func (in *intake) explain(ctx context.Context, key string, err error) error {
 	if _, ok := errors.AsType[*api.Error](err); ok {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("store %q: %w", key, err)
-	}
 	if in.err != nil {
 		return api.Errorf(api.Invalid, "the upload of %q broke off after %d bytes; nothing was stored: send it again", key, in.n).Because(in.err)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store %q: %w", key, err)
 	}
 	return fmt.Errorf("store %q: %w", key, err)
 }
