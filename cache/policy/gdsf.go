@@ -60,10 +60,12 @@ func (g *gdsf) candidate(slot uint32) *candidate { return g.candidates.at(*g.at.
 // deserves now.
 func (g *gdsf) rank(c *candidate, uses uint64) {
 	worth := (1 + uses) << scale / uint64(max(1, c.size.bytes()))
-	c.priority = (g.age + priority(worth<<usesBits)) &^ usesMask | priority(uses)
+	c.priority = (g.age+priority(worth<<usesBits))&^usesMask | priority(uses)
 }
 
-func (g *gdsf) usesOf(slot uint32) uint8 { return uint8(min(g.candidate(slot).priority.uses(), maxUses)) }
+func (g *gdsf) usesOf(slot uint32) uint8 {
+	return uint8(min(g.candidate(slot).priority.uses(), maxUses))
+}
 
 func (g *gdsf) Remove(slot uint32) {
 	g.n--
