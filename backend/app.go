@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"memcache/backend/internal/access"
@@ -75,6 +76,9 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err := a.listen(cfg.listen); err != nil {
 		return err
 	}
+	if err := checkNotLost(cfg.sqlitePath(), blobs); err != nil {
+		return err
+	}
 	index, err := sqlindex.OpenOrRetry(ctx, sqlindex.Config{
 		SQLitePath: cfg.sqlitePath(), DSN: cfg.database,
 		Capacity: int64(cfg.capacity) * api.MB, Policy: cfg.policy, Log: a.log,
@@ -89,6 +93,23 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	}
 	a.defers(nodes.Close)
 	return a.wire(ctx, cfg, rules, blobs, index, nodes)
+}
+
+// checkNotLost fails when blobs are there and the SQLite file that names them is
+// not, or is empty: a new one would have them swept.
+func checkNotLost(file string, blobs *filestore.Store) error {
+	if file == "" {
+		return nil
+	}
+	if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+		return nil
+	}
+	has, err := blobs.HasBlobs()
+	if err != nil || !has {
+		return err
+	}
+	return fmt.Errorf("the data folder holds objects, but the database %s that names them is missing or empty: put it back, or move the data folder away "+
+		"and make it anew from a backup with \"memcache-backend restore\"", file)
 }
 
 // wire puts the rules, the live side and the HTTP side on top of the stores.
@@ -172,7 +193,7 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 		}},
 		{Name: "generation", Every: time.Second, Do: objects.RefreshGeneration},
 		{Name: "record", Every: 5 * time.Second, Do: control.Record},
-		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.PruneSamples(ctx, time.Now()) }},
+		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
 		{Name: "scrub", Every: 24 * time.Hour, Do: blobs.Scrub},
 	}

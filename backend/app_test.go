@@ -182,6 +182,28 @@ func TestFault59_EndWithMySQLStillDown(t *testing.T) {
 	}
 }
 
+// A database that is gone is not begun anew beside the objects that it named.
+func TestFault65_LostSQLiteFile(t *testing.T) {
+	for name, lose := range map[string]func(file string) error{
+		"removed": os.Remove,
+		"emptied": func(file string) error { return os.Truncate(file, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := t.TempDir()
+			b := startBackend(t, "-data", data)
+			b.want(http.StatusCreated, "PUT", "/objects/k", "v")
+			b.stop()
+			if err := lose(filepath.Join(data, "memcache.db")); err != nil {
+				t.Fatal(err)
+			}
+			err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-data", data}, none, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), "missing or empty") || !strings.Contains(err.Error(), "restore") {
+				t.Errorf("the start gives %v, want a refusal that says how to restore", err)
+			}
+		})
+	}
+}
+
 // A password that is wrong does not become right by waiting.
 func TestWrongPasswordEndsTheStart(t *testing.T) {
 	dsn := strings.Replace(mariadbtest.Start(t), "mysql://memcache:", "mysql://memcache:wrong", 1)

@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -216,6 +217,21 @@ func (s *Store) release(clean bool) error {
 		errs = append(errs, s.root.Close())
 	}
 	return errors.Join(append(errs, s.lock.release(clean))...)
+}
+
+// HasBlobs tells whether any blob is kept.
+func (s *Store) HasBlobs() (bool, error) {
+	for i := range 256 {
+		fan, found := fmt.Sprintf("%02x", i), false
+		err := s.eachBatch(fan, func(entries []fs.DirEntry) error {
+			found = found || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return validID(fan + e.Name()) })
+			return nil
+		})
+		if found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
 }
 
 // Open opens a blob. [fs.ErrNotExist] when there is none.

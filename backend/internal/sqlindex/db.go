@@ -17,7 +17,8 @@ import (
 // The time an operation may take when its context has no deadline.
 const (
 	defaultTimeout = 5 * time.Second
-	bulkTimeout    = time.Minute // for what touches many rows, and for opening
+	bulkTimeout    = time.Minute      // for what touches many rows
+	openTimeout    = 15 * time.Minute // for the check and the migrations of a large database
 )
 
 // Config says which database to open. One of SQLitePath and DSN is set.
@@ -58,18 +59,24 @@ var _ storage.Index = (*DB)(nil)
 // Open opens the database, creates it and its tables when missing, and applies
 // the migrations that are new. It fails within seconds, with an api.Error of
 // code api.Unavailable, when MySQL does not answer: see [OpenOrRetry]. It refuses
-// a database that a newer version of this program has changed.
+// a database that a newer version of this program has changed, and a SQLite file
+// that is damaged.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := withTimeout(ctx, bulkTimeout)
+	ctx, cancel := withTimeout(ctx, openTimeout)
 	defer cancel()
 	db, err := c.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = db.migrate(ctx, c.Log)
+	if c.SQLitePath != "" {
+		err = db.checkFile(ctx)
+	}
+	if err == nil {
+		err = db.migrate(ctx, c.Log)
+	}
 	if err == nil {
 		err = db.firstSettings(ctx, c.Capacity, c.Policy)
 	}
@@ -122,12 +129,12 @@ func (db *DB) Close() error {
 }
 
 // write runs fn in a transaction that commits when fn returns nil. It may run
-// fn again after a deadlock.
+// fn again after a deadlock, or when the connection was lost before the commit.
 func (db *DB) write(ctx context.Context, limit time.Duration, op string, fn func(context.Context, *sql.Tx) error) error {
 	short, cancel := withTimeout(ctx, limit)
 	defer cancel()
 	err := retryConflicts(short, func() error {
-		return inTx(short, db.writer, nil, fn)
+		return db.transact(short, fn)
 	})
 	return db.fail(ctx, op, err)
 }
@@ -151,7 +158,7 @@ func inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(contex
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return &commitError{err}
 	}
 	return nil
 }

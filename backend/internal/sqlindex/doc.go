@@ -6,7 +6,7 @@
 //
 // Each database has its folder of numbered migrations, which Open applies. A
 // migration that was released is never edited; a change is a new file. They
-// make the same three tables:
+// make the same tables (MySQL has one more, commits; see below):
 //
 //	objects  object_key, blob_id, size, content_type, created, modified, version
 //	settings one row: capacity, policy, generation
@@ -35,6 +35,10 @@
 // for reads: parallel writers queue in Go instead of failing with SQLITE_BUSY.
 // It runs in WAL mode with synchronous=FULL: what is committed survives a power
 // cut. MySQL writers that lose to a deadlock try again.
+//
+// Where the connection to MySQL is lost while a change commits, the table commits
+// tells whether it was made: each change leaves a token of its own there. What was
+// made is not made twice, and what was not is tried again.
 //
 // # Lists
 //

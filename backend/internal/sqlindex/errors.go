@@ -34,8 +34,8 @@ const (
 // because of others; dozens of writers of one new key need more than a few.
 const maxAttempts = 20
 
-// retryConflicts runs attempt until it is not the victim of a deadlock.
-// Such a victim has changed nothing, so that running it again is safe.
+// retryConflicts runs attempt until it is not the victim of a deadlock, nor of a
+// connection lost before the commit. Such a victim has changed nothing, so that running it again is safe.
 func retryConflicts(ctx context.Context, attempt func() error) error {
 	for n := 1; ; n++ {
 		err := attempt()
@@ -53,9 +53,10 @@ func retryConflicts(ctx context.Context, attempt func() error) error {
 	}
 }
 
+// isConflict tells whether a transaction changed nothing and is worth trying again.
 func isConflict(err error) bool {
 	n := mysqlNumber(err)
-	return n == mysqlDeadlock || n == mysqlLockWaitTimeout
+	return n == mysqlDeadlock || n == mysqlLockWaitTimeout || errors.Is(err, errNotCommitted)
 }
 
 // mysqlNumber returns the number of the MySQL error in err's chain, or 0.
@@ -95,7 +96,7 @@ func isFull(err error) bool {
 func isUnreachable(err error) bool {
 	for _, target := range []error{
 		context.DeadlineExceeded, driver.ErrBadConn, mysql.ErrInvalidConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF,
-		errStarting,
+		errStarting, errNotCommitted,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -27,6 +27,7 @@ bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses 
 	addSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = seconds + VALUES(seconds), items = VALUES(items),
 bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
 evictions = evictions + VALUES(evictions)`,
+	putToken:  "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
 	forUpdate: " FOR UPDATE",
 	useIndex:  " FORCE INDEX (%s)",
 	contains:  mysqlContains,

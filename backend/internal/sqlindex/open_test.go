@@ -183,6 +183,55 @@ func wantNoPassword(t *testing.T, c Config, text string) {
 	}
 }
 
+// TestFault65_DamagedSQLiteFile: it is refused, and stays as it is.
+func TestFault65_DamagedSQLiteFile(t *testing.T) {
+	for name, damage := range map[string]func(b []byte) []byte{
+		"no database":     func(b []byte) []byte { return []byte(strings.Repeat("no database ", 1000)) },
+		"cut short":       func(b []byte) []byte { return b[:len(b)/2] },
+		"half the header": func(b []byte) []byte { return b[:50] },
+		"a page of zeros": func(b []byte) []byte { clear(b[2*4096 : 3*4096]); return b },
+		"pages of noise": func(b []byte) []byte {
+			for i := 4096; i < len(b); i++ {
+				b[i] ^= byte(i * 31)
+			}
+			return b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := sqliteConfig(t)
+			db, err := Open(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill(t, db, 500)
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			whole, err := os.ReadFile(c.SQLitePath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken := damage(whole)
+			if err := os.WriteFile(c.SQLitePath, broken, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err = Open(t.Context(), c)
+			if err == nil {
+				db.Close()
+				t.Fatal("it was opened")
+			}
+			for _, part := range []string{c.SQLitePath, "damaged", "memcache-backend restore"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the error %q lacks %q", err, part)
+				}
+			}
+			if after, err := os.ReadFile(c.SQLitePath); err != nil || !bytes.Equal(after, broken) {
+				t.Errorf("the file was changed: %d bytes, %v", len(after), err)
+			}
+		})
+	}
+}
+
 // TestFault64_SQLiteLocked lets another process's transaction, here another
 // pool's, hold the file: a write waits for it and no longer than its deadline.
 func TestFault64_SQLiteLocked(t *testing.T) {
@@ -209,7 +258,7 @@ func TestFault64_SQLiteLocked(t *testing.T) {
 	select {
 	case err := <-put:
 		t.Errorf("Put did not wait: %v", err)
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(3 * time.Second):
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)

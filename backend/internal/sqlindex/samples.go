@@ -3,6 +3,7 @@ package sqlindex
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,17 +75,18 @@ SUM(hits), SUM(misses), SUM(evictions) FROM samples WHERE time_ms > ? AND time_m
 	return samples, db.fail(ctx, "read samples", rows.Err())
 }
 
-// PruneSamples makes one row a minute and node of the rows that were recorded
-// more than a day before now, and deletes the rows older than 30 days. Each step
-// is a transaction: killed at any point, it goes on where it was when it is
+// Prune makes one row a minute and node of the rows that were recorded
+// more than a day before now, and deletes the rows older than 30 days and the
+// tokens of commits older than an hour. Each step is a transaction: killed at any point, it goes on where it was when it is
 // called again; several backends may call it at once.
-func (db *DB) PruneSamples(ctx context.Context, now time.Time) error {
+func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	ctx, cancel := withTimeout(ctx, bulkTimeout)
 	defer cancel()
 	err := db.write(ctx, bulkTimeout, "delete old samples", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
+	err = errors.Join(err, db.pruneTokens(ctx, now))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {

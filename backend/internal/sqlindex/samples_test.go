@@ -77,12 +77,12 @@ func minuteOf(after time.Duration, samples ...api.Sample) api.Sample {
 
 func prune(t *testing.T, db *DB, now time.Time) {
 	t.Helper()
-	if err := db.PruneSamples(t.Context(), now); err != nil {
+	if err := db.Prune(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestPruneSamples(t *testing.T) {
+func TestPrune(t *testing.T) {
 	onBoth(t, func(t *testing.T, c Config) {
 		db := mustOpen(t, c)
 		always := noon.Add(10 * 24 * time.Hour)
@@ -130,7 +130,7 @@ func TestPruneBacklog(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				if err := db.PruneSamples(t.Context(), noon.Add(28*time.Hour)); err != nil {
+				if err := db.Prune(t.Context(), noon.Add(28*time.Hour)); err != nil {
 					t.Error(err)
 				}
 			})

@@ -1,6 +1,7 @@
 package sqlindex
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // dialect is where the two databases differ.
@@ -23,6 +25,7 @@ type dialect struct {
 	firstSetting string // capacity, policy, generation
 	putSample    string // a row of samples; replaces one that is there
 	addSample    string // a row of samples; is added to one that is there
+	putToken     string // a row of commits: token, time; "" where none is needed
 	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
 	useIndex     string // makes a SELECT go along an index
 	// contains is the condition that a key contains the needle, ASCII
@@ -77,6 +80,43 @@ func openSQLite(path string) (*DB, error) {
 	limitConns(writer, 1)
 	limitConns(reader, max(4, runtime.GOMAXPROCS(0)))
 	return newDB("SQLite "+path, sqliteDialect, writer, reader), nil
+}
+
+// checkFile reads the whole file and fails if it is damaged: what a damaged
+// database answers, or writes, may be anything.
+func (db *DB) checkFile(ctx context.Context) error {
+	rows, err := db.reader.QueryContext(ctx, "PRAGMA quick_check(3)")
+	if err != nil {
+		return explainDamage(err)
+	}
+	defer rows.Close()
+	var found []error
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return err
+		}
+		if line != "ok" {
+			found = append(found, errors.New(line))
+		}
+	}
+	if len(found) > 0 {
+		return damageError(errors.Join(found...))
+	}
+	return explainDamage(rows.Err())
+}
+
+// explainDamage explains err if it says that the file is damaged.
+func explainDamage(err error) error {
+	if code := sqliteCode(err); code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB {
+		return damageError(err)
+	}
+	return err
+}
+
+func damageError(found error) error {
+	return fmt.Errorf("the file is damaged, and nothing was changed in it (%w): move the data folder away and make it anew from a backup "+
+		"with \"memcache-backend restore\"; without one, what is readable can be saved with the command .recover of the program sqlite3", found)
 }
 
 // limitConns bounds the pool to n connections. They are to a file, so none

@@ -54,6 +54,13 @@ func Start(t testing.TB) (dsn string) {
 // does. The end of the test stops it too.
 func StartTCP(t testing.TB) (dsn string, stop func()) {
 	t.Helper()
+	dsn, link := StartLink(t)
+	return dsn, link.Stop
+}
+
+// StartLink is StartTCP with a link that can be broken in a commit.
+func StartLink(t testing.TB) (dsn string, link *Link) {
+	t.Helper()
 	socket := socketOf(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,7 +69,7 @@ func StartTCP(t testing.TB) (dsn string, stop func()) {
 	f := &forwarder{listener: l, target: socket, conns: map[net.Conn]bool{}}
 	f.running.Go(f.accept)
 	t.Cleanup(f.stop)
-	return address(l.Addr().String(), ""), f.stop
+	return address(l.Addr().String(), ""), &Link{f}
 }
 
 func socketOf(t testing.TB) string {
