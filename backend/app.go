@@ -160,7 +160,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	}
 	a.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
-			Objects: objects, Cache: control, Stats: control, Live: hub, Pages: app, Admit: rules.Check,
+			Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
 			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Stall: cfg.stallTimeout,
 			CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 		}),

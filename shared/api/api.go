@@ -80,6 +80,13 @@ type Deleted struct {
 	Failed  []KeyFailed `json:"failed"`
 }
 
+// Stored is the answer to a form of files: the objects that are stored for good,
+// and what went wrong with the others.
+type Stored struct {
+	Objects []Object    `json:"objects"`
+	Failed  []KeyFailed `json:"failed"`
+}
+
 // KeyFailed is a key with which something went wrong.
 type KeyFailed struct {
 	Key   string `json:"key"`

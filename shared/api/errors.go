@@ -15,10 +15,12 @@ const (
 	NotFound           Code = "not_found"           // 404
 	MethodNotAllowed   Code = "method_not_allowed"  // 405
 	TooSlow            Code = "too_slow"            // 408: the request's body came too slowly
+	Conflict           Code = "conflict"            // 409: another request is in the way; trying again may help
 	PreconditionFailed Code = "precondition_failed" // 412
 	TooLarge           Code = "too_large"           // 413
 	BadRange           Code = "bad_range"           // 416: the object has no such bytes
 	Misdirected        Code = "misdirected"         // 421: this server does not answer for that host
+	KeyReused          Code = "key_reused"          // 422: the Idempotency-Key was used for another request
 	TooMany            Code = "too_many"            // 429: more than one client may use at once
 	Internal           Code = "internal"            // 500: the details are in the server's log
 	Unavailable        Code = "unavailable"         // 503: a part is down; trying again may help

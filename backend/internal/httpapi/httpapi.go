@@ -2,7 +2,7 @@
 // routes in one table, and one place where errors become statuses.
 //
 //	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
-//	GET /api/v1/objects                   the list of keys (list.go)
+//	GET, POST /api/v1/objects             the list of keys (list.go); a form of files (form.go)
 //	POST /api/v1/objects/copy, /rename, /delete   (transfer.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
@@ -12,7 +12,7 @@
 //	POST /api/…                           the course API (course.go)
 //	GET /ws                               the WebSocket, handed to package live
 //
-// Everything else is a page or an asset of the app. Keys come percent-encoded,
+// Changes of objects take an Idempotency-Key (once.go). Everything else is a page or an asset of the app. Keys come percent-encoded,
 // a "/" in them may stand as it is; paths are therefore never cleaned.
 package httpapi
 
@@ -52,6 +52,7 @@ type Config struct {
 	Objects   *storage.Store
 	Cache     Cache
 	Stats     Stats
+	Answers   Answers
 	Live      http.Handler                // the WebSocket
 	Pages     http.Handler                // the app
 	Admit     func(r *http.Request) error // who is let in at all
@@ -72,6 +73,7 @@ type server struct {
 	log     *slog.Logger
 	routes  []route
 	uploads chan struct{} // holds one for each that runs
+	running running
 }
 
 // handler answers a request or says why not.
@@ -86,20 +88,22 @@ type route struct {
 
 // New returns the handler of everything the backend answers.
 func New(cfg Config) http.Handler {
-	s := &server{Config: cfg, log: cfg.Log, uploads: make(chan struct{}, cfg.MaxUploads)}
+	s := &server{Config: cfg, log: cfg.Log, uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
 	return s
 }
 
 func (s *server) nativeRoutes() []route {
-	object := map[string]handler{"GET": s.getObject, "HEAD": s.headObject, "PUT": s.upload(s.putObject), "DELETE": s.deleteObject}
+	object := map[string]handler{
+		"GET": s.getObject, "HEAD": s.headObject, "PUT": s.upload(s.once(s.putObject)), "DELETE": s.once(s.deleteObject),
+	}
 	return []route{
 		{path: api.ObjectsPath, methods: object},
 		{path: api.ObjectsPath + "/", methods: object},
-		{path: api.Base + "/objects", methods: map[string]handler{"GET": s.list}},
-		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.copyObject}},
-		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.renameObject}},
-		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.deleteObjects}},
+		{path: api.Base + "/objects", methods: map[string]handler{"GET": s.list, "POST": s.upload(s.once(s.postObjects))}},
+		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.once(s.copyObject)}},
+		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.once(s.renameObject)}},
+		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}},
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},

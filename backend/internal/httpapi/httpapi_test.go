@@ -51,7 +51,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
 	must(t, err)
 	cfg := Config{
-		Objects: objects, Cache: control, Stats: control, Admit: rules.Check, MaxObject: maxObject, MaxUploads: 64, Stall: time.Minute, CourseAPI: 1, Log: log,
+		Objects: objects, Cache: control, Stats: control, Answers: index, Admit: rules.Check, MaxObject: maxObject, MaxUploads: 64, Stall: time.Minute, CourseAPI: 1, Log: log,
 		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: metrics.New("test"),
 	}
 	for _, f := range edit {
@@ -391,7 +391,7 @@ func TestFault19_MethodsAndHeaders(t *testing.T) {
 	for target, allow := range map[string]string{
 		"/objects/a":      "GET, HEAD, PUT, DELETE",
 		"/api/v1/cache":   "GET, HEAD, PUT",
-		"/api/v1/objects": "GET, HEAD",
+		"/api/v1/objects": "GET, HEAD, POST",
 		"/healthz":        "GET, HEAD",
 	} {
 		a := w.do("BREW", target, nil)
