@@ -15,6 +15,7 @@ import (
 	"memcache/backend/internal/cachectl"
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/filestore"
+	"memcache/backend/internal/front"
 	"memcache/backend/internal/httpapi"
 	"memcache/backend/internal/jobs"
 	"memcache/backend/internal/live"
@@ -41,6 +42,7 @@ type app struct {
 	counts   *metrics.Metrics
 	closers  []func() error // closed in reverse order
 	listener net.Listener
+	front    *front.Listener // in front of listener
 	server   *http.Server
 	hub      *live.Hub
 	schedule *jobs.Schedule
@@ -167,6 +169,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
+	a.front = front.New(front.Config{Listener: a.listener, Handler: a.server.Handler, Prefix: api.ObjectsPath, Idle: a.server.IdleTimeout})
 	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }
@@ -236,7 +239,7 @@ func (a *app) defers(closer func() error) { a.closers = append(a.closers, closer
 // closed, those in flight may finish.
 func (a *app) serve(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(a.listener) }()
+	go func() { served <- a.server.Serve(a.front) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
@@ -247,7 +250,7 @@ func (a *app) serve(ctx context.Context) error {
 	defer cancel()
 	hubDone := make(chan error, 1)
 	go func() { hubDone <- a.hub.Shutdown(drain) }()
-	err := a.server.Shutdown(drain)
+	err := errors.Join(a.server.Shutdown(drain), a.front.Drain(drain))
 	if errors.Is(err, context.DeadlineExceeded) {
 		a.log.Warn("requests in flight were cut off", "grace", drainTimeout)
 		err = a.server.Close()

@@ -2,7 +2,7 @@
 # Measures GET /objects/KEY of cached objects beside nginx with memcached on a
 # unix socket: the same load on both in turn, the median of the rounds.
 #
-#   backend/bench/hits.sh [quick]
+#   [SIZES="1 16"] backend/bench/hits.sh [quick]
 #
 # Use a quiet machine. Installs nginx, memcached and wrk from Debian when they
 # are missing and this runs as root.
@@ -15,7 +15,7 @@ need nginx nginx-light
 need memcached memcached
 need wrk wrk
 
-sizes=(1 16 100 1024) # KiB
+read -ra sizes <<<"${SIZES:-1 16 100 1024}" # KiB
 for size in "${sizes[@]}"; do random_file "$size" $((size << 10)); done
 
 start_ours -log-level info

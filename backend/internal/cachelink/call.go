@@ -24,9 +24,9 @@ type call struct {
 	line       []byte // the command with its line end
 	head, body []byte // its data block, if any, without the line end
 
-	state atomic.Int32
-	done  chan struct{} // gets one element when the reply is there
-	timer *time.Timer
+	deadline time.Time // of the reply
+	state    atomic.Int32
+	done     chan struct{} // gets one element when the reply is there
 
 	err   error
 	reply []byte  // the first line
@@ -45,15 +45,11 @@ const (
 	abandoned
 )
 
-var calls = sync.Pool{New: func() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return &call{done: make(chan struct{}, 1), timer: timer}
-}}
+var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
 
 func newCall(kind replyKind) *call {
 	q := calls.Get().(*call)
-	*q = call{kind: kind, done: q.done, timer: q.timer, line: q.line[:0], reply: q.reply[:0]}
+	*q = call{kind: kind, done: q.done, line: q.line[:0], reply: q.reply[:0]}
 	return q
 }
 

@@ -96,21 +96,21 @@ func (n *node) do(ctx context.Context, q *call) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(budget)
-	cn, err := n.try(ctx, q, deadline)
+	q.deadline = time.Now().Add(budget)
+	cn, err := n.try(ctx, q)
 	if errors.Is(err, errStale) {
 		q.again()
-		cn, err = n.try(ctx, q, deadline)
+		cn, err = n.try(ctx, q)
 	}
 	return cn, n.judge(ctx, probe, err)
 }
 
-func (n *node) try(ctx context.Context, q *call, deadline time.Time) (*conn, error) {
-	cn, err := n.connect(ctx, deadline)
+func (n *node) try(ctx context.Context, q *call) (*conn, error) {
+	cn, err := n.connect(ctx, q.deadline)
 	if err != nil {
 		return nil, err
 	}
-	return cn, cn.roundTrip(ctx, q, deadline)
+	return cn, cn.roundTrip(ctx, q)
 }
 
 // doOn sends q over cn and no other connection.
@@ -126,7 +126,8 @@ func (n *node) doOn(ctx context.Context, cn *conn, q *call) error {
 	if err != nil {
 		return err
 	}
-	err = cn.roundTrip(ctx, q, time.Now().Add(budget))
+	q.deadline = time.Now().Add(budget)
+	err = cn.roundTrip(ctx, q)
 	if errors.Is(err, errStale) {
 		return err // that the connection is gone says nothing of the node
 	}
@@ -182,7 +183,7 @@ func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, run, error)
 	if err != nil {
 		return nil, run{}, err
 	}
-	br := bufio.NewReaderSize(nc, 64<<10)
+	br := bufio.NewReaderSize(nc, readBuffer)
 	stats, err := greet(nc, br, deadline)
 	if err != nil {
 		nc.Close()
@@ -190,7 +191,7 @@ func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, run, error)
 	}
 	n.learn(stats)
 	limit := max(number(stats["item_size_max"]), defaultItemLimit)
-	return newConn(nc, br, &n.buffers, int(limit)), n.runOf(stats), nil
+	return newConn(nc, br, &n.buffers, int(limit), &n.wg), n.runOf(stats), nil
 }
 
 // defaultItemLimit is memcached's.
