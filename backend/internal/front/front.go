@@ -18,11 +18,14 @@ package front
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config is what a Listener is made of. All fields are needed.
@@ -95,6 +98,9 @@ type conn struct {
 
 // Read serves the requests that can be served here, and returns what cannot.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.aligned && len(p) == 1 {
+		return 0, c.awaitEnd()
+	}
 	for {
 		n, err := c.TCPConn.Read(p)
 		if err != nil || !c.aligned {
@@ -114,6 +120,32 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// awaitEnd is for the read of one byte by which net/http looks out for the
+// client's leaving while a handler runs. A byte that it got would be the first of
+// a request, and lost for us; so it gets none until it gives up.
+func (c *conn) awaitEnd() error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var end error
+	err = raw.Read(func(fd uintptr) bool {
+		n, err := 0, error(unix.EINTR)
+		for err == unix.EINTR {
+			n, _, err = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		}
+		if err == nil && n == 0 {
+			err = io.EOF
+		}
+		end = err
+		return err != nil && err != unix.EAGAIN
+	})
+	if err == nil {
+		err = end
+	}
+	return err
 }
 
 // serve answers a request. A panic of the handler is net/http's to catch: it

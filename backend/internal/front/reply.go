@@ -44,7 +44,10 @@ func (w *reply) WriteHeader(status int) {
 	w.status = status
 	length := w.header["Content-Length"]
 	switch {
-	case status == http.StatusNoContent || status == http.StatusNotModified:
+	case status == http.StatusNotModified:
+		delete(w.header, "Content-Length")
+		delete(w.header, "Content-Type")
+	case status == http.StatusNoContent:
 		delete(w.header, "Content-Length")
 	case len(length) == 1:
 		var err error
@@ -80,10 +83,11 @@ func (w *reply) promise(n int64) error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.err == nil && !w.chunked && n > w.left {
+	tooMuch := !w.chunked && n > w.left
+	w.left -= n
+	if w.err == nil && tooMuch {
 		return http.ErrContentLength
 	}
-	w.left -= n
 	return w.err
 }
 
@@ -143,7 +147,7 @@ func (w *reply) finish() error {
 	case w.header.Get("Connection") == "close":
 		return io.EOF
 	case !w.chunked && w.left != 0:
-		return fmt.Errorf("%d bytes of the reply are missing: %w", w.left, io.ErrUnexpectedEOF)
+		return fmt.Errorf("the reply is %d bytes shorter than it said: %w", w.left, io.ErrUnexpectedEOF)
 	}
 	return w.err
 }
