@@ -24,6 +24,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -72,6 +74,7 @@ type server struct {
 	Config
 	log     *slog.Logger
 	routes  []route
+	pack    func(http.Handler) http.HandlerFunc
 	uploads chan struct{} // holds one for each that runs
 	running running
 }
@@ -88,7 +91,7 @@ type route struct {
 
 // New returns the handler of everything the backend answers.
 func New(cfg Config) http.Handler {
-	s := &server{Config: cfg, log: cfg.Log, uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}}
+	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
 	return s
 }
@@ -168,6 +171,14 @@ func (s *server) dispatch(w *recorder, r *http.Request) {
 		return
 	}
 	w.route = to.path
+	if strings.HasPrefix(path, api.Base) {
+		s.pack(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answer(to, w, r) })).ServeHTTP(w, r)
+		return
+	}
+	s.answer(to, w, r)
+}
+
+func (s *server) answer(to route, w http.ResponseWriter, r *http.Request) {
 	if err := to.serve(w, r); err != nil {
 		fail := to.fail
 		if fail == nil {
@@ -176,6 +187,19 @@ func (s *server) dispatch(w *recorder, r *http.Request) {
 		fail(w, r, err)
 	}
 }
+
+// newPacker compresses the JSON of our API for clients that take it. Objects are
+// never compressed: their ETags and ranges are those of the bytes that were
+// stored, most of them are compressed already, and hits come from memory as they
+// are. The pages are compressed beforehand, and the metrics by their library.
+func newPacker() func(http.Handler) http.HandlerFunc {
+	pack, _ := gzhttp.NewWrapper( // fails for options out of range alone
+		gzhttp.MinSize(packFrom), gzhttp.EnableZstd(false), gzhttp.ContentTypes([]string{"application/json", "application/problem+json"}))
+	return pack
+}
+
+// packFrom is the size from which compressing saves a packet on the network.
+const packFrom = 1400
 
 func (s *server) match(path string) (route, bool) {
 	for _, to := range s.routes {
