@@ -186,6 +186,9 @@ func (w *Writer) Abort() {
 // Length returns the length of the value in bytes.
 func (a *Arena) Length(h Handle) int { return valueLength(a.at(h, headBytes)) }
 
+// Owner returns the owner of the value, which has one.
+func (a *Arena) Owner(h Handle) uint32 { return owner(a.at(h, headBytes)) }
+
 // Head returns the first block's part of the value.
 func (a *Arena) Head(h Handle) []byte {
 	n := a.Length(h)

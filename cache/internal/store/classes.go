@@ -40,7 +40,7 @@ type SizeCount struct {
 }
 
 // class is the number of the item's size class.
-func (e *entry) class() int { return arena.ClassOf(int(e.keyLen) + int(e.size)) }
+func (e *entry) class() int { return arena.ClassOf(e.skip() + int(e.size)) }
 
 func (s *Store) countEviction(e *entry) {
 	c := &s.classes[e.class()]
@@ -88,8 +88,11 @@ func (s *Store) surveySome(all *survey, from uint32) (more bool) {
 	now := s.tick()
 	end := min(from+step, s.slots)
 	for slot := from; slot < end; slot++ {
+		if s.place(slot).item == arena.None {
+			continue
+		}
 		e := s.entry(slot)
-		if !e.is(used) || e.is(lease) || e.expired(now) {
+		if e.is(lease) || e.expired(now) {
 			continue
 		}
 		c := &all.classes[e.class()]

@@ -46,10 +46,10 @@ func (s *Store) Delta(key []byte, o DeltaOptions) (Number, Outcome, error) {
 		}
 		return s.vivifyNumber(key, o, now)
 	}
-	if o.HasCAS && e.cas != o.CAS {
+	if o.HasCAS && e.cas() != o.CAS {
 		return Number{}, Exists, nil
 	}
-	n, err := s.number(e)
+	n, err := s.number(slot)
 	if err != nil {
 		return Number{}, NotNumber, nil
 	}
@@ -57,14 +57,15 @@ func (s *Store) Delta(key []byte, o DeltaOptions) (Number, Outcome, error) {
 	if err := s.writeNumber(slot, key, n); err != nil {
 		return Number{}, NotStored, err
 	}
+	e = s.entry(slot)
 	t := s.lock(e)
-	e.cas = s.takeCAS(o.NewCAS)
+	e.setCAS(s.takeCAS(o.NewCAS))
 	t.Unlock()
 	e.access = now
 	if o.HasTTL {
-		s.touchEntry(e, o.TTL, now)
+		s.setExpiryAfter(slot, o.TTL, now)
 	}
-	return Number{Value: n, CAS: e.cas, TTL: e.ttl(now)}, Stored, nil
+	return Number{Value: n, CAS: e.cas(), TTL: e.ttl(now)}, Stored, nil
 }
 
 func (s *Store) countDelta(o DeltaOptions, hit bool) {
@@ -88,9 +89,10 @@ func (o DeltaOptions) apply(n uint64) uint64 {
 
 // number reads a value as memcached does: blanks before it, then digits, and
 // nothing or a blank behind them. It is within the first block.
-func (s *Store) number(e *entry) (uint64, error) {
+func (s *Store) number(slot uint32) (uint64, error) {
 	const blanks = " \t\n\v\f\r"
-	text := s.arena.Head(e.head)[e.keyLen:]
+	e := s.entry(slot)
+	text := s.value(slot)
 	if len(text) < int(e.size) {
 		return 0, errNotNumber
 	}
@@ -109,7 +111,7 @@ func (s *Store) writeNumber(slot uint32, key []byte, n uint64) error {
 	if blanks := int(e.size) - len(text); blanks > 0 {
 		text = append(text, bytes.Repeat([]byte{' '}, blanks)...)
 	}
-	if len(text) > int(e.size) || !s.overwrite(e, text) {
+	if len(text) > int(e.size) || !s.overwrite(slot, text) {
 		return s.rewrite(slot, key, text)
 	}
 	s.order.of(e).Access(slot)
@@ -118,14 +120,19 @@ func (s *Store) writeNumber(slot uint32, key []byte, n uint64) error {
 
 // overwrite puts a value in the place of one that is as long, unless somebody is
 // reading that.
-func (s *Store) overwrite(e *entry, value []byte) bool {
-	t := s.lock(e)
+func (s *Store) overwrite(slot uint32, value []byte) bool {
+	t := s.lock(s.entry(slot))
 	defer t.Unlock()
-	if s.arena.Pinned(e.head) {
+	if s.arena.Pinned(s.place(slot).item) {
 		return false
 	}
-	copy(s.arena.Head(e.head)[e.keyLen:], value)
+	copy(s.value(slot), value)
 	return true
+}
+
+// value returns what the first block of an item has of its value.
+func (s *Store) value(slot uint32) []byte {
+	return s.arena.Head(s.place(slot).item)[s.entry(slot).skip():]
 }
 
 // vivifyNumber stores a new item with the initial number.
@@ -139,7 +146,8 @@ func (s *Store) vivifyNumber(key []byte, o DeltaOptions, now uint32) (Number, Ou
 	if err != nil {
 		return Number{}, NotStored, err
 	}
-	e := entry{state: used, cas: s.takeCAS(o.NewCAS), size: uint32(len(text)), expire: expire, access: now}
+	e := entry{size: uint32(len(text)), expire: expire, access: now}
+	e.setCAS(s.takeCAS(o.NewCAS))
 	s.add(key, &w, e)
-	return Number{Value: o.Initial, CAS: e.cas, TTL: e.ttl(now)}, Stored, nil
+	return Number{Value: o.Initial, CAS: e.cas(), TTL: e.ttl(now)}, Stored, nil
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"unsafe"
+
 	"memcache/cache/internal/arena"
 )
 
@@ -10,35 +12,43 @@ const (
 	pageSize = 4096
 )
 
-// page holds entries; pages come one at a time, so that growing never copies.
-type page [pageSize]entry
-
-// entry is what is known of an item besides its key and its value, which stand
-// one after the other in the arena. It takes 32 bytes, and holds no pointer, for
-// the garbage collector to pass it over.
+// entry is what is known of an item besides its key and its value. The three
+// stand one after the other in the arena, so that a lookup goes from the index
+// straight to where all is that it needs. Blocks are aligned to four bytes.
 //
 // Store.mu guards it. Lookups read it with the lock of its stripe alone, except
 // for access and marks.
 type entry struct {
-	cas    uint64
-	head   arena.Handle
-	size   uint32 // bytes of the value
-	flags  uint32 // the client's
-	expire uint32 // tick; 0 for never
-	access uint32 // tick of the last access; the next slot in the list of free ones
-	keyLen uint8
-	state  state
-	stripe uint8 // its part of the index
-	marks  marks
+	casLow, casHigh uint32
+	size            uint32 // bytes of the value
+	flags           uint32 // the client's
+	expire          uint32 // tick; 0 for never
+	access          uint32 // tick of the last access
+	keyLen          uint8
+	state           state
+	stripe          uint8 // its part of the index
+	marks           marks
 }
 
-// state is what kind of item it is. One that is used and nothing else is an
-// object that lookups may serve.
+const entrySize = int(unsafe.Sizeof(entry{}))
+
+// page holds places by slot; pages come one at a time, so that growing never
+// copies.
+type page [pageSize]place
+
+// place is where the item of a slot is: what goes through all items by slot
+// finds them here. It holds no pointer, for the garbage collector to pass it over.
+type place struct {
+	item   arena.Handle // None for a slot that is free
+	expire uint32       // the entry's; of a free slot the next free one
+}
+
+// state is what sets an item apart from an object that lookups may serve, whose
+// state is 0.
 type state uint8
 
 const (
-	used  state = 1 << iota // the slot holds an item
-	lease                   // the item has no value yet and is in leases
+	lease state = 1 << iota // the item has no value yet and is in leases
 	stale                   // it was invalidated, not deleted
 	won                     // a reader has been told to store it anew
 )
@@ -55,13 +65,27 @@ func (e *entry) is(s state) bool { return e.state&s != 0 }
 
 func (e *entry) fetched() bool { return e.marks&fetched != 0 }
 
+func (e *entry) cas() uint64 { return uint64(e.casHigh)<<32 | uint64(e.casLow) }
+
+func (e *entry) setCAS(cas uint64) { e.casHigh, e.casLow = uint32(cas>>32), uint32(cas) }
+
 func (e *entry) charge() int64 { return Charge(int(e.keyLen), int(e.size)) }
 
-func (s *Store) entry(slot uint32) *entry {
-	return &(*s.pages.Load())[slot/pageSize][slot%pageSize]
+// skip is how many bytes stand before the value.
+func (e *entry) skip() int { return entrySize + int(e.keyLen) }
+
+func (s *Store) place(slot uint32) *place { return &s.pages[slot/pageSize][slot%pageSize] }
+
+func (s *Store) at(item arena.Handle) *entry {
+	return (*entry)(unsafe.Pointer(unsafe.SliceData(s.arena.Prefix(item, entrySize))))
 }
 
-func (s *Store) key(e *entry) []byte { return s.arena.Prefix(e.head, int(e.keyLen)) }
+// entry returns the entry of a slot that is not free.
+func (s *Store) entry(slot uint32) *entry { return s.at(s.place(slot).item) }
+
+func (s *Store) key(item arena.Handle) []byte {
+	return s.arena.Prefix(item, s.at(item).skip())[entrySize:]
+}
 
 // lock locks the stripe of an entry, for a change of what lookups read.
 func (s *Store) lock(e *entry) *stripe {
@@ -70,18 +94,18 @@ func (s *Store) lock(e *entry) *stripe {
 	return t
 }
 
-// lookup returns the slot of key, or none. Store.mu or the lock of t is held.
-func (s *Store) lookup(t *stripe, h hash, key []byte) uint32 {
+// lookup returns the item of key, or arena.None. Store.mu or the lock of t is held.
+func (s *Store) lookup(t *stripe, h hash, key []byte) arena.Handle {
 	if len(t.cells) == 0 {
-		return none
+		return arena.None
 	}
 	for i := t.home(makeCell(h, 0)); ; i = t.after(i) {
 		c := t.cells[i]
 		if c == 0 {
-			return none
+			return arena.None
 		}
-		if c.matches(h) && string(s.key(s.entry(c.slot()))) == string(key) {
-			return c.slot()
+		if c.matches(h) && int(s.at(c.item()).keyLen) == len(key) && string(s.key(c.item())) == string(key) {
+			return c.item()
 		}
 	}
 }
@@ -89,11 +113,12 @@ func (s *Store) lookup(t *stripe, h hash, key []byte) uint32 {
 // find returns the item of key, which has not expired, or nil.
 func (s *Store) find(key []byte, now uint32) (slot uint32, e *entry) {
 	h := s.index.hash(key)
-	slot = s.lookup(s.index.stripe(h), h, key)
-	if slot == none {
+	item := s.lookup(s.index.stripe(h), h, key)
+	if item == arena.None {
 		return none, nil
 	}
-	if e = s.entry(slot); e.expired(now) {
+	slot = s.arena.Owner(item)
+	if e = s.at(item); e.expired(now) {
 		s.expire(slot)
 		return none, nil
 	}
@@ -104,30 +129,43 @@ func (s *Store) find(key []byte, now uint32) (slot uint32, e *entry) {
 // other fields of e.
 func (s *Store) add(key []byte, w *arena.Writer, e entry) {
 	h := s.index.hash(key)
+	e.keyLen, e.stripe = uint8(len(key)), h.stripe()
 	slot := s.takeSlot()
-	e.keyLen, e.stripe, e.head = uint8(len(key)), h.stripe(), w.Done(slot)
-	*s.entry(slot) = e
-	s.account(&e, 1)
+	item := s.put(slot, w, e)
 	s.list(slot)
 	t := s.index.stripe(h)
 	t.Lock()
 	defer t.Unlock()
-	t.insert(makeCell(h, slot))
+	t.insert(makeCell(h, item))
+}
+
+// put gives what w has written, with the entry e before it, to slot.
+func (s *Store) put(slot uint32, w *arena.Writer, e entry) arena.Handle {
+	item := w.Done(slot)
+	*s.at(item) = e
+	*s.place(slot) = place{item, e.expire}
+	s.account(&e, 1)
+	return item
 }
 
 // swap gives the item in slot what w has written, and the other fields of e. It
 // was taken out of its order before.
 func (s *Store) swap(slot uint32, w *arena.Writer, e entry) {
-	old := s.entry(slot)
-	head := old.head
-	e.keyLen, e.stripe, e.head = old.keyLen, old.stripe, w.Done(slot)
+	item := s.place(slot).item
+	old := s.at(item)
 	s.account(old, -1)
-	s.account(&e, 1)
+	e.keyLen, e.stripe = old.keyLen, old.stripe
 	t := s.lock(old)
-	*old = e
+	s.repoint(t, item, s.put(slot, w, e))
 	t.Unlock()
 	s.list(slot)
-	s.release(head)
+	s.release(item)
+}
+
+// repoint makes the index find an item in its new place. Both hold its key.
+func (s *Store) repoint(t *stripe, from, to arena.Handle) {
+	h := s.index.hash(s.key(to))
+	t.cells[t.find(makeCell(h, from))] = makeCell(h, to)
 }
 
 // account adds an item to what is counted, or with -1 takes it away.
@@ -149,42 +187,46 @@ func (s *Store) remove(slot uint32) {
 
 // forget takes out an item that its policy has forgotten already.
 func (s *Store) forget(slot uint32) {
-	e := s.entry(slot)
-	h := s.index.hash(s.key(e))
+	p := s.place(slot)
+	item := p.item
+	e := s.at(item)
+	h := s.index.hash(s.key(item))
 	t := s.lock(e)
-	t.remove(makeCell(h, slot))
+	t.remove(makeCell(h, item))
 	t.Unlock()
 	s.account(e, -1)
-	s.release(e.head)
-	*e = entry{access: s.free}
+	*p = place{expire: s.free}
 	s.free = slot
+	s.release(item)
 }
 
-// release gives up the index's reference to a value.
-func (s *Store) release(h arena.Handle) {
-	if s.arena.Disown(h) {
-		s.arena.Free(h)
+// release gives up the index's reference to an item.
+func (s *Store) release(item arena.Handle) {
+	if s.arena.Disown(item) {
+		s.arena.Free(item)
 	}
 }
 
 func (s *Store) takeSlot() uint32 {
 	if slot := s.free; slot != none {
-		s.free = s.entry(slot).access
+		s.free = s.place(slot).expire
 		return slot
 	}
 	if s.slots%pageSize == 0 {
-		// Lookups may go on with the old list: they ask for no slot beyond it.
-		pages := append(*s.pages.Load(), new(page))
-		s.pages.Store(&pages)
+		s.pages = append(s.pages, new(page))
 	}
 	s.slots++
 	return s.slots - 1
 }
 
-// owners lets the arena move values while lookups go on.
+// owners lets the arena move items while lookups go on.
 type owners struct{ s *Store }
 
 func (o owners) Lock(slot uint32)   { o.s.lock(o.s.entry(slot)) }
 func (o owners) Unlock(slot uint32) { o.s.index.parts[o.s.entry(slot).stripe].Unlock() }
 
-func (o owners) Moved(slot uint32, to arena.Handle) { o.s.entry(slot).head = to }
+func (o owners) Moved(slot uint32, to arena.Handle) {
+	p := o.s.place(slot)
+	o.s.repoint(&o.s.index.parts[o.s.at(to).stripe], p.item, to)
+	p.item = to
+}

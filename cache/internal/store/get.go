@@ -37,7 +37,13 @@ type Item struct {
 type Value struct {
 	s    *Store
 	head arena.Handle
-	skip int // bytes of the key before it
+	skip int // bytes of the entry and the key before it
+}
+
+// pin returns the value of an item, for the caller to release.
+func (s *Store) pin(item arena.Handle) Value {
+	s.arena.Retain(item)
+	return Value{s, item, s.at(item).skip()}
 }
 
 // Segments appends the value's memory to dst. It must not be written to, nor
@@ -76,18 +82,17 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 		return s.vivify(key, o, now)
 	}
 	it = Item{
-		Size: int(e.size), Flags: e.flags, CAS: e.cas,
+		Size: int(e.size), Flags: e.flags, CAS: e.cas(),
 		Idle: e.idle(now), Fetched: e.fetched(), Stale: e.is(stale),
 	}
 	if o.Compete {
 		s.compete(e, &it, o, now)
 	}
 	if o.Touch {
-		s.touchEntry(e, o.TTL, now)
+		s.setExpiryAfter(slot, o.TTL, now)
 	}
 	if o.Value {
-		s.arena.Retain(e.head)
-		it.Value = Value{s, e.head, int(e.keyLen)}
+		it.Value = s.pin(s.place(slot).item)
 	}
 	it.TTL = e.ttl(now)
 	if !o.NoBump {
@@ -147,14 +152,14 @@ func (s *Store) vivify(key []byte, o GetOptions, now uint32) (it Item, found boo
 	if err != nil {
 		return it, false, err
 	}
-	e := entry{state: used | lease | won, cas: s.takeCAS(o.NewCAS), expire: expire, access: now}
-	head := w.Head()
+	e := entry{state: lease | won, expire: expire, access: now}
+	e.setCAS(s.takeCAS(o.NewCAS))
+	item := w.Head()
 	s.add(key, &w, e)
 	s.count.LeasesWon++
-	it = Item{CAS: e.cas, TTL: e.ttl(now), Won: true}
+	it = Item{CAS: e.cas(), TTL: e.ttl(now), Won: true}
 	if o.Value {
-		s.arena.Retain(head)
-		it.Value = Value{s, head, len(key)}
+		it.Value = s.pin(item)
 	}
 	return it, true, nil
 }
@@ -169,19 +174,19 @@ func (s *Store) Touch(key []byte, exptime int64) bool {
 	if e == nil {
 		return false
 	}
-	s.touchEntry(e, exptime, now)
+	s.setExpiryAfter(slot, exptime, now)
 	s.access(slot, now)
 	return true
 }
 
-// touchEntry sets the expiry; one that lies behind is the present, so that the
-// item is still whole for its caller and gone for the next.
-func (s *Store) touchEntry(e *entry, exptime int64, now uint32) {
+// setExpiryAfter sets the expiry; one that lies behind is the present, so that
+// the item is still whole for its caller and gone for the next.
+func (s *Store) setExpiryAfter(slot uint32, exptime int64, now uint32) {
 	tick, past := s.expiry(exptime, now)
 	if past {
 		tick = now
 	}
-	s.setExpiry(e, tick)
+	s.setExpiry(slot, tick)
 }
 
 // Description is what is known of an item, for a person who looks for a fault.
@@ -204,6 +209,6 @@ func (s *Store) Describe(key []byte) (d Description, found bool) {
 		return d, false
 	}
 	return Description{
-		CAS: e.cas, TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.fetched(), Class: e.class(), Charge: e.charge(),
+		CAS: e.cas(), TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.fetched(), Class: e.class(), Charge: e.charge(),
 	}, true
 }

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+
+	"memcache/cache/internal/arena"
 )
 
 // stripes is how many parts the index has. Lookups lock one of them for some
@@ -12,7 +14,7 @@ import (
 // so that growing never holds a lookup up for long.
 const stripes = 256
 
-// index finds the slot of a key. It holds no pointer to keys or entries.
+// index finds the item of a key. It holds no pointer.
 type index struct {
 	seed  maphash.Seed
 	parts [stripes]stripe
@@ -29,7 +31,7 @@ type stripe struct {
 }
 
 // cell is a place of a hash table with linear probing: bits of the key's hash in
-// the high half, the slot and one in the low half. 0 is empty.
+// the high half, the handle of the item in the low half. 0 is empty.
 type cell uint64
 
 // hash is a key's hash: its highest bits choose the stripe, its lowest the place
@@ -42,9 +44,9 @@ func (x *index) stripe(h hash) *stripe { return &x.parts[h.stripe()] }
 
 func (h hash) stripe() uint8 { return uint8(h >> 56) }
 
-func makeCell(h hash, slot uint32) cell { return cell(h)<<32 | cell(slot+1) }
+func makeCell(h hash, item arena.Handle) cell { return cell(h)<<32 | cell(item) }
 
-func (c cell) slot() uint32 { return uint32(c) - 1 }
+func (c cell) item() arena.Handle { return arena.Handle(c) }
 
 func (c cell) matches(h hash) bool { return uint32(c>>32) == uint32(h) }
 
@@ -85,13 +87,19 @@ func (t *stripe) put(c cell) {
 	t.cells[i] = c
 }
 
+// find returns the place of a cell, which is there.
+func (t *stripe) find(c cell) int {
+	i := t.home(c)
+	for t.cells[i] != c {
+		i = t.after(i)
+	}
+	return i
+}
+
 // remove takes out a cell, which is there, and moves those behind it up, so that
 // no search ends too early.
 func (t *stripe) remove(c cell) {
-	hole := t.home(c)
-	for t.cells[hole] != c {
-		hole = t.after(hole)
-	}
+	hole := t.find(c)
 	for i := t.after(hole); t.cells[i] != 0; i = t.after(i) {
 		if t.distance(t.home(t.cells[i]), i) >= t.distance(hole, i) {
 			t.cells[hole] = t.cells[i]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"memcache/cache/internal/arena"
 )
 
 // A stripe holds what a map of the same cells holds, also with many cells of one
@@ -19,7 +21,7 @@ func TestAStripeHoldsWhatWasInserted(t *testing.T) {
 			if rng.IntN(4) == 0 {
 				h = hash(rng.IntN(3)) << 30
 			}
-			c := makeCell(h, uint32(round))
+			c := makeCell(h, arena.Handle(round+1))
 			table.insert(c)
 			held[c] = true
 			cells = append(cells, c)
@@ -67,16 +69,16 @@ func TestEqualHashes(t *testing.T) {
 	commit(t, s, "a", "1", SetOptions{})
 	commit(t, s, "b", "2", SetOptions{})
 	a, b := s.index.hash([]byte("a")), s.index.hash([]byte("b"))
-	slot := s.lookup(s.index.stripe(b), b, []byte("b"))
+	item := s.lookup(s.index.stripe(b), b, []byte("b"))
 	other := s.index.stripe(a)
 	s.mu.Lock()
-	other.insert(makeCell(a, slot)) // b with the hash of a
+	other.insert(makeCell(a, item)) // b with the hash of a
 	for key, want := range map[string]bool{"a": true, "b": true, "c": false} {
-		if got := s.lookup(other, a, []byte(key)); (got != none) != want {
-			t.Errorf("%s: slot %d", key, got)
+		if got := s.lookup(other, a, []byte(key)); (got != arena.None) != want {
+			t.Errorf("%s: item %d", key, got)
 		}
 	}
-	other.remove(makeCell(a, slot))
+	other.remove(makeCell(a, item))
 	s.mu.Unlock()
 }
 
@@ -85,11 +87,11 @@ func BenchmarkStripe(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			var table stripe
 			for i := range n {
-				table.insert(makeCell(hash(rand.Uint64()), uint32(i)))
+				table.insert(makeCell(hash(rand.Uint64()), arena.Handle(i+1)))
 			}
 			b.ReportMetric(float64(len(table.cells)*8)/float64(n), "B/entry")
 			for i := 0; b.Loop(); i++ {
-				c := makeCell(hash(i)*0x9e3779b97f4a7c15, uint32(n))
+				c := makeCell(hash(i)*0x9e3779b97f4a7c15, arena.Handle(n+1))
 				table.insert(c)
 				table.remove(c)
 			}

@@ -37,18 +37,17 @@ func (w *Writer) pinOld(o SetOptions) (old Value, outcome Outcome, cas uint64, e
 		return old, outcome, cas, err
 	case e == nil:
 		outcome = NotStored
-	case o.HasCAS && e.cas != o.CAS:
+	case o.HasCAS && e.cas() != o.CAS:
 		s.count.CASBad++
 		outcome = Exists
 	case !s.fits(w.key, int64(e.size)+int64(w.size)):
 		s.count.TooLarge++
 		outcome = NotStored
 	default:
-		s.arena.Retain(e.head)
 		if !e.is(lease) {
 			s.order.of(e).Access(slot) // so that room for the copy is made elsewhere first
 		}
-		return Value{s, e.head, w.key}, Stored, 0, nil
+		return s.pin(s.place(slot).item), Stored, 0, nil
 	}
 	s.count.Sets++
 	w.w.Abort()
@@ -57,7 +56,7 @@ func (w *Writer) pinOld(o SetOptions) (old Value, outcome Outcome, cas uint64, e
 
 // copyWith fills both with the old value and w's.
 func (w *Writer) copyWith(old Value, both *Writer, m Mode) error {
-	first, second := old, Value{w.s, w.w.Head(), w.key}
+	first, second := old, Value{w.s, w.w.Head(), old.skip}
 	if m == Prepend {
 		first, second = second, first
 	}
@@ -100,17 +99,21 @@ func (w *Writer) replace(old Value, o SetOptions) (cas uint64, ok bool) {
 	defer s.mu.Unlock()
 	now := s.tick()
 	slot, e := s.find(w.name(), now)
-	if e == nil || e.head != old.head {
+	if e == nil || s.place(slot).item != old.head {
 		w.w.Abort()
 		return 0, false
 	}
 	s.unlist(slot)
 	cas = s.takeCAS(o.NewCAS)
-	s.swap(slot, &w.w, entry{state: used, cas: cas, size: uint32(w.size), flags: e.flags, expire: e.expire, access: now})
+	to := entry{size: uint32(w.size), flags: e.flags, expire: e.expire, access: now}
+	to.setCAS(cas)
+	s.swap(slot, &w.w, to)
 	s.count.Sets++
 	s.count.Stored++
 	return cas, true
 }
 
 // name is the key, in the memory that w has taken.
-func (w *Writer) name() []byte { return w.s.arena.Head(w.w.Head())[:w.key] }
+func (w *Writer) name() []byte {
+	return w.s.arena.Prefix(w.w.Head(), entrySize+w.key)[entrySize:]
+}

@@ -1,6 +1,10 @@
 package store
 
-import "slices"
+import (
+	"slices"
+
+	"memcache/cache/internal/arena"
+)
 
 // Beyond what is in use, slabs that are not full may waste 1/slackShare and
 // slackBytes before values are moved together.
@@ -38,7 +42,7 @@ func (s *Store) sweep() bool {
 	}
 	end := min(s.cursor+step, s.slots)
 	for slot := s.cursor; slot < end; slot++ {
-		if e := s.entry(slot); e.is(used) && e.expired(now) {
+		if p := s.place(slot); p.item != arena.None && p.expire != 0 && now >= p.expire {
 			s.expire(slot)
 		}
 	}
@@ -104,9 +108,7 @@ func (s *Store) flush(exptime int64) (later bool) {
 // reset empties the index and the policies at once; bury frees the values.
 func (s *Store) reset() {
 	s.index.clear()
-	if pages := s.pages.Swap(new([]*page)); pages != nil {
-		s.dying = append(s.dying, *pages...)
-	}
+	s.dying, s.pages = append(s.dying, s.pages...), nil
 	s.flushAt.Store(0)
 	s.slots, s.free, s.cursor = 0, none, 0
 	s.mortal, s.bytes, s.leaseBytes = 0, 0, 0
@@ -122,8 +124,8 @@ func (s *Store) bury() bool {
 	}
 	some := s.dying[0][s.buried : s.buried+step]
 	for i := range some {
-		if some[i].is(used) {
-			s.release(some[i].head)
+		if item := some[i].item; item != arena.None {
+			s.release(item)
 		}
 	}
 	if s.buried += step; s.buried == pageSize {

@@ -126,7 +126,7 @@ func (m *model) set(key, value string, ttl time.Duration, cas uint64) string {
 	if !m.fits(key, value) {
 		return "too large"
 	}
-	cost := arena.Cost(len(key) + len(value))
+	cost := arena.Cost(entrySize + len(key) + len(value))
 	m.makeRoom(cost)
 	old := m.find(key)
 	switch {

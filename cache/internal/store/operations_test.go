@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"memcache/cache/internal/arena"
 )
 
 func TestAppendAndPrependKeepFlagsAndExpiry(t *testing.T) {
@@ -299,7 +301,7 @@ func TestSurveyTellsOfEverySize(t *testing.T) {
 	commit(t, s, "long", strings.Repeat("x", 65_000), SetOptions{})
 	c.t = c.t.Add(3 * time.Second)
 	v := s.Survey()
-	if len(v.Classes) != 2 || v.Classes[0].Number != 1 {
+	if len(v.Classes) != 2 || v.Classes[0].Number != arena.ClassOf(entrySize+14) {
 		t.Fatalf("the classes are %+v", v.Classes)
 	}
 	small, large := v.Classes[0], v.Classes[1]

@@ -51,7 +51,7 @@ func (s *Store) list(slot uint32) {
 func (s *Store) adopt(slot uint32) policy.Object {
 	e := s.entry(slot)
 	e.marks = e.marks&^side | s.order.side
-	return policy.Object{Hash: uint64(s.index.hash(s.key(e))), Size: int64(e.size), Charge: e.charge()}
+	return policy.Object{Hash: uint64(s.index.hash(s.key(s.place(slot).item))), Size: int64(e.size), Charge: e.charge()}
 }
 
 // unlist takes the slot out of the order that it is in.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"memcache/cache/internal/arena"
 	"memcache/cache/policy"
 )
 
@@ -95,7 +96,7 @@ func checkOrder(t *testing.T, s *Store) {
 		t.Errorf("%d bytes of items, %d held, %d mortal, %d of leases when everything is gone", s.bytes, s.held(), s.mortal, s.leaseBytes)
 	}
 	for slot := range s.slots {
-		if e := s.entry(slot); e.is(used) {
+		if s.place(slot).item != arena.None {
 			t.Errorf("slot %d is in use, and in no order", slot)
 		}
 	}

@@ -1,6 +1,10 @@
 package store
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"memcache/cache/internal/arena"
+)
 
 // batch is how many lookups a Reader keeps before it tells of them.
 const batch = 64
@@ -62,8 +66,8 @@ func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) 
 	h := s.index.hash(key)
 	t := s.index.stripe(h)
 	t.Lock()
-	slot := s.lookup(t, h, key)
-	if slot == none {
+	item := s.lookup(t, h, key)
+	if item == arena.None {
 		t.Unlock()
 		if o.Vivify {
 			return r.get(key, o)
@@ -71,16 +75,16 @@ func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) 
 		r.pending.misses++
 		return it, false, nil
 	}
-	e := s.entry(slot)
-	if e.state != used || e.expired(r.now) {
+	e := s.at(item)
+	if e.state != 0 || e.expired(r.now) {
 		t.Unlock()
 		return r.get(key, o)
 	}
-	it = Item{Size: int(e.size), Flags: e.flags, CAS: e.cas, TTL: e.ttl(r.now)}
+	it = Item{Size: int(e.size), Flags: e.flags, CAS: e.cas(), TTL: e.ttl(r.now)}
 	if o.Value {
-		s.arena.Retain(e.head)
-		it.Value = Value{s, e.head, int(e.keyLen)}
+		it.Value = s.pin(item)
 	}
+	slot := s.arena.Owner(item)
 	t.Unlock()
 	r.pending.hits++
 	if !o.NoBump {
@@ -122,10 +126,10 @@ func (r *Reader) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range r.hits[:r.n] {
-		if h.slot >= s.slots {
+		if h.slot >= s.slots || s.place(h.slot).item == arena.None {
 			continue
 		}
-		if e := s.entry(h.slot); e.state&(used|lease) == used && uint32(e.cas) == h.cas {
+		if e := s.entry(h.slot); !e.is(lease) && e.casLow == h.cas {
 			s.access(h.slot, r.now)
 		}
 	}

@@ -82,11 +82,12 @@ func (s *Store) begin(w *Writer, key []byte, size int) error {
 		s.count.TooLarge++
 		return ErrTooLarge
 	}
-	*w = Writer{s: s, w: s.arena.Write(len(key) + size), key: len(key), size: size}
+	*w = Writer{s: s, w: s.arena.Write(entrySize + len(key) + size), key: len(key), size: size}
 	b, err := w.take()
 	if err != nil {
 		return err
 	}
+	b = b[entrySize:]
 	w.first = b[copy(b, key):]
 	return nil
 }
@@ -131,9 +132,10 @@ func (s *Store) next(w *arena.Writer, more int64) ([]byte, error) {
 // write takes memory for a short value and its key, and room for more bytes of
 // charge, and fills it. The two fit one block.
 func (s *Store) write(key, value []byte, more int64) (arena.Writer, error) {
-	w := s.arena.Write(len(key) + len(value))
+	w := s.arena.Write(entrySize + len(key) + len(value))
 	b, err := s.next(&w, more)
 	if err == nil {
+		b = b[entrySize:]
 		copy(b[copy(b, key):], value)
 	}
 	return w, err
@@ -208,16 +210,15 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 		return NotStored, 0, ErrNoMemory
 	}
 	s.count.Stored++
-	to := entry{
-		state: used | marks, size: uint32(w.size), flags: o.Flags, expire: expire, access: now, cas: s.takeCAS(o.NewCAS),
-	}
+	to := entry{state: marks, size: uint32(w.size), flags: o.Flags, expire: expire, access: now}
+	to.setCAS(s.takeCAS(o.NewCAS))
 	if e != nil {
 		s.unlist(slot)
 		s.swap(slot, &w.w, to)
 	} else {
 		s.add(w.name(), &w.w, to)
 	}
-	return Stored, to.cas, nil
+	return Stored, to.cas(), nil
 }
 
 // drop carries out a set whose value has expired already: nothing is left.
@@ -241,10 +242,10 @@ func (s *Store) decide(e *entry, o SetOptions) (Outcome, state) {
 		s.count.CASMisses++
 		s.count.Refused++
 		return NotFound, 0
-	case e.cas == o.CAS:
+	case e.cas() == o.CAS:
 		s.count.CASHits++
 		return Stored, 0
-	case o.Invalidate && o.CAS < e.cas:
+	case o.Invalidate && o.CAS < e.cas():
 		return Stored, stale | e.state&won
 	}
 	s.count.CASBad++
@@ -285,7 +286,7 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 	case e == nil:
 		s.count.DeleteMisses++
 		return NotFound
-	case o.HasCAS && e.cas != o.CAS:
+	case o.HasCAS && e.cas() != o.CAS:
 		s.count.CASBad++
 		return Exists
 	}
@@ -295,25 +296,29 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 			s.remove(slot) // the value must go in any case
 			return Stored
 		}
+		e = s.entry(slot)
 		t := s.lock(e)
-		e.flags, e.state, e.cas = 0, used, s.takeCAS(o.NewCAS)
+		e.flags, e.state = 0, 0
+		e.setCAS(s.takeCAS(o.NewCAS))
 		t.Unlock()
 	}
 	if o.Invalidate {
-		s.invalidate(e, o, now)
+		s.invalidate(slot, o, now)
 	} else if !o.Clear {
 		s.remove(slot)
 	}
 	return Stored
 }
 
-func (s *Store) invalidate(e *entry, o DeleteOptions, now uint32) {
+func (s *Store) invalidate(slot uint32, o DeleteOptions, now uint32) {
 	if o.HasTTL {
-		s.touchEntry(e, o.TTL, now)
+		s.setExpiryAfter(slot, o.TTL, now)
 	}
+	e := s.entry(slot)
 	t := s.lock(e)
 	defer t.Unlock()
-	e.state, e.cas = e.state&^won|stale, s.takeCAS(o.NewCAS)
+	e.state = e.state&^won | stale
+	e.setCAS(s.takeCAS(o.NewCAS))
 }
 
 // Drop takes the item out, if hasCAS only one with the cas value, because a
@@ -321,7 +326,7 @@ func (s *Store) invalidate(e *entry, o DeleteOptions, now uint32) {
 func (s *Store) Drop(key []byte, hasCAS bool, cas uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slot, e := s.find(key, s.tick()); e != nil && (!hasCAS || e.cas == cas) {
+	if slot, e := s.find(key, s.tick()); e != nil && (!hasCAS || e.cas() == cas) {
 		s.remove(slot)
 	}
 }

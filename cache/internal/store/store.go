@@ -34,9 +34,9 @@ const (
 )
 
 const (
-	// entryCharge is what an item takes besides its blocks: its entry (32 bytes),
-	// its places in the index (at most 13) and in the policy.
-	entryCharge = 64
+	// entryCharge is what an item takes besides its blocks: its places by slot (8
+	// bytes), in the index (at most 13) and in the policy (at most 21).
+	entryCharge = 48
 	// leaseShare is the part of the capacity that leases may take: 1/16.
 	leaseShare = 16
 	// step is how many items are handled under one hold of the lock: with every
@@ -70,20 +70,20 @@ type Store struct {
 	limit   int64
 
 	index   index
-	pages   atomic.Pointer[[]*page] // entries by slot
-	flushAt atomic.Uint32           // tick at which everything goes; 0 for never
+	flushAt atomic.Uint32 // tick at which everything goes; 0 for never
 
 	switching  sync.Mutex // one switch of the policy at a time
 	mu         sync.Mutex // everything below, and all changes above
 	arena      *arena.Arena
-	slots      uint32 // slots ever used
-	free       uint32 // first unused slot below slots; none ends the list
+	pages      []*page // places by slot
+	slots      uint32  // slots ever used
+	free       uint32  // first unused slot below slots; none ends the list
 	order      order
 	leases     policy.Policy // orders the leases, oldest first
 	capacity   int64
 	nextCAS    uint64
-	dying      []*page // flushed entries whose values are still to be freed
-	buried     int     // entries of the first of them whose values are free
+	dying      []*page // places of flushed items that are still to be freed
+	buried     int     // places of the first of them whose items are free
 	cursor     uint32  // slot from which the search for expired items goes on
 	mortal     int64   // items that will expire
 	bytes      int64   // charge of all items, leases included
@@ -143,7 +143,7 @@ func checkCapacity(n int64) error {
 }
 
 // Charge returns the bytes that an item is charged.
-func Charge(keyLen, size int) int64 { return arena.Cost(keyLen+size) + entryCharge }
+func Charge(keyLen, size int) int64 { return arena.Cost(entrySize+keyLen+size) + entryCharge }
 
 // Stats is a view of a store at one moment.
 type Stats struct {

@@ -57,7 +57,9 @@ func (s *Store) expiry(exptime int64, now uint32) (tick uint32, past bool) {
 }
 
 // setExpiry changes when the item expires.
-func (s *Store) setExpiry(e *entry, tick uint32) {
+func (s *Store) setExpiry(slot, tick uint32) {
+	e := s.entry(slot)
+	s.place(slot).expire = tick
 	s.account(e, -1)
 	t := s.lock(e)
 	e.expire = tick
