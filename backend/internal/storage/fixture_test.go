@@ -14,15 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/storage"
 	"memcache/backend/internal/storage/storagetest"
 	"memcache/shared/api"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patient is a time that a busy machine does not exceed.
 const patient = 20 * time.Second

@@ -2,7 +2,9 @@ package storagetest
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -49,12 +51,42 @@ func StartCache(t testing.TB, program string, args ...string) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	args = append([]string{program, "-s", socket, "-m", "64"}, args...)
+	return startCache(t, "unix:"+filepath.Join(dir, "s"), program, args...)
+}
+
+// StartCacheTCP does as StartCache on a loopback TCP port of its own.
+func StartCacheTCP(t testing.TB, program string, args ...string) *Process {
+	t.Helper()
+	return startCache(t, freeAddress(t), program, args...)
+}
+
+// freeAddress returns an address below the ports that are given out by
+// themselves, so that nobody takes it while a process restarts.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port was found")
+	return ""
+}
+
+func startCache(t testing.TB, address, program string, args ...string) *Process {
+	t.Helper()
+	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
+		args = append([]string{program, "-s", socket, "-m", "64"}, args...)
+	} else {
+		host, port, _ := net.SplitHostPort(address)
+		args = append([]string{program, "-l", host, "-p", port, "-m", "64"}, args...)
+	}
 	if strings.HasSuffix(program, "memcached") && os.Getuid() == 0 {
 		args = append(args, "-u", "root")
 	}
-	p := &Process{Address: "unix:" + socket, args: args, log: t.Output()}
+	p := &Process{Address: address, args: args, log: t.Output()}
 	t.Cleanup(func() { p.Kill(t) })
 	p.Start(t)
 	return p
@@ -73,7 +105,7 @@ func (p *Process) Start(t testing.TB) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		nc, err := net.Dial("unix", strings.TrimPrefix(p.Address, "unix:"))
+		nc, err := p.dial()
 		if err == nil {
 			nc.Close()
 			return
@@ -84,6 +116,13 @@ func (p *Process) Start(t testing.TB) {
 			t.Fatalf("%v does not answer: %v", p.args, err)
 		}
 	}
+}
+
+func (p *Process) dial() (net.Conn, error) {
+	if socket, ok := strings.CutPrefix(p.Address, "unix:"); ok {
+		return net.Dial("unix", socket)
+	}
+	return net.Dial("tcp", p.Address)
 }
 
 // Kill ends the process at once, if it runs.
