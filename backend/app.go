@@ -118,7 +118,8 @@ func checkNotLost(file string, blobs *filestore.Store) error {
 func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
 	objects, err := storage.New(storage.Config{
-		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log, Distrust: blobs.Unclean(),
+		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
+		Distrust: blobs.Unclean(), Lease: cfg.generationLease(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})
 	if err != nil {

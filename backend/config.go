@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"memcache/backend/internal/access"
 	"memcache/backend/internal/sqlindex"
@@ -134,6 +135,15 @@ func (c config) sqlitePath() string {
 		return ""
 	}
 	return filepath.Join(c.data, "memcache.db")
+}
+
+// generationLease is how long a read may rely on what is known of the cache
+// generation. SQLite is this server's alone: it knows without asking.
+func (c config) generationLease() time.Duration {
+	if c.database == "" {
+		return 0
+	}
+	return time.Second
 }
 
 func (c config) cacheNodes() []string {

@@ -60,9 +60,11 @@ func (x index) Generation(ctx context.Context) (int64, error) {
 	return timed(x, "generation", func() (int64, error) { return x.Index.Generation(ctx) })
 }
 
-func (x index) RaiseGeneration(ctx context.Context) (int64, error) {
-	return timed(x, "raise_generation", func() (int64, error) { return x.Index.RaiseGeneration(ctx) })
+func (x index) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
+	return timed(x, "raise_generation", func() (int64, error) { return x.Index.RaiseGeneration(ctx, from, to) })
 }
+
+func (x index) Fenced(generation int64) storage.Index { return index{x.Index.Fenced(generation), x.m} }
 
 // Blobs returns b with every operation timed.
 func (m *Metrics) Blobs(b storage.Blobs) storage.Blobs { return blobs{b, m} }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -52,7 +53,7 @@ func (db *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) er
 	switch {
 	case lookupErr != nil:
 		return api.Errorf(api.Unavailable, "the database did not say whether the change was made: see what is there before you try again").
-			Because(errors.Join(err, lookupErr))
+			Because(errors.Join(storage.ErrInDoubt, err, lookupErr))
 	case done:
 		return nil
 	case ctx.Err() != nil:

@@ -134,7 +134,12 @@ func (db *DB) write(ctx context.Context, limit time.Duration, op string, fn func
 	short, cancel := withTimeout(ctx, limit)
 	defer cancel()
 	err := retryConflicts(short, func() error {
-		return db.transact(short, fn)
+		return db.transact(short, func(ctx context.Context, tx *sql.Tx) error {
+			if err := db.checkFence(ctx, tx); err != nil {
+				return err
+			}
+			return fn(ctx, tx)
+		})
 	})
 	return db.fail(ctx, op, err)
 }

@@ -16,6 +16,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -73,7 +74,7 @@ func (db *DB) fail(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*api.Error](err); ok || errors.Is(err, fs.ErrNotExist) {
+	if _, ok := errors.AsType[*api.Error](err); ok || errors.Is(err, fs.ErrNotExist) || errors.Is(err, storage.ErrFenced) {
 		return err
 	}
 	err = fmt.Errorf("%s: %s: %w", db.name, op, err)

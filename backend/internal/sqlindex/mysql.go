@@ -28,6 +28,7 @@ bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses 
 bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
 evictions = evictions + VALUES(evictions)`,
 	putToken:  "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
+	forShare:  " LOCK IN SHARE MODE", // MariaDB does not know FOR SHARE
 	forUpdate: " FOR UPDATE",
 	useIndex:  " FORCE INDEX (%s)",
 	contains:  mysqlContains,

@@ -18,7 +18,10 @@ func TestSettings(t *testing.T) {
 		if first.Generation < before || first.Generation > time.Now().UnixMilli() {
 			t.Errorf("the generation %d is not the time of creation", first.Generation)
 		}
-		raised, err := db.RaiseGeneration(t.Context())
+		if first.Generation%2 != 0 {
+			t.Errorf("the generation %d is odd: the cache is shut", first.Generation)
+		}
+		raised, err := db.RaiseGeneration(t.Context(), first.Generation, first.Generation+2)
 		if err != nil {
 			t.Fatal(err)
 		}

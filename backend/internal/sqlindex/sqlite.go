@@ -26,6 +26,7 @@ type dialect struct {
 	putSample    string // a row of samples; replaces one that is there
 	addSample    string // a row of samples; is added to one that is there
 	putToken     string // a row of commits: token, time; "" where none is needed
+	forShare     string // keeps the rows that a SELECT in a writing transaction reads from changing
 	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
 	useIndex     string // makes a SELECT go along an index
 	// contains is the condition that a key contains the needle, ASCII

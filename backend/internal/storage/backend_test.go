@@ -82,7 +82,7 @@ type backendConfig struct {
 func (c backendConfig) parts(ctx context.Context) (cfg storage.Config, err error) {
 	database := sqlindex.Config{DSN: c.DSN, Capacity: 64 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)}
 	if c.DSN != "" {
-		cfg.Blobs, cfg.Distrust = sharedBlobs(c.Data), c.Distrust
+		cfg.Blobs, cfg.Distrust, cfg.Lease = sharedBlobs(c.Data), c.Distrust, 50*time.Millisecond
 	} else {
 		database.SQLitePath = filepath.Join(c.Data, "index.db")
 		files, err := filestore.Open(c.Data, filestore.Config{})

@@ -66,6 +66,18 @@ func (f *fixture) open(t *testing.T, change func(*storage.Config)) *storage.Stor
 	return s
 }
 
+// raise raises the generation as another backend does.
+func (f *fixture) raise(t *testing.T) {
+	t.Helper()
+	g, err := f.index.Generation(t.Context())
+	if err == nil {
+		_, err = f.index.RaiseGeneration(t.Context(), g, g+2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func closed(t *testing.T, c io.Closer) {
 	t.Helper()
 	if err := c.Close(); err != nil {
@@ -134,17 +146,35 @@ func (x *index) Get(ctx context.Context, key string) (storage.Object, error) {
 }
 
 func (x *index) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	return x.putIn(ctx, &x.MemIndex, o)
+}
+
+func (x *index) putIn(ctx context.Context, rows storage.Index, o storage.Object) (storage.Object, error) {
 	if err := x.down(); err != nil {
 		return o, err
 	}
-	o, err := x.MemIndex.Put(ctx, o)
-	if x.onPut != nil {
+	o, err := rows.Put(ctx, o)
+	if err == nil && x.onPut != nil {
 		x.onPut()
 	}
 	if lost := x.failPut.Load(); lost != nil {
 		return o, *lost
 	}
 	return o, err
+}
+
+func (x *index) Fenced(generation int64) storage.Index {
+	return fencedIndex{x.MemIndex.Fenced(generation), x}
+}
+
+// fencedIndex is an index under a fence, which can be made to fail as well.
+type fencedIndex struct {
+	storage.Index
+	x *index
+}
+
+func (f fencedIndex) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	return f.x.putIn(ctx, f.Index, o)
 }
 
 func (x *index) Generation(ctx context.Context) (int64, error) {
@@ -154,17 +184,19 @@ func (x *index) Generation(ctx context.Context) (int64, error) {
 	return x.MemIndex.Generation(ctx)
 }
 
-func (x *index) RaiseGeneration(ctx context.Context) (int64, error) {
+func (x *index) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
 	if err := x.down(); err != nil {
 		return 0, err
 	}
 	x.raised.Add(1)
-	return x.MemIndex.RaiseGeneration(ctx)
+	return x.MemIndex.RaiseGeneration(ctx, from, to)
 }
 
 // cache can be made unreachable: then it keeps what it has.
 type cache struct {
 	storagetest.MemCache
+	same    *cache       // another one's content instead of its own
+	onHold  func()       // called after a Hold
 	cut     atomic.Bool  // nothing gets through
 	noHold  atomic.Bool  // holds do not get through
 	noDel   atomic.Bool  // deletions do not get through
@@ -187,12 +219,19 @@ func (c *cache) note(key string, not ...*atomic.Bool) error {
 	return nil
 }
 
+func (c *cache) content() *storagetest.MemCache {
+	if c.same != nil {
+		return &c.same.MemCache
+	}
+	return &c.MemCache
+}
+
 func (c *cache) Get(ctx context.Context, key string) (storage.Lookup, error) {
 	c.gets.Add(1)
 	if err := c.note(key); err != nil {
 		return storage.Lookup{}, err
 	}
-	return c.MemCache.Get(ctx, key)
+	return c.content().Get(ctx, key)
 }
 
 func (c *cache) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
@@ -200,35 +239,39 @@ func (c *cache) Fill(ctx context.Context, key string, lease uint64, head, body [
 	if err := c.note(key, &c.noFill); err != nil {
 		return err
 	}
-	return c.MemCache.Fill(ctx, key, lease, head, body)
+	return c.content().Fill(ctx, key, lease, head, body)
 }
 
 func (c *cache) Release(ctx context.Context, key string, lease uint64) error {
 	if err := c.note(key); err != nil {
 		return err
 	}
-	return c.MemCache.Release(ctx, key, lease)
+	return c.content().Release(ctx, key, lease)
 }
 
 func (c *cache) Hold(ctx context.Context, key string) error {
 	if err := c.note(key, &c.noHold); err != nil {
 		return err
 	}
-	return c.MemCache.Hold(ctx, key)
+	err := c.content().Hold(ctx, key)
+	if c.onHold != nil {
+		c.onHold()
+	}
+	return err
 }
 
 func (c *cache) Delete(ctx context.Context, key string) error {
 	if err := c.note(key, &c.noDel); err != nil {
 		return err
 	}
-	return c.MemCache.Delete(ctx, key)
+	return c.content().Delete(ctx, key)
 }
 
 func (c *cache) Clear(ctx context.Context) error {
 	if c.cut.Load() {
 		return errUnreachable
 	}
-	return c.MemCache.Clear(ctx)
+	return c.content().Clear(ctx)
 }
 
 func (c *cache) MaxItem() int64 {

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -45,6 +46,9 @@ func TestFault74_CacheUnreachableAtAWrite(t *testing.T) {
 				_, err := s.Open(t.Context(), "deleted")
 				wantCode(t, err, api.NotFound)
 			}
+			if err := f.RefreshGeneration(t.Context()); err != nil { // as it does, too
+				t.Fatal(err)
+			}
 			warm(t, f.Store, "overwritten")
 		})
 	}
@@ -71,7 +75,7 @@ func TestFault74_NeitherCacheNorDatabase(t *testing.T) {
 	put(t, f.Store, "k", "old")
 	warm(t, f.Store, "k")
 	down := errors.New("the database went away")
-	f.cache.cut.Store(true)
+	f.cache.noDel.Store(true)
 	f.index.onPut = func() { f.index.fail.Store(&down) }
 	_, err := f.Put(t.Context(), "k", strings.NewReader("new"), storage.Cond{})
 	wantCode(t, err, api.Unavailable)
@@ -79,7 +83,7 @@ func TestFault74_NeitherCacheNorDatabase(t *testing.T) {
 		t.Errorf("the error is %q", err)
 	}
 	f.index.onPut = nil
-	f.cache.cut.Store(false) // with the old value
+	f.cache.noDel.Store(false)
 	f.index.fail.Store(nil)
 	if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailDistrusted {
 		t.Errorf("the reason is %q", c.Detail)
@@ -89,6 +93,30 @@ func TestFault74_NeitherCacheNorDatabase(t *testing.T) {
 	}
 	wantRead(t, f.Store, "k", "new", storage.Miss)
 	warm(t, f.Store, "k")
+}
+
+// TestFault74_TheDatabaseGoesAfterAnUnheldCommit: that the cache is shut was told
+// before, so the write is good, and nothing old comes back.
+func TestFault74_TheDatabaseGoesAfterAnUnheldCommit(t *testing.T) {
+	f := start(t, nil)
+	other := f.open(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	down := errors.New("the database went away")
+	f.cache.cut.Store(true)
+	f.index.onPut = func() { f.index.fail.Store(&down) }
+	put(t, f.Store, "k", "new")
+	f.index.onPut = nil
+	f.cache.cut.Store(false) // with the old value
+	f.index.fail.Store(nil)
+	wantRead(t, f.Store, "k", "new", storage.Bypass)
+	wantRead(t, other, "k", "new", storage.Bypass)
+	if err := errors.Join(f.RefreshGeneration(t.Context()), other.RefreshGeneration(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+	warm(t, f.Store, "k")
+	wantCached(t, other, "k", "new")
 }
 
 // TestLostCommitAnswer: the row was stored, though the database's answer says
@@ -105,6 +133,26 @@ func TestLostCommitAnswer(t *testing.T) {
 	wantRead(t, f.Store, "k", "new", storage.Miss)
 }
 
+// TestFault62_AChangeInDoubt: it happens after its writer gave up, and what a
+// reader has cached until then is not read again.
+func TestFault62_AChangeInDoubt(t *testing.T) {
+	f := start(t, nil)
+	put(t, f.Store, "k", "old")
+	warm(t, f.Store, "k")
+	lost := fmt.Errorf("connection reset: %w", storage.ErrInDoubt)
+	f.index.failPut.Store(&lost)
+	_, err := f.Put(t.Context(), "k", strings.NewReader("new"), storage.Cond{})
+	wantCode(t, err, api.Unavailable)
+	f.index.failPut.Store(nil)
+	if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailDistrusted {
+		t.Errorf("the reason is %q", c.Detail)
+	}
+	if err := f.RefreshGeneration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantRead(t, f.Store, "k", "new", storage.Miss)
+}
+
 // TestGenerationOfAnotherBackend: a write deletes the cached value also where
 // another backend has filled it under a generation that this one has not heard of.
 func TestGenerationOfAnotherBackend(t *testing.T) {
@@ -113,9 +161,7 @@ func TestGenerationOfAnotherBackend(t *testing.T) {
 	put(t, f.Store, "k", "old")
 	warm(t, f.Store, "k")
 	warm(t, behind, "k")
-	if _, err := f.index.RaiseGeneration(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	f.raise(t)
 	warm(t, ahead, "k") // under the new generation
 	put(t, f.Store, "k", "new")
 	wantRead(t, ahead, "k", "new", storage.Miss)
@@ -131,11 +177,14 @@ func TestFault74_ReadersDuringAnUnheldCommit(t *testing.T) {
 	warm(t, f.Store, "k")
 	f.cache.noHold.Store(true)
 	f.index.onPut = func() {
-		if err := f.RefreshGeneration(t.Context()); err != nil { // the job runs meanwhile
-			t.Error(err)
-		}
 		if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailDistrusted {
 			t.Errorf("the reason is %q", c.Detail)
+		}
+		if err := f.RefreshGeneration(t.Context()); err != nil { // the job runs, and finds the cache well
+			t.Error(err)
+		}
+		if c := wantRead(t, f.Store, "k", "new", storage.Bypass); c.Detail != storage.DetailWriting {
+			t.Errorf("the cache is used again; the reason is %q", c.Detail)
 		}
 	}
 	put(t, f.Store, "k", "new")

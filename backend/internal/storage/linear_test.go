@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"memcache/backend/internal/sqlindex/mariadbtest"
+	"memcache/backend/internal/storage"
 	"memcache/backend/internal/storage/storagetest"
 )
 
@@ -244,13 +246,23 @@ func valueOf(t *testing.T, b []byte) int {
 	return value
 }
 
+// hits counts the reads that the cache served.
+func (w *linearWorld) hits() (n int) {
+	for _, op := range w.history {
+		if strings.HasPrefix(op.Output.(output).source, storage.Hit.String()) {
+			n++
+		}
+	}
+	return n
+}
+
 // check fails when the history has no order that the model allows.
 func (w *linearWorld) check(t *testing.T) {
 	if len(w.failed) > 0 && !w.killed {
 		t.Errorf("%d operations failed, though no backend was killed, as %s", len(w.failed), w.failed[0])
 	}
 	result, info := porcupine.CheckOperationsVerbose(model, w.history, time.Minute)
-	t.Logf("%d operations by %d backends: %s", len(w.history), len(w.backends), result)
+	t.Logf("%d operations at %d backends, %d of them reads from the cache: %s", len(w.history), len(w.backends), w.hits(), result)
 	if result == porcupine.Ok {
 		return
 	}

@@ -180,9 +180,14 @@ func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, 
 			r.flights.end(ck, f, notCached)
 		}
 	}()
+	// A cache that restarted no longer knows that a writer holds the key.
+	writing := r.locks.busy(r.key)
 	row, blob, err := r.openBlob(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if writing {
+		return r.stream(row, blob, DetailWriting), nil
 	}
 	head := encodeHeader(export(row))
 	if int64(len(head))+row.Size > r.cache.MaxItem() {

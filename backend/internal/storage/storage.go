@@ -5,8 +5,9 @@
 //
 // Writing: the bytes become a durable blob, the row that names it is
 // committed, the cached copy is deleted, and only then the caller hears of
-// success. A deletion that the cache does not confirm raises the cache
-// generation in the database, so that nothing cached before is read again.
+// success. A write that cannot reach the cache shuts it for every backend, by a
+// number in the database, the cache generation, so that nothing cached before is
+// read again.
 //
 // Reading: a hit comes from the cache. On a miss, the one reader that holds the
 // lease reads the blob and fills the cache; a fill that lost a race with a write
@@ -80,9 +81,20 @@ type Index interface {
 	BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error)
 	// Generation returns the cache generation.
 	Generation(ctx context.Context) (int64, error)
-	// RaiseGeneration makes the cache generation one more and returns it.
-	RaiseGeneration(ctx context.Context) (int64, error)
+	// RaiseGeneration makes the cache generation to if it is from, and returns what
+	// it is then.
+	RaiseGeneration(ctx context.Context, from, to int64) (int64, error)
+	// Fenced returns the Index whose changes of rows happen only if the cache
+	// generation is this one at that moment; [ErrFenced] if not.
+	Fenced(generation int64) Index
 }
+
+// ErrInDoubt says that a change may yet happen. The generation cannot be raised
+// before that is decided.
+var ErrInDoubt = errors.New("storage: whether the change is made is not known")
+
+// ErrFenced says that the cache generation was raised, so that nothing was changed.
+var ErrFenced = errors.New("storage: the cache generation is another one by now")
 
 // Page is a page of rows; Next, Total and Exact are those of [api.List].
 type Page struct {

@@ -32,6 +32,11 @@ type Config struct {
 	Wait       time.Duration // how long a reader waits for another's fill; 0: 500 ms
 	Grace      time.Duration // age from which Sweep takes a blob that no row names; 0: 1 hour
 
+	// Lease is how long a backend relies on what it knows of the cache generation,
+	// where several use the Index; a write that cannot reach the cache may have to
+	// wait as long. 0: no other backend uses the Index.
+	Lease time.Duration
+
 	// Distrust says that the process before this one did not end cleanly, so
 	// that the cache may hold what a write of its last moment replaced. The cache
 	// stays unused until RefreshGeneration has raised the generation.
@@ -74,9 +79,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Blobs == nil || cfg.Index == nil {
 		return nil, errors.New("storage: Config.Blobs and Config.Index are required")
 	}
-	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 {
-		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v",
-			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace)
+	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 || cfg.Lease < 0 {
+		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v, Lease %v",
+			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace, cfg.Lease)
 	}
 	if cfg.Cache == nil {
 		cfg.Cache = NoCache{}
@@ -96,7 +101,7 @@ func New(cfg Config) (*Store, error) {
 		memory: semaphore.NewWeighted(cfg.FillMemory),
 		locks:  newKeyLocks(),
 	}
-	s.gen.init(cfg.Distrust)
+	s.gen.init(cfg.Lease, cfg.Distrust)
 	return s, nil
 }
 
@@ -201,6 +206,11 @@ func (l keyLocks) lock(ctx context.Context, keys []string) (unlock func(), err e
 		}
 	}
 	return func() { l.unlock(wanted) }, nil
+}
+
+// busy tells whether a writer is at key, or at one that shares its lock.
+func (l keyLocks) busy(key string) bool {
+	return len(l.slots[maphash.String(l.seed, key)%uint64(len(l.slots))]) > 0
 }
 
 func (l keyLocks) unlock(slots []int) {

@@ -82,9 +82,12 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (ap
 	}
 	defer blob.Release()
 	row := Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: in.mediaType()}
-	err = s.change(ctx, []string{key}, "stored", cond, func(ctx context.Context) error {
+	err = s.change(ctx, []string{key}, "stored", cond, func(ctx context.Context, index Index) error {
 		row.Modified = now()
-		row, err = s.index.Put(ctx, row)
+		stored, err := index.Put(ctx, row)
+		if err == nil {
+			row = stored
+		}
 		return err
 	})
 	if err != nil {
@@ -103,8 +106,8 @@ func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 	if _, err := s.index.Get(ctx, key); err != nil && cond.IfMatch == nil {
 		return indexError(err, key)
 	}
-	err := s.change(ctx, []string{key}, "deleted", cond, func(ctx context.Context) error {
-		return s.index.Delete(ctx, key)
+	err := s.change(ctx, []string{key}, "deleted", cond, func(ctx context.Context, index Index) error {
+		return index.Delete(ctx, key)
 	})
 	if err != nil {
 		return err
@@ -136,8 +139,8 @@ func (s *Store) transfer(ctx context.Context, from, to string, cond Cond, remove
 		keys, done = []string{to, from}, "renamed"
 	}
 	var row Object
-	err := s.change(ctx, keys, done, cond, func(ctx context.Context) (err error) {
-		row, err = s.index.Copy(ctx, from, to, now(), remove)
+	err := s.change(ctx, keys, done, cond, func(ctx context.Context, index Index) (err error) {
+		row, err = index.Copy(ctx, from, to, now(), remove)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = indexError(err, from)
 		}
@@ -159,7 +162,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 // change commits a change of the keys' rows if cond holds for the first of them,
 // and makes sure that what was cached of them is not read again. From the commit
 // on it does not stop when ctx ends: the outcome would be unknown.
-func (s *Store) change(ctx context.Context, keys []string, done string, cond Cond, commit func(context.Context) error) error {
+func (s *Store) change(ctx context.Context, keys []string, done string, cond Cond, commit func(context.Context, Index) error) error {
 	unlock, err := s.locks.lock(ctx, keys)
 	if err != nil {
 		return err
@@ -202,23 +205,34 @@ func (s *Store) checkRow(ctx context.Context, key string, cond Cond) error {
 
 // DeleteAll removes every object and returns how many there were.
 func (s *Store) DeleteAll(ctx context.Context) (int64, error) {
-	n, err := s.index.DeleteAll(ctx)
+	n, err := s.deleteRows(ctx)
 	if err != nil {
 		return 0, indexError(err, "")
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	if err := s.cache.Clear(ctx); err != nil {
-		s.gen.doubt()
-		if err := s.settle(ctx); err != nil {
-			return n, unconfirmed("everything", "deleted", err)
-		}
 	}
 	s.cfg.OnChange(api.Changed{Deleted: true})
 	if _, err := s.blobs.Sweep(ctx, 0, s.index.BlobsInUse); err != nil {
 		s.log.Warn("sweep after deleting everything; the next sweep goes on", "err", err)
 	}
 	return n, nil
+}
+
+// deleteRows removes every row while the cache is shut, and empties it.
+func (s *Store) deleteRows(ctx context.Context) (n int64, err error) {
+	var v *view
+	for err = ErrFenced; errors.Is(err, ErrFenced); {
+		if v, err = s.shut(ctx); err == nil {
+			n, err = s.index.Fenced(v.generation).DeleteAll(ctx)
+		}
+	}
+	if v == nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if failed := errors.Join(s.cache.Clear(ctx), s.reopen(ctx, v)); failed != nil {
+		s.log.Warn("the cache stays shut for a moment", "err", failed) // what it holds is not read again
+	}
+	return n, err
 }
 
 // sniffBytes is how much of an object the search for its type looks at.

@@ -41,12 +41,7 @@ func (x *MemIndex) Get(ctx context.Context, key string) (storage.Object, error) 
 
 // Put inserts or replaces the row of o.Key.
 func (x *MemIndex) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return storage.Object{}, err
-	}
-	return x.put(o), nil
+	return memFence{MemIndex: x}.Put(ctx, o)
 }
 
 // put is Put under the lock.
@@ -67,11 +62,59 @@ func (x *MemIndex) put(o storage.Object) storage.Object {
 
 // Copy gives the row of to what that of from has.
 func (x *MemIndex) Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (storage.Object, error) {
+	return memFence{MemIndex: x}.Copy(ctx, from, to, modified, remove)
+}
+
+// Delete removes the row of key.
+func (x *MemIndex) Delete(ctx context.Context, key string) error {
+	return memFence{MemIndex: x}.Delete(ctx, key)
+}
+
+// DeleteAll removes every row.
+func (x *MemIndex) DeleteAll(ctx context.Context) (int64, error) {
+	return memFence{MemIndex: x}.DeleteAll(ctx)
+}
+
+// Fenced returns the rows under a fence.
+func (x *MemIndex) Fenced(generation int64) storage.Index {
+	return memFence{MemIndex: x, generation: generation, fenced: true}
+}
+
+// memFence is a MemIndex whose changes are fenced, or not.
+type memFence struct {
+	*MemIndex
+	generation int64
+	fenced     bool
+}
+
+// lock locks the rows for a change.
+func (x memFence) lock(ctx context.Context) (unlock func(), err error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err = ctx.Err(); err == nil && x.fenced && x.MemIndex.generation != x.generation {
+		err = storage.ErrFenced
+	}
+	if err != nil {
+		x.mu.Unlock()
+		return nil, err
+	}
+	return x.mu.Unlock, nil
+}
+
+func (x memFence) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
+	unlock, err := x.lock(ctx)
+	if err != nil {
 		return storage.Object{}, err
 	}
+	defer unlock()
+	return x.put(o), nil
+}
+
+func (x memFence) Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (storage.Object, error) {
+	unlock, err := x.lock(ctx)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer unlock()
 	o, ok := x.rows[from]
 	if !ok {
 		return storage.Object{}, fs.ErrNotExist
@@ -84,13 +127,12 @@ func (x *MemIndex) Copy(ctx context.Context, from, to string, modified time.Time
 	return o, nil
 }
 
-// Delete removes the row of key.
-func (x *MemIndex) Delete(ctx context.Context, key string) error {
-	if _, err := x.Get(ctx, key); err != nil {
+func (x memFence) Delete(ctx context.Context, key string) error {
+	unlock, err := x.lock(ctx)
+	if err != nil {
 		return err
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer unlock()
 	if _, ok := x.rows[key]; !ok {
 		return fs.ErrNotExist
 	}
@@ -98,13 +140,12 @@ func (x *MemIndex) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// DeleteAll removes every row.
-func (x *MemIndex) DeleteAll(ctx context.Context) (int64, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+func (x memFence) DeleteAll(ctx context.Context) (int64, error) {
+	unlock, err := x.lock(ctx)
+	if err != nil {
 		return 0, err
 	}
+	defer unlock()
 	n := len(x.rows)
 	clear(x.rows)
 	return int64(n), nil
@@ -216,13 +257,15 @@ func (x *MemIndex) Generation(ctx context.Context) (int64, error) {
 	return x.generation, ctx.Err()
 }
 
-// RaiseGeneration makes the cache generation one more.
-func (x *MemIndex) RaiseGeneration(ctx context.Context) (int64, error) {
+// RaiseGeneration makes the cache generation to if it is from.
+func (x *MemIndex) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	x.generation++
+	if x.generation == from {
+		x.generation = to
+	}
 	return x.generation, nil
 }
