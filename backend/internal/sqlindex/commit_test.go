@@ -71,7 +71,7 @@ func TestFault62_ConnectionLostInCommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			link.CutNext(cut)
-			if after, err := db.RaiseGeneration(t.Context()); err != nil || after != before+1 {
+			if after, err := db.RaiseGeneration(t.Context(), before, before+1); err != nil || after != before+1 {
 				t.Errorf("RaiseGeneration = %d, %v; want %d", after, err, before+1)
 			}
 		})

@@ -294,10 +294,10 @@ func (s *Store) held(ctx context.Context, keys []string, commit func(context.Con
 			return err, nil
 		}
 		failed = commit(ctx, s.index.Fenced(fence))
-		if errors.Is(failed, ErrInDoubt) {
-			s.gen.doubt() // what is cached from now on may be outdated when it happens
-		}
-		if held {
+		switch {
+		case errors.Is(failed, ErrInDoubt):
+			s.gen.doubt() // what is cached until it happens is outdated then; a hold ends by itself
+		case held:
 			unsure = s.forget(ctx, fence, keys)
 		}
 		if !errors.Is(failed, ErrFenced) {
