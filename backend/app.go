@@ -81,10 +81,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err := checkNotLost(cfg.sqlitePath(), blobs); err != nil {
 		return err
 	}
-	index, err := sqlindex.OpenOrRetry(ctx, sqlindex.Config{
-		SQLitePath: cfg.sqlitePath(), DSN: cfg.database,
-		Capacity: int64(cfg.capacity) * api.MB, Policy: cfg.policy, Log: a.log,
-	})
+	index, err := sqlindex.OpenOrRetry(ctx, cfg.index(a.log))
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func startBackend(t *testing.T, args ...string) *backend {
 	b := &backend{t: t, log: &lockedBuffer{}}
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), none, stdout, b.log)
+		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), none, strings.NewReader(""), stdout, b.log)
 		ended <- err
 		_ = stdout.CloseWithError(io.EOF) // it never fails
 	}()
@@ -196,7 +196,7 @@ func TestFault65_LostSQLiteFile(t *testing.T) {
 			if err := lose(filepath.Join(data, "memcache.db")); err != nil {
 				t.Fatal(err)
 			}
-			err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-data", data}, none, io.Discard, io.Discard)
+			err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-data", data}, none, strings.NewReader(""), io.Discard, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), "missing or empty") || !strings.Contains(err.Error(), "restore") {
 				t.Errorf("the start gives %v, want a refusal that says how to restore", err)
 			}
@@ -207,7 +207,7 @@ func TestFault65_LostSQLiteFile(t *testing.T) {
 // A password that is wrong does not become right by waiting.
 func TestWrongPasswordEndsTheStart(t *testing.T) {
 	dsn := strings.Replace(mariadbtest.Start(t), "mysql://memcache:", "mysql://memcache:wrong", 1)
-	err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-data", t.TempDir(), "-database", dsn}, none, io.Discard, io.Discard)
+	err := run(t.Context(), []string{"-listen", "127.0.0.1:0", "-data", t.TempDir(), "-database", dsn}, none, strings.NewReader(""), io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "Access denied") {
 		t.Errorf("it ended with %v, want the database's refusal", err)
 	}

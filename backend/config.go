@@ -22,6 +22,8 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
+	command  string // backup, restore, or "" to serve
+	file     string // of the command
 	listen   string
 	hosts    string
 	data     string
@@ -47,6 +49,12 @@ const usage = `memcache-backend serves MemCache: the app, its WebSocket and its 
 It needs a cache process (memcache-cache, or memcached 1.6 and later); without one
 it serves from disk. ./start.sh starts both. Each flag can be set by an environment
 variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE.
+
+  memcache-backend [flags]               serve
+  memcache-backend backup [flags] FILE   write everything that -data and -database keep
+                                         into FILE, also while a server uses them
+  memcache-backend restore [flags] FILE  fill an empty -data and -database from FILE;
+                                         either may be SQLite or MySQL. - is for pipes.
 
 Flags:
 `
@@ -76,16 +84,35 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	if err := fromEnvironment(fs, getenv); err != nil {
 		return c, err
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return c, err
-		}
-		return c, errReported
+	c.command, args = command(args)
+	files, err := parseMixed(fs, args)
+	if err != nil {
+		return c, err
 	}
-	if fs.NArg() > 0 {
-		return c, fmt.Errorf("there is no argument %q: -h lists the flags", fs.Arg(0))
+	if err := c.checkFile(files); err != nil {
+		return c, err
+	}
+	if c.command != "" {
+		c.file = files[0]
 	}
 	return c, c.check()
+}
+
+// parseMixed parses flags that may stand before and after other arguments, which
+// it returns.
+func parseMixed(fs *flag.FlagSet, args []string) (others []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, errReported
+		}
+		if fs.NArg() == 0 {
+			return others, nil
+		}
+		others, args = append(others, fs.Arg(0)), fs.Args()[1:]
+	}
 }
 
 // errReported is an error that package flag has already printed.

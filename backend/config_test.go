@@ -66,7 +66,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 
 func TestHelpAndVersion(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if err := run(t.Context(), []string{"-h"}, none, &stdout, &stderr); err != nil {
+	if err := run(t.Context(), []string{"-h"}, none, strings.NewReader(""), &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := parseConfig([]string{"-h"}, none, &bytes.Buffer{}); !errors.Is(err, flag.ErrHelp) {
@@ -77,7 +77,7 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Errorf("the help does not tell of %s:\n%s", want, stderr.String())
 		}
 	}
-	if err := run(t.Context(), []string{"-version"}, none, &stdout, &stderr); err != nil || !strings.HasPrefix(stdout.String(), "memcache-backend ") {
+	if err := run(t.Context(), []string{"-version"}, none, strings.NewReader(""), &stdout, &stderr); err != nil || !strings.HasPrefix(stdout.String(), "memcache-backend ") {
 		t.Errorf("-version says %q, %v", stdout.String(), err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		if !errors.Is(err, errReported) {
@@ -26,7 +26,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
 	cfg, err := parseConfig(args, getenv, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -38,7 +38,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, err := fmt.Fprintln(stdout, versionText())
 		return err
 	}
-	app, err := open(ctx, cfg, newLog(stderr, cfg.logLevel))
+	log := newLog(stderr, cfg.logLevel)
+	switch cfg.command {
+	case commandBackup:
+		return makeBackup(ctx, cfg, log, stdout, stderr)
+	case commandRestore:
+		return restoreBackup(ctx, cfg, log, stdin, stderr)
+	}
+	app, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

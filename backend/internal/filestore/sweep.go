@@ -98,6 +98,11 @@ func (s *Store) sweepBlobs(ctx context.Context, ids []string, used inUse) (int, 
 	if err != nil || len(orphans) == 0 {
 		return 0, err
 	}
+	unlock, ok, err := s.maySweep()
+	if err != nil || !ok {
+		return 0, err // while a backup is made, the next sweep takes them
+	}
+	defer unlock()
 	orphans, done := s.takeInHand(orphans)
 	defer done()
 	if orphans, err = unused(ctx, orphans, used); err != nil {

@@ -30,6 +30,7 @@ evictions = evictions + VALUES(evictions)`,
 	putToken:  "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
 	forShare:  " LOCK IN SHARE MODE", // MariaDB does not know FOR SHARE
 	forUpdate: " FOR UPDATE",
+	snapshot:  &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 	useIndex:  " FORCE INDEX (%s)",
 	contains:  mysqlContains,
 }

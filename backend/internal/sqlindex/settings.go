@@ -15,12 +15,17 @@ type Settings struct {
 	Generation int64  // the cache generation
 }
 
+const (
+	settingsQuery = "SELECT capacity, policy, generation FROM settings"
+	saveSettings  = "UPDATE settings SET capacity = ?, policy = ?"
+)
+
 // Settings returns the settings.
 func (db *DB) Settings(ctx context.Context) (Settings, error) {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
 	var s Settings
-	row := db.reader.QueryRowContext(short, "SELECT capacity, policy, generation FROM settings")
+	row := db.reader.QueryRowContext(short, settingsQuery)
 	err := row.Scan(&s.Capacity, &s.Policy, &s.Generation)
 	return s, db.fail(ctx, "read the settings", err)
 }
@@ -32,7 +37,7 @@ func (db *DB) SaveSettings(ctx context.Context, capacity int64, policy string) e
 		return err
 	}
 	return db.write(ctx, defaultTimeout, "save the settings", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE settings SET capacity = ?, policy = ?", capacity, policy)
+		_, err := tx.ExecContext(ctx, saveSettings, capacity, policy)
 		return err
 	})
 }

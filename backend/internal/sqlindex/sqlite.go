@@ -20,15 +20,16 @@ import (
 // dialect is where the two databases differ.
 type dialect struct {
 	goose        goose.Dialect
-	migrations   string // folder
-	putObject    string // key, blob, size, type, created, modified
-	firstSetting string // capacity, policy, generation
-	putSample    string // a row of samples; replaces one that is there
-	addSample    string // a row of samples; is added to one that is there
-	putToken     string // a row of commits: token, time; "" where none is needed
-	forShare     string // keeps the rows that a SELECT in a writing transaction reads from changing
-	forUpdate    string // locks the rows that a SELECT in a writing transaction reads
-	useIndex     string // makes a SELECT go along an index
+	migrations   string         // folder
+	putObject    string         // key, blob, size, type, created, modified
+	firstSetting string         // capacity, policy, generation
+	putSample    string         // a row of samples; replaces one that is there
+	addSample    string         // a row of samples; is added to one that is there
+	putToken     string         // a row of commits: token, time; "" where none is needed
+	forShare     string         // keeps the rows that a SELECT in a writing transaction reads from changing
+	forUpdate    string         // locks the rows that a SELECT in a writing transaction reads
+	snapshot     *sql.TxOptions // of a transaction that sees one moment
+	useIndex     string         // makes a SELECT go along an index
 	// contains is the condition that a key contains the needle, ASCII
 	// letters in either case, and the condition's argument.
 	contains func(needle string) (string, any)
@@ -53,6 +54,7 @@ bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, miss
 	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
 bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + excluded.hits, misses = misses + excluded.misses,
 evictions = evictions + excluded.evictions`,
+	snapshot: &sql.TxOptions{ReadOnly: true},
 	useIndex: " INDEXED BY %s",
 	contains: sqliteContains,
 }
