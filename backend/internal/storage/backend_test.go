@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/disk"
 	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
@@ -33,7 +34,7 @@ import (
 // TestMain makes this program a backend or a writer where a test has started it
 // as such, so that it can be killed.
 func TestMain(m *testing.M) {
-	for name, main := range map[string]func(string) error{backendVariable: backendMain} {
+	for name, main := range map[string]func(string) error{backendVariable: backendMain, writerVariable: writerMain} {
 		if arg := os.Getenv(name); arg != "" {
 			go func() { // the test is gone when its end of the pipe is
 				_, _ = io.Copy(io.Discard, os.Stdin)
@@ -71,11 +72,14 @@ const backendVariable = "STORAGE_TEST_BACKEND"
 
 // backendConfig is what a backend process gets.
 type backendConfig struct {
-	Socket   string // where it serves
-	Data     string // the folder of its blobs and its SQLite file
-	DSN      string // MariaDB instead of SQLite; the folder is shared then
-	Cache    string // address
-	Distrust bool   // it was killed before
+	Socket   string        // where it serves
+	Data     string        // the folder of its blobs and its SQLite file
+	DSN      string        // MariaDB instead of SQLite; the folder is shared then
+	Cache    string        // address
+	Timeout  time.Duration // of requests to the cache
+	Distrust bool          // it was killed before
+
+	disk func(disk.Disk) disk.Disk // before the real one
 }
 
 // parts opens what a store stands on. Several backends of one database share
@@ -86,7 +90,7 @@ func (c backendConfig) parts(ctx context.Context) (cfg storage.Config, err error
 		cfg.Blobs, cfg.Distrust, cfg.Lease = sharedBlobs(c.Data), c.Distrust, 50*time.Millisecond
 	} else {
 		database.SQLitePath = filepath.Join(c.Data, "index.db")
-		files, err := filestore.Open(c.Data, filestore.Config{})
+		files, err := filestore.Open(c.Data, filestore.Config{Disk: c.disk})
 		if err != nil {
 			return cfg, err
 		}
@@ -95,7 +99,7 @@ func (c backendConfig) parts(ctx context.Context) (cfg storage.Config, err error
 	if cfg.Index, err = sqlindex.Open(ctx, database); err != nil {
 		return cfg, err
 	}
-	cfg.Cache, err = cachelink.New(cachelink.Config{Nodes: []string{c.Cache}, Timeout: 30 * time.Millisecond, Backoff: 2 * time.Millisecond})
+	cfg.Cache, err = cachelink.New(cachelink.Config{Nodes: []string{c.Cache}, Timeout: c.Timeout, Backoff: 2 * time.Millisecond})
 	cfg.Wait, cfg.Grace = 20*time.Millisecond, time.Millisecond
 	return cfg, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -381,20 +380,9 @@ func wantCode(t *testing.T, err error, code api.Code) {
 }
 
 // files counts the files in the folders of blobs and temporaries.
-func (f *fixture) files(t *testing.T) (n int) {
+func (f *fixture) files(t *testing.T) int {
 	t.Helper()
-	for _, name := range []string{"blobs", "tmp"} {
-		err := filepath.WalkDir(filepath.Join(f.dir, name), func(_ string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				n++
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return n
+	return files(t, f.dir)
 }
 
 // damage flips a bit of the only blob.

@@ -59,8 +59,9 @@ const (
 	// outageStep how long before it is asked again.
 	outage     = time.Minute
 	outageStep = 5 * time.Second
-	// abandoned is how long others leave the cache shut for the one who did it.
-	abandoned = 10 * time.Second
+	// abandoned is for how many leases others leave the cache shut for the one who
+	// did it.
+	abandoned = 10
 )
 
 func (g *generation) init(lease time.Duration, distrust bool) {
@@ -195,7 +196,7 @@ func (s *Store) RefreshGeneration(ctx context.Context) error {
 // be gone. What was cached before is not read again.
 func (s *Store) reopen(ctx context.Context, v *view) error {
 	mine := s.gen.lease == 0 || s.gen.mine.Load() == v.generation
-	if !mine && time.Since(v.since) < abandoned {
+	if !mine && time.Since(v.since) < abandoned*s.gen.lease {
 		return nil
 	}
 	if s.cache.Delete(ctx, cacheKey(v.generation, "")) != nil {

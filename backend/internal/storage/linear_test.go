@@ -104,7 +104,7 @@ func TestLinearizable(t *testing.T) {
 // linearRun makes one history and checks it.
 func linearRun(t *testing.T, program string, backends int, random *rand.Rand) {
 	w := &linearWorld{begin: time.Now(), cache: storagetest.StartCacheTCP(t, program)}
-	c := backendConfig{Data: t.TempDir()}
+	c := backendConfig{Data: t.TempDir(), Timeout: 30 * time.Millisecond}
 	if backends > 1 {
 		c.DSN = mariadbtest.Start(t)
 	}
@@ -116,9 +116,9 @@ func linearRun(t *testing.T, program string, backends int, random *rand.Rand) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	for i := range 4 {
+	for i := range 6 {
 		mine := rand.New(rand.NewPCG(random.Uint64(), 0))
-		clients.Go(func() { w.client(ctx, t, i, mine) })
+		clients.Go(func() { w.client(ctx, t, i, i < 2, mine) })
 	}
 	for range 12 {
 		w.trouble(t, random)
@@ -175,19 +175,25 @@ func (w *linearWorld) trouble(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// client does one operation after the other, at any of the backends.
-func (w *linearWorld) client(ctx context.Context, t *testing.T, id int, random *rand.Rand) {
+// client does one operation after the other, at any of the backends: it changes
+// objects, or opens them, with pauses in which the cache has its time.
+func (w *linearWorld) client(ctx context.Context, t *testing.T, id int, changes bool, random *rand.Rand) {
 	for ctx.Err() == nil {
 		op := input{op: "open", key: random.IntN(linearKeys)}
-		switch n := random.IntN(100); {
-		case n < 25:
-			op.op, op.value = "put", int(w.values.Add(1))
-		case n < 32:
-			op.op = "delete"
-		case n < 42:
-			op.op = "rename"
-			op.to = (op.key + 1 + random.IntN(linearKeys-1)) % linearKeys
+		pause := 3 * time.Millisecond
+		if changes {
+			pause = 30 * time.Millisecond
+			switch random.IntN(5) {
+			case 0:
+				op.op = "delete"
+			case 1:
+				op.op = "rename"
+				op.to = (op.key + 1 + random.IntN(linearKeys-1)) % linearKeys
+			default:
+				op.op, op.value = "put", int(w.values.Add(1))
+			}
 		}
+		time.Sleep(time.Duration(random.Int64N(int64(pause))))
 		b := w.backends[random.IntN(len(w.backends))]
 		call := time.Since(w.begin).Nanoseconds()
 		out, ok := w.do(t, b, op)
