@@ -55,6 +55,14 @@ type Admitter interface {
 	Admit(o Object, room int64) bool
 }
 
+// Batcher is a policy that is told of many accesses in less time than of each
+// by itself, with the same result.
+type Batcher interface {
+	Policy
+	// AccessAll is Access for each of the slots, in order.
+	AccessAll(slots []uint32)
+}
+
 // Info describes a policy for people.
 type Info struct {
 	Name  string // as in flags, settings and the protocol: "lru"

@@ -119,6 +119,32 @@ func TestMoveKeepsTheOrderAndDropsNothing(t *testing.T) {
 	}
 }
 
+// Many accesses at once are the same as one after the other.
+func TestAccessAllIsAccessOfEach(t *testing.T) {
+	rng := splitmix.New(1)
+	all, each := filled(t, policy.Default, 0), filled(t, policy.Default, 0)
+	for round := range uint32(200) {
+		first := 20 * round
+		for slot := first; slot < first+20; slot++ {
+			o := policy.Object{Hash: rng.Next(), Size: 10, Charge: 1 + int64(rng.Below(1000))}
+			all.Add(slot, o)
+			each.Add(slot, o)
+		}
+		slots := make([]uint32, rng.Below(100))
+		for i := range slots {
+			slots[i] = first + uint32(rng.Below(20))
+			each.Access(slots[i])
+		}
+		all.(policy.Batcher).AccessAll(slots)
+		for range 10 {
+			got, _ := all.Evict()
+			if want, _ := each.Evict(); got != want {
+				t.Fatalf("slot %d goes, want %d", got, want)
+			}
+		}
+	}
+}
+
 func BenchmarkEvict(b *testing.B) {
 	for _, info := range policy.Infos() {
 		b.Run(info.Name, func(b *testing.B) {

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // wtinylfu is W-TinyLFU (Einziger and others, '17) with size-aware admission by
 // aggregated victims (arXiv 2105.08770). What is new comes into a window, kept
 // as LRU. What leaves the window competes with the objects that would have to
@@ -87,12 +89,29 @@ func (w *wtinylfu) spill() {
 	}
 }
 
-func (w *wtinylfu) Access(slot uint32) {
+func (w *wtinylfu) Access(slot uint32) { w.sketch.add(w.touch(slot), 1) }
+
+// AccessAll first finds out the hashes of some, so that the processor waits for
+// the memory of all of them at once, and again for that of the sketch.
+func (w *wtinylfu) AccessAll(slots []uint32) {
+	var hashes [16]uint32
+	for some := range slices.Chunk(slots, len(hashes)) {
+		for i, slot := range some {
+			hashes[i] = w.touch(slot)
+		}
+		for _, hash := range hashes[:len(some)] {
+			w.sketch.add(hash, 1)
+		}
+	}
+}
+
+// touch marks the object in slot, and returns the hash that the sketch knows it by.
+func (w *wtinylfu) touch(slot uint32) uint32 {
 	r := w.objects.at(slot)
-	w.sketch.add(r.sketched(), 1)
 	if r.hash&touched == 0 { // what need not be written stays shared between processors
 		r.hash |= touched
 	}
+	return r.sketched()
 }
 
 // last returns the end of a queue, or none. What was asked for there gets its

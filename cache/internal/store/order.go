@@ -66,12 +66,30 @@ func (s *Store) unlist(slot uint32) {
 // access notes a hit for the policy and the item.
 func (s *Store) access(slot uint32, now uint32) {
 	e := s.entry(slot)
+	e.accessed(now)
+	if !e.is(lease) {
+		s.order.of(e).Access(slot)
+	}
+}
+
+// accessAll notes hits of objects, in order.
+func (s *Store) accessAll(slots []uint32, now uint32) {
+	for _, slot := range slots {
+		s.entry(slot).accessed(now)
+	}
+	if p, ok := s.order.policy.(policy.Batcher); ok && s.order.old == nil {
+		p.AccessAll(slots)
+		return
+	}
+	for _, slot := range slots {
+		s.order.of(s.entry(slot)).Access(slot)
+	}
+}
+
+func (e *entry) accessed(now uint32) {
 	if e.access != now || e.marks&fetched == 0 { // what need not be written stays shared between processors
 		e.access = now
 		e.marks |= fetched
-	}
-	if !e.is(lease) {
-		s.order.of(e).Access(slot)
 	}
 }
 

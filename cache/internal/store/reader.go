@@ -21,7 +21,8 @@ type Reader struct {
 	s       *Store
 	now     uint32
 	hits    [batch]hit
-	n       int     // of hits
+	n       int // of hits
+	slots   [batch]uint32
 	pending lookups // not counted yet
 	counted struct{ hits, misses atomic.Int64 }
 }
@@ -125,13 +126,29 @@ func (r *Reader) Flush() {
 	s := r.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range r.hits[:r.n] {
-		if h.slot >= s.slots || s.place(h.slot).item == arena.None {
-			continue
-		}
-		if e := s.entry(h.slot); !e.is(lease) && e.casLow == h.cas {
-			s.access(h.slot, r.now)
+	s.accessAll(r.stillThere(), r.now)
+	r.n = 0
+}
+
+// stillThere returns the slots of the hits that still have the items which were
+// found. It goes through the hits twice, so that the processor waits for the
+// places, and then for the entries, of many at once.
+func (r *Reader) stillThere() []uint32 {
+	s := r.s
+	var items [batch]arena.Handle
+	for i, h := range r.hits[:r.n] {
+		if h.slot < s.slots {
+			items[i] = s.place(h.slot).item
 		}
 	}
-	r.n = 0
+	slots := r.slots[:0]
+	for i, h := range r.hits[:r.n] {
+		if items[i] == arena.None {
+			continue
+		}
+		if e := s.at(items[i]); !e.is(lease) && e.casLow == h.cas {
+			slots = append(slots, h.slot)
+		}
+	}
+	return slots
 }
