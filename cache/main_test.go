@@ -307,6 +307,7 @@ func ask(t *testing.T, nc net.Conn, request string) string {
 	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = nc.SetDeadline(time.Time{}) }()
 	if _, err := io.WriteString(nc, request+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
