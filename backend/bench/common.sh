@@ -35,7 +35,7 @@ start_ours() {
   ours=($!)
   "$dir/backend" -listen 127.0.0.1:0 -data "$dir/data" "$@" >"$dir/backend.log" 2>&1 &
   ours+=($!)
-  until url=$(grep -m1 -o 'http://127[0-9.:]*' "$dir/backend.log"); do
+  until url=$(grep -sm1 -o 'http://127[0-9.:]*' "$dir/backend.log"); do
     kill -0 $! || { cat "$dir/backend.log" >&2; return 1; }
     sleep 0.1
   done
@@ -157,7 +157,7 @@ rounds=5 seconds=4
 read_arguments() {
   case ${1-} in
     '') ;;
-    quick) rounds=3 seconds=2 ;;
+    quick) rounds=3 seconds=1 ;;
     *) echo "usage: $0 [quick]" >&2; exit 2 ;;
   esac
 }

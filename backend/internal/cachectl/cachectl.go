@@ -55,12 +55,13 @@ type Controller struct {
 
 	mu       sync.Mutex
 	counters map[string]*counter // by node
+	answers  map[string]answer   // by node
 	last     string              // what Changed was last told, to tell it only news
 }
 
 // New returns a controller; it does nothing until it is asked.
 func New(cfg Config) *Controller {
-	return &Controller{cfg: cfg, counters: map[string]*counter{}}
+	return &Controller{cfg: cfg, counters: map[string]*counter{}, answers: map[string]answer{}}
 }
 
 // MinCapacity is the least capacity of the cache, in bytes.
@@ -72,7 +73,7 @@ func (c *Controller) Cache(ctx context.Context) (api.Cache, error) {
 	if err != nil {
 		return api.Cache{}, unavailable("read the cache's settings", err)
 	}
-	return c.describe(settings, c.cfg.Nodes.Stats(ctx)), nil
+	return c.describe(settings, c.nodes(ctx)), nil
 }
 
 // Configure stores a change and applies it at once. A node that does not
@@ -97,7 +98,7 @@ func (c *Controller) Configure(ctx context.Context, change api.CacheChange) (api
 		return api.Cache{}, unavailable("keep the cache's settings", err)
 	}
 	c.reconcile(ctx, settings, c.cfg.Nodes.Stats(ctx))
-	cache := c.describe(settings, c.cfg.Nodes.Stats(ctx))
+	cache := c.describe(settings, c.nodes(ctx))
 	c.tell(cache)
 	return cache, nil
 }
@@ -111,6 +112,37 @@ func (c *Controller) check(change api.CacheChange) error {
 		return api.Errorf(api.Invalid, "the policy %q is not known: use one of %s", *name, strings.Join(policyNames(), ", "))
 	}
 	return nil
+}
+
+// answer is the last one of a node.
+type answer struct {
+	at    time.Time
+	stats cachelink.NodeStats
+}
+
+// silence is how long a node that answered counts as up without an answer: with
+// a question a second, the second miss in a row says that it is down. One may be
+// missed on a machine that is busy for a moment.
+const silence = 1500 * time.Millisecond
+
+// nodes returns the statistics of the nodes.
+func (c *Controller) nodes(ctx context.Context) []cachelink.NodeStats {
+	return c.steady(c.cfg.Nodes.Stats(ctx), time.Now())
+}
+
+// steady puts the last answer of a node, if it is no older than silence, in the
+// place of a missing one.
+func (c *Controller) steady(nodes []cachelink.NodeStats, now time.Time) []cachelink.NodeStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, n := range nodes {
+		if n.Up {
+			c.answers[n.Name] = answer{now, n}
+		} else if last, known := c.answers[n.Name]; known && now.Sub(last.at) <= silence {
+			nodes[i] = last.stats
+		}
+	}
+	return nodes
 }
 
 // reconcile brings every node that answers into step with the settings.

@@ -208,6 +208,36 @@ func TestNoNodeUpIsSaidSo(t *testing.T) {
 	}
 }
 
+// TestOneMissedAnswerIsNoOutage: the page would flicker. Two in a row are one,
+// though the second comes a little early.
+func TestOneMissedAnswerIsNoOutage(t *testing.T) {
+	up, down := node("a"), cachelink.NodeStats{Name: "a", Err: errors.New("no reply in time")}
+	up.Items, up.Gets = 5, 100
+	f := start(t)
+	at := time.Now()
+	ask := func(after time.Duration, n cachelink.NodeStats) api.Tick {
+		at = at.Add(after)
+		return f.count(f.steady([]cachelink.NodeStats{n}, at), at)
+	}
+	if ask(0, down).Up {
+		t.Error("a node that never answered is up")
+	}
+	ask(time.Second, up)
+	if missed := ask(1200*time.Millisecond, down); !missed.Up || missed.Sample.Items != 5 || missed.Sample.Requests != 0 {
+		t.Errorf("after one missed answer: %+v, want it up, as it was", missed)
+	}
+	if ask(800*time.Millisecond, down).Up {
+		t.Error("after two missed answers the node is still up")
+	}
+	if !ask(time.Second, up).Up {
+		t.Error("an answer later the node is not up")
+	}
+	up.Gets = 130
+	if s := ask(time.Second, up).Sample; s.Requests != 30 {
+		t.Errorf("%d requests are counted, want 30", s.Requests)
+	}
+}
+
 func TestWindowHoldsTheRecordedAndTheNewest(t *testing.T) {
 	f := start(t, node("a"))
 	now := time.Now()

@@ -21,7 +21,7 @@ type counter struct {
 // before, over all nodes. It also keeps the nodes in step with the settings.
 // When the settings cannot be read, the tick is still good.
 func (c *Controller) Tick(ctx context.Context) (api.Tick, error) {
-	nodes := c.cfg.Nodes.Stats(ctx)
+	nodes := c.nodes(ctx)
 	tick := c.count(nodes, time.Now())
 	return tick, c.followSettings(ctx, nodes)
 }

@@ -18,16 +18,20 @@ const joined = 8 << 10
 // [http.ResponseController] need of it.
 type reply struct {
 	conn    *conn
-	header  http.Header
-	status  int    // 0 until the header is settled
-	head    []byte // the header as it is sent; its memory is used again
-	chunked bool   // the length is not known in advance
-	left    int64  // bytes of the body that are still promised
-	err     error  // the first one of writing
+	header  http.Header // its memory is used again
+	status  int         // 0 until the header is settled
+	head    []byte      // the header as it is sent; its memory is used again
+	chunked bool        // the length is not known in advance
+	left    int64       // bytes of the body that are still promised
+	err     error       // the first one of writing
 }
 
 func (w *reply) begin(c *conn) {
-	*w = reply{conn: c, header: make(http.Header, 16), head: w.head[:0]}
+	if w.header == nil {
+		w.header = make(http.Header, 16)
+	}
+	clear(w.header)
+	*w = reply{conn: c, header: w.header, head: w.head[:0]}
 }
 
 // Header returns the header, to be changed until it is sent.

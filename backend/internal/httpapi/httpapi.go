@@ -136,11 +136,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Stall > 0 && r.ContentLength != 0 {
 		r.Body = withPatience(r.Body, rec.control, s.Stall)
 	}
+	defer func() { s.note(r, rec, time.Since(rec.start)) }()
 	defer func() {
 		if reason := recover(); reason != nil {
 			s.panicked(rec, r, reason)
 		}
-		s.note(r, rec, time.Since(rec.start))
 	}()
 	rec.Header()["X-Content-Type-Options"] = nosniff
 	rec.Header()["Referrer-Policy"] = sameOrigin

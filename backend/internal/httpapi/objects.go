@@ -39,10 +39,14 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { _ = content.Close() }()
-	objectHeader(w.Header(), content.Object, downloads(r))
-	w.Header()["Cache-Status"] = []string{cacheStatus(content)}
-	w.Header()["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
+	h := w.Header()
+	objectHeader(h, content.Object, downloads(r))
+	h["Cache-Status"] = []string{cacheStatus(content)}
+	h["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
 	s.send(w, r, content)
+	if err := content.Err(); err != nil {
+		s.cut(r, err)
+	}
 	return nil
 }
 
@@ -84,7 +88,11 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, content *storage.C
 		_, _ = w.Write(content.Bytes())
 		return
 	}
-	s.sendPart(w, r, content.Object, content.Body())
+	body := content.Body()
+	if r.Header.Get("Range") == "" {
+		body = content // which checks it
+	}
+	s.sendPart(w, r, content.Object, body)
 }
 
 // plain tells whether a GET has neither conditions nor ranges.
@@ -98,10 +106,8 @@ func plain(h http.Header) bool {
 }
 
 func objectHeader(h http.Header, o api.Object, download bool) {
-	h["Content-Type"] = []string{o.Type}
-	h["Etag"] = []string{o.ETag}
-	h["Last-Modified"] = []string{time.UnixMilli(o.Modified).UTC().Format(http.TimeFormat)}
-	h["Content-Disposition"] = []string{disposition(o, download)}
+	own := []string{o.Type, o.ETag, time.UnixMilli(o.Modified).UTC().Format(http.TimeFormat), disposition(o, download)}
+	h["Content-Type"], h["Etag"], h["Last-Modified"], h["Content-Disposition"] = own[0:1:1], own[1:2:2], own[2:3:3], own[3:4:4]
 	h["Cache-Control"] = revalidate
 	h["Accept-Ranges"] = bytesRanges
 	h["Cross-Origin-Resource-Policy"] = sameSite
@@ -128,7 +134,22 @@ func disposition(o api.Object, download bool) string {
 	if name == "." || name == "/" {
 		return how
 	}
+	if plainName(name) {
+		return how + "; filename=" + name
+	}
 	return mime.FormatMediaType(how, map[string]string{"filename": name})
+}
+
+// plainName tells whether name may stand in a header as it is.
+func plainName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func showable(mediaType string) bool {
@@ -150,7 +171,7 @@ func hasViewer(mediaType string) bool {
 
 // cacheStatus is the Cache-Status of RFC 9211.
 func cacheStatus(c *storage.Content) string {
-	status := map[storage.Source]string{
+	status := [...]string{
 		storage.Hit:       "MemCache; hit",
 		storage.Collapsed: "MemCache; hit; collapsed",
 		storage.Miss:      "MemCache; fwd=uri-miss; stored",
@@ -164,7 +185,7 @@ func cacheStatus(c *storage.Content) string {
 
 // serverTiming lists the steps that were taken, in milliseconds.
 func serverTiming(steps storage.Steps, total time.Duration) string {
-	var b strings.Builder
+	b := make([]byte, 0, 64)
 	for _, step := range [...]struct {
 		name string
 		took time.Duration
@@ -172,15 +193,18 @@ func serverTiming(steps storage.Steps, total time.Duration) string {
 		if step.took <= 0 {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteString(", ")
+		if len(b) > 0 {
+			b = append(b, ", "...)
 		}
-		b.WriteString(step.name)
-		b.WriteString(";dur=")
-		b.WriteString(strconv.FormatFloat(float64(step.took.Microseconds())/1000, 'f', 3, 64))
+		b = append(append(b, step.name...), ";dur="...)
+		micros := step.took.Microseconds()
+		b = append(strconv.AppendInt(b, micros/1000, 10), '.', digit(micros/100), digit(micros/10), digit(micros))
 	}
-	return b.String()
+	return string(b)
 }
+
+// digit is the last one of n.
+func digit(n int64) byte { return byte('0' + n%10) }
 
 func (s *server) putObject(w http.ResponseWriter, r *http.Request) error {
 	key, err := keyAfter(r, api.ObjectsPath+"/")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"memcache/backend/internal/storage"
@@ -18,13 +19,24 @@ import (
 
 type idKey struct{}
 
+// lazyID is the id of a request. It is made when it is asked for: most requests
+// go well, and nobody hears of theirs.
+type lazyID struct {
+	once sync.Once
+	text string
+}
+
 func withRequestID(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), idKey{}, rand.Text()[:16]))
+	return r.WithContext(context.WithValue(r.Context(), idKey{}, &lazyID{}))
 }
 
 func requestID(r *http.Request) string {
-	id, _ := r.Context().Value(idKey{}).(string)
-	return id
+	id, ok := r.Context().Value(idKey{}).(*lazyID)
+	if !ok {
+		return ""
+	}
+	id.once.Do(func() { id.text = rand.Text()[:16] })
+	return id.text
 }
 
 // recorder notes what was answered, for the log, and gives up on clients that

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,9 @@ type Metrics struct {
 	missing  prometheus.Counter
 	jobs     *prometheus.HistogramVec // job
 	jobFails *prometheus.CounterVec   // job
+
+	mu     sync.RWMutex // guards series
+	series map[labels]series
 }
 
 // latency are the buckets of durations: from a hit in memory, some 50 µs, to
@@ -41,6 +45,7 @@ var latency = []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10}
 // New returns metrics with those of the Go runtime and the process among them.
 func New(version string) *Metrics {
 	m := &Metrics{
+		series:   make(map[labels]series),
 		registry: prometheus.NewRegistry(),
 		requests: counter("http_requests_total", "HTTP requests answered.", "route", "method", "status"),
 		duration: histogram("http_request_duration_seconds", "Time from the end of a request's header to the end of its reply.", "route", "method"),
@@ -87,15 +92,47 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
 
-// Request counts an answered request. route is the pattern, never the path. How
-// long a WebSocket was open is no latency.
+// Request counts an answered request. route is the pattern, never the path.
 func (m *Metrics) Request(route, method string, status int, bytes int64, took time.Duration) {
-	method = known(method)
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	if status != http.StatusSwitchingProtocols {
-		m.duration.WithLabelValues(route, method).Observe(took.Seconds())
+	s := m.seriesOf(labels{route, known(method), status})
+	s.requests.Inc()
+	if s.duration != nil {
+		s.duration.Observe(took.Seconds())
 	}
-	m.sent.WithLabelValues(route).Add(float64(bytes))
+	s.sent.Add(float64(bytes))
+}
+
+// labels are those of an answered request.
+type labels struct {
+	route, method string
+	status        int
+}
+
+// series are what counts requests with the same labels. They are remembered,
+// because to find them by their labels costs more than to count.
+type series struct {
+	requests, sent prometheus.Counter
+	duration       prometheus.Observer // nil for a WebSocket: how long it was open is no latency
+}
+
+func (m *Metrics) seriesOf(l labels) series {
+	m.mu.RLock()
+	s, ok := m.series[l]
+	m.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = series{
+		requests: m.requests.WithLabelValues(l.route, l.method, strconv.Itoa(l.status)),
+		sent:     m.sent.WithLabelValues(l.route),
+	}
+	if l.status != http.StatusSwitchingProtocols {
+		s.duration = m.duration.WithLabelValues(l.route, l.method)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.series[l] = s
+	return s
 }
 
 func known(method string) string {

@@ -38,40 +38,70 @@ type Content struct {
 	Detail string // why the cache did not serve it, in a few words; "" on a hit or plain miss
 	Steps  Steps
 
-	body  io.ReadSeeker
-	bytes []byte
-	close func() error
+	bytes   []byte
+	body    *bytes.Reader // of bytes; nil until it is asked for
+	release func()        // gives bytes back
+	file    *verified     // instead of bytes
 }
 
 // Bytes returns the whole content when it is in memory, nil when it is a file.
 func (c *Content) Bytes() []byte { return c.bytes }
 
-// Body returns the reader that Read and Seek use: an *os.File of a local blob,
-// so that the kernel can copy from it, or a *bytes.Reader.
-func (c *Content) Body() io.ReadSeeker { return c.body }
+// Body returns what the content is read from, to read a part of it: an *os.File
+// of a local blob, so that the kernel can copy from it, or a *bytes.Reader. It
+// is not verified; see Read.
+func (c *Content) Body() io.ReadSeeker {
+	if c.file != nil {
+		return c.file.ReadSeekCloser
+	}
+	return c.memory()
+}
 
-func (c *Content) Read(p []byte) (int, error) { return c.body.Read(p) }
+func (c *Content) memory() *bytes.Reader {
+	if c.body == nil {
+		c.body = bytes.NewReader(c.bytes)
+	}
+	return c.body
+}
+
+// Read reads the content. Of a file, it fails in the place of the last bytes
+// with Internal when all of them together are not what was stored.
+func (c *Content) Read(p []byte) (int, error) {
+	if c.file != nil {
+		return c.file.Read(p)
+	}
+	return c.memory().Read(p)
+}
 
 // Seek moves the place of the next Read.
 func (c *Content) Seek(offset int64, whence int) (int64, error) {
-	return c.body.Seek(offset, whence)
+	if c.file != nil {
+		return c.file.Seek(offset, whence)
+	}
+	return c.memory().Seek(offset, whence)
+}
+
+// Err returns the error that Read has met, if any. Who copies a content by way
+// of others, who may keep that to themselves, asks for it afterwards.
+func (c *Content) Err() error {
+	if c.file != nil {
+		return c.file.err
+	}
+	return nil
 }
 
 // Close gives back what the content holds; only the first call counts.
 func (c *Content) Close() error {
-	if c.close == nil {
-		return nil
+	release, file := c.release, c.file
+	c.release, c.file, c.bytes, c.body = nil, nil, nil, nil
+	if release != nil {
+		release()
 	}
-	end := c.close
-	c.close, c.bytes, c.body = nil, nil, bytes.NewReader(nil)
-	return end()
+	if file != nil {
+		return file.Close()
+	}
+	return nil
 }
 
 // setBytes makes b the content.
-func (c *Content) setBytes(b []byte, release func()) {
-	c.bytes, c.body = b, bytes.NewReader(b)
-	c.close = func() error {
-		release()
-		return nil
-	}
-}
+func (c *Content) setBytes(b []byte, release func()) { c.bytes, c.release = b, release }

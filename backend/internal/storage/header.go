@@ -59,26 +59,27 @@ func decodeValue(key string, value []byte) (api.Object, []byte, error) {
 		*n = int64(binary.BigEndian.Uint64(head))
 		head = head[8:]
 	}
+	texts := string(head) // one for all of them
 	for _, s := range []*string{&o.Key, &o.Type, &o.ETag} {
 		var ok bool
-		if *s, head, ok = cutString(head); !ok {
+		if *s, texts, ok = cutString(texts); !ok {
 			return api.Object{}, nil, errHeader
 		}
 	}
-	if o.Key != key || o.Size != int64(len(body)) || len(head) != 0 {
+	if o.Key != key || o.Size != int64(len(body)) || texts != "" {
 		return api.Object{}, nil, errHeader
 	}
 	return o, body, nil
 }
 
 // cutString takes one string with its length before it off b.
-func cutString(b []byte) (s string, rest []byte, ok bool) {
+func cutString(b string) (s, rest string, ok bool) {
 	if len(b) < 2 {
-		return "", nil, false
+		return "", "", false
 	}
-	n := int(binary.BigEndian.Uint16(b))
+	n := int(b[0])<<8 | int(b[1])
 	if len(b) < 2+n {
-		return "", nil, false
+		return "", "", false
 	}
-	return string(b[2 : 2+n]), b[2+n:], true
+	return b[2 : 2+n], b[2+n:], true
 }

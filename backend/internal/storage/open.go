@@ -163,7 +163,10 @@ func (r *reading) direct(ctx context.Context, why string) (*Content, error) {
 // stream makes an open blob the content.
 func (r *reading) stream(row Object, blob io.ReadSeekCloser, why string) *Content {
 	r.c.Object, r.c.Source, r.c.Detail = export(row), Bypass, why
-	r.c.body, r.c.close = blob, blob.Close
+	r.c.file = &verified{
+		ReadSeekCloser: blob, size: row.Size, id: row.Blob, sum: sha256.New(),
+		damaged: func(how error) error { return r.damaged(row, how) },
+	}
 	return r.c
 }
 

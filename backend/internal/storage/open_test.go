@@ -199,6 +199,44 @@ func TestFault53_CutBlob(t *testing.T) {
 	wantCode(t, err, api.Internal)
 }
 
+// TestFault53_DamagedBlobThatIsStreamed: what does not fit the cache is checked
+// as it is read.
+func TestFault53_DamagedBlobThatIsStreamed(t *testing.T) {
+	f := start(t, nil)
+	f.cache.maxItem = 100
+	content := strings.Repeat("content ", 100_000)
+	put(t, f.Store, "k", content)
+	f.damage(t)
+	c, err := f.Open(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, c)
+	part := make([]byte, 8)
+	if _, err := c.Seek(-8, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, part); err != nil || string(part) != "content " || c.Err() != nil {
+		t.Errorf("a part is %q, %v, %v: what is not read whole cannot be checked", part, err, c.Err())
+	}
+	if _, err := c.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(c)
+	wantCode(t, err, api.Internal)
+	wantCode(t, c.Err(), api.Internal)
+	if len(b) >= len(content) {
+		t.Error("every byte was given out before the damage was told")
+	}
+	_, err = f.Open(t.Context(), "k")
+	wantCode(t, err, api.NotFound)
+	if kept, _ := os.ReadDir(filepath.Join(f.dir, "quarantine")); len(kept) != 1 {
+		t.Errorf("%d blobs are in quarantine, want the damaged one", len(kept))
+	}
+	put(t, f.Store, "k", content)
+	wantRead(t, f.Store, "k", content, storage.Bypass)
+}
+
 func TestDatabaseDown(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "hot", "content")
