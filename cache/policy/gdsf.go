@@ -67,11 +67,12 @@ func (g *gdsf) usesOf(slot uint32) uint8 {
 	return uint8(min(g.candidate(slot).priority.uses(), maxUses))
 }
 
+// Remove leaves the candidate behind the others, for Uses.
 func (g *gdsf) Remove(slot uint32) {
 	g.n--
-	hole, last := *g.at.at(slot), g.candidates.at(uint32(g.n))
-	*g.candidates.at(hole) = *last
-	*g.at.at(last.slot) = hole
+	hole, last := g.candidate(slot), g.candidates.at(uint32(g.n))
+	*hole, *last = *last, *hole
+	*g.at.at(hole.slot), *g.at.at(slot) = *g.at.at(slot), uint32(g.n)
 }
 
 func (g *gdsf) Evict() (uint32, bool) {

@@ -130,14 +130,20 @@ func MoveSome(from, to Policy, n int, object func(slot uint32) Object) (more boo
 			return false
 		}
 		o := object(slot)
-		if from, ok := from.(counter); ok {
-			o.Uses = from.usesOf(slot)
-		}
+		o.Uses = Uses(from, slot)
 		to.Add(slot, o)
 	}
 	return from.Len() > 0
 }
 
-// counter is a policy that counts uses. The count of the slot that Evict
-// returned last may still be asked for.
+// Uses returns how often the object in slot was asked for since it was added, as
+// far as p knows, for Object.Uses. The slot is present, or the last that Evict or
+// Remove took out.
+func Uses(p Policy, slot uint32) uint8 {
+	if p, ok := p.(counter); ok {
+		return p.usesOf(slot)
+	}
+	return 0
+}
+
 type counter interface{ usesOf(slot uint32) uint8 }

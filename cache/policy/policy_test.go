@@ -145,6 +145,51 @@ func TestAccessAllIsAccessOfEach(t *testing.T) {
 	}
 }
 
+// What takes the place of an object, in this policy or in another, is known to
+// have been asked for as often.
+func TestUsesGoAlong(t *testing.T) {
+	for _, name := range []string{"lfuda", "s3fifo", "sieve", "gdsf"} {
+		p := filled(t, name, 0)
+		for slot := range uint32(20) {
+			p.Add(slot, policy.Object{Hash: uint64(slot+1) << 40, Size: 1, Charge: 1})
+			for range slot % 7 {
+				p.Access(slot)
+			}
+		}
+		for range 3 { // again and again: the count stays the same
+			p.Remove(4)
+			uses := policy.Uses(p, 4)
+			p.Add(4, policy.Object{Hash: 5 << 40, Size: 1, Charge: 1, Uses: uses})
+			if uses != 4 {
+				t.Errorf("%s: %d uses after a removal, want 4", name, uses)
+			}
+		}
+		for policy.MoveSome(p, filled(t, "lru", 0), 1, func(slot uint32) policy.Object {
+			if got := policy.Uses(p, slot); got != uint8(slot%7) {
+				t.Errorf("%s: %d uses of slot %d, want %d", name, got, slot, slot%7)
+			}
+			return policy.Object{}
+		}) {
+		}
+	}
+}
+
+// The default's sketch remembers by itself: to be told of uses that it knows adds
+// none.
+func TestUsesThatAreKnownAreNotCountedTwice(t *testing.T) {
+	p := filled(t, policy.Default, 0)
+	o := policy.Object{Hash: 1 << 40, Size: 1, Charge: 1, Uses: 6}
+	p.Add(0, o)
+	if got := policy.Uses(p, 0); got != 6 {
+		t.Errorf("%d uses, want 6", got)
+	}
+	p.Remove(0)
+	p.Add(0, o)
+	if got := policy.Uses(p, 0); got != 7 { // storing counts as a use
+		t.Errorf("%d uses after it was stored again, want 7", got)
+	}
+}
+
 func BenchmarkEvict(b *testing.B) {
 	for _, info := range policy.Infos() {
 		b.Run(info.Name, func(b *testing.B) {

@@ -63,7 +63,7 @@ func (w *wtinylfu) Add(slot uint32, o Object) {
 	*w.objects.grow(slot) = r
 	w.n++
 	w.sketch.fit(w.n)
-	w.sketch.add(r.sketched(), 1+min(uint16(o.Uses), maxUses))
+	w.sketch.add(r.sketched(), 1+w.unknown(r, o.Uses))
 	if w.roomy {
 		w.spill()
 	}
@@ -73,6 +73,11 @@ func (w *wtinylfu) Add(slot uint32, o Object) {
 	} else {
 		w.push(slot, window)
 	}
+}
+
+// unknown is how many of the uses the sketch has not counted.
+func (w *wtinylfu) unknown(r resident, uses uint8) uint16 {
+	return uint16(max(0, min(int(uses), maxUses)-w.sketch.estimate(r.sketched())))
 }
 
 // spill lets objects go on from the window without competition while there is

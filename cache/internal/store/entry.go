@@ -132,7 +132,7 @@ func (s *Store) add(key []byte, w *arena.Writer, e entry) {
 	e.keyLen, e.stripe = uint8(len(key)), h.stripe()
 	slot := s.takeSlot()
 	item := s.put(slot, w, e)
-	s.list(slot)
+	s.list(slot, 0)
 	t := s.index.stripe(h)
 	t.Lock()
 	defer t.Unlock()
@@ -149,8 +149,8 @@ func (s *Store) put(slot uint32, w *arena.Writer, e entry) arena.Handle {
 }
 
 // swap gives the item in slot what w has written, and the other fields of e. It
-// was taken out of its order before.
-func (s *Store) swap(slot uint32, w *arena.Writer, e entry) {
+// was taken out of its order before, which knew of so many uses.
+func (s *Store) swap(slot uint32, w *arena.Writer, e entry, uses uint8) {
 	item := s.place(slot).item
 	old := s.at(item)
 	s.account(old, -1)
@@ -158,7 +158,7 @@ func (s *Store) swap(slot uint32, w *arena.Writer, e entry) {
 	t := s.lock(old)
 	s.repoint(t, item, s.put(slot, w, e))
 	t.Unlock()
-	s.list(slot)
+	s.list(slot, uses)
 	s.release(item)
 }
 

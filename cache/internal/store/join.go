@@ -103,11 +103,11 @@ func (w *Writer) replace(old Value, o SetOptions) (cas uint64, ok bool) {
 		w.w.Abort()
 		return 0, false
 	}
-	s.unlist(slot)
+	uses := s.unlist(slot)
 	cas = s.takeCAS(o.NewCAS)
 	to := entry{size: uint32(w.size), flags: e.flags, expire: e.expire, access: now}
 	to.setCAS(cas)
-	s.swap(slot, &w.w, to)
+	s.swap(slot, &w.w, to, uses)
 	s.count.Sets++
 	s.count.Stored++
 	return cas, true

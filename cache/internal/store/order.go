@@ -38,13 +38,15 @@ func (o *order) evict() (slot uint32, ok bool) {
 }
 
 // list puts the slot in the order that it belongs to: the newest lease, or an
-// object.
-func (s *Store) list(slot uint32) {
+// object that was asked for as often as uses tells.
+func (s *Store) list(slot uint32, uses uint8) {
 	if s.entry(slot).is(lease) {
 		s.leases.Add(slot, policy.Object{})
-	} else {
-		s.order.policy.Add(slot, s.adopt(slot))
+		return
 	}
+	o := s.adopt(slot)
+	o.Uses = uses
+	s.order.policy.Add(slot, o)
 }
 
 // adopt marks the slot as the policy's, and tells what is in it.
@@ -54,13 +56,18 @@ func (s *Store) adopt(slot uint32) policy.Object {
 	return policy.Object{Hash: uint64(s.index.hash(s.key(s.place(slot).item))), Size: int64(e.size), Charge: e.charge()}
 }
 
-// unlist takes the slot out of the order that it is in.
-func (s *Store) unlist(slot uint32) {
-	if e := s.entry(slot); e.is(lease) {
+// unlist takes the slot out of the order that it is in. It returns how often the
+// object was asked for, for the one that takes its place.
+func (s *Store) unlist(slot uint32) (uses uint8) {
+	e := s.entry(slot)
+	if e.is(lease) {
 		s.leases.Remove(slot)
-	} else {
-		s.order.of(e).Remove(slot)
+		return 0
 	}
+	p := s.order.of(e)
+	uses = policy.Uses(p, slot)
+	p.Remove(slot)
+	return uses
 }
 
 // access notes a hit for the policy and the item.

@@ -144,16 +144,15 @@ func (s *Store) write(key, value []byte, more int64) (arena.Writer, error) {
 // rewrite gives the item in slot another value, a short one. What key points to
 // must not be the item's own memory, which may move.
 func (s *Store) rewrite(slot uint32, key, value []byte) error {
-	e := s.entry(slot)
-	s.unlist(slot) // so that making room does not take it
+	uses := s.unlist(slot) // so that making room does not take it
 	w, err := s.write(key, value, entryCharge)
 	if err != nil {
-		s.list(slot)
+		s.list(slot, uses)
 		return err
 	}
-	to := *e
-	to.state, to.size = e.state&^lease, uint32(len(value))
-	s.swap(slot, &w, to)
+	to := *s.entry(slot)
+	to.state, to.size = to.state&^lease, uint32(len(value))
+	s.swap(slot, &w, to, uses)
 	return nil
 }
 
@@ -213,8 +212,7 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 	to := entry{state: marks, size: uint32(w.size), flags: o.Flags, expire: expire, access: now}
 	to.setCAS(s.takeCAS(o.NewCAS))
 	if e != nil {
-		s.unlist(slot)
-		s.swap(slot, &w.w, to)
+		s.swap(slot, &w.w, to, s.unlist(slot))
 	} else {
 		s.add(w.name(), &w.w, to)
 	}
