@@ -141,7 +141,8 @@ var (
 	ErrLineTooLong = &Error{Answer: "CLIENT_ERROR line too long: at most 2048 bytes", Close: true}
 	ErrBadData     = clientError("bad data chunk")
 	ErrTooLarge    = &Error{Answer: "SERVER_ERROR object too large for cache"}
-	ErrOutOfMemory = &Error{Answer: "SERVER_ERROR out of memory storing object"}
+	ErrOutOfMemory = &Error{Answer: "SERVER_ERROR out of memory"}
+	ErrNotStored   = &Error{Answer: "SERVER_ERROR out of memory storing object"}
 	ErrNotNumber   = clientError("cannot increment or decrement non-numeric value")
 	errMetaFlag    = clientError("invalid flag: see protocol.txt for the flags of the command")
 	errDuplicate   = clientError("duplicate flag: give each flag once")

@@ -90,7 +90,7 @@ func (c *conn) metaSet() error {
 		Vivify: r.Has('N'), VivifyTTL: r.Vivify,
 	})
 	if err != nil {
-		return memproto.ErrOutOfMemory
+		return memproto.ErrNotStored
 	}
 	return c.metaOutcome(outcome, cas)
 }

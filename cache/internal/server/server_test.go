@@ -402,6 +402,43 @@ func TestNoMemoryIsAnswered(t *testing.T) {
 	}
 }
 
+func TestNoMemoryForANumberOrALeaseIsAnswered(t *testing.T) {
+	s := start(t, Config{}, store.Config{Capacity: mb, ItemLimit: mb})
+	for _, v := range pinEverything(t, s.store) {
+		defer v.Release()
+	}
+	nc := s.dial(t)
+	r := bufio.NewReader(nc)
+	for _, command := range []string{"ma n N0", "mg n N0 v"} {
+		send(t, nc, command+"\r\nmn\r\n", 0)
+		for _, want := range []string{"SERVER_ERROR out of memory", "MN"} {
+			if got := readLine(t, r); got != want {
+				t.Errorf("%s: %q, want %q", command, got, want)
+			}
+		}
+	}
+}
+
+// pinEverything stores and pins values until there is no room for one more.
+func pinEverything(t *testing.T, s *store.Store) (pinned []store.Value) {
+	t.Helper()
+	for i := 0; ; i++ {
+		key := fmt.Append(nil, i)
+		var w store.Writer
+		if err := s.Begin(&w, key, 0); errors.Is(err, store.ErrNoMemory) {
+			return pinned
+		}
+		if _, _, err := w.Commit(store.SetOptions{}); err != nil {
+			return pinned
+		}
+		it, _, err := s.Get(key, store.GetOptions{Value: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pinned = append(pinned, it.Value)
+	}
+}
+
 func TestVerbosityCommand(t *testing.T) {
 	level := new(slog.LevelVar)
 	nc := start(t, Config{Level: level}, store.Config{ItemLimit: mb}).dial(t)

@@ -83,7 +83,7 @@ func (c *conn) set() error {
 		Mode: store.Mode(c.req.Mode), Flags: c.req.Flags, Exptime: c.req.Exptime, HasCAS: c.req.HasCAS, CAS: c.req.CAS,
 	})
 	if err != nil {
-		return memproto.ErrOutOfMemory
+		return memproto.ErrNotStored
 	}
 	return c.reply(textAnswer(outcome, "STORED"))
 }
@@ -124,5 +124,5 @@ func refusal(err error) error {
 	if errors.Is(err, store.ErrTooLarge) {
 		return memproto.ErrTooLarge
 	}
-	return memproto.ErrOutOfMemory
+	return memproto.ErrNotStored
 }
