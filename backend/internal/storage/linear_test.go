@@ -164,7 +164,8 @@ func (w *linearWorld) trouble(t *testing.T, random *rand.Rand) {
 		lasts()
 		link.Mend(t)
 	case 4:
-		link.Toxic(t, `{"name": "hang", "type": "timeout", "attributes": {"timeout": 0}}`)
+		stream := []string{"upstream", "downstream"}[random.IntN(2)] // commands that come late, or replies
+		link.Toxic(t, `{"name": "hang", "type": "latency", "stream": "`+stream+`", "attributes": {"latency": 3600000}}`)
 		lasts()
 		link.Heal(t)
 	case 5:

@@ -52,6 +52,11 @@ func (s *Store) Invalidate(ctx context.Context, key string) error {
 	if err := api.CheckKey(key); err != nil {
 		return err
 	}
+	unlock, err := s.locks.lock(ctx, []string{key}) // or a writer's hold would end too early
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	g, why, ok := s.readable(ctx)
 	if !ok {
 		return api.Errorf(api.Unavailable, "the cache is not in use just now (%s), so %q was not dropped from it: try again", why, key)
