@@ -1,6 +1,7 @@
 package sqlindex
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,6 +32,8 @@ type Config struct {
 	Policy   string // a policy's name
 
 	Log *slog.Logger
+
+	sqliteDriver string // its name; "" for the real one. Tests watch its statements.
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -100,7 +103,7 @@ func (c Config) connect(ctx context.Context) (*DB, error) {
 	if c.DSN != "" {
 		return openMySQL(ctx, c.DSN, c.Log)
 	}
-	return openSQLite(c.SQLitePath)
+	return openSQLite(cmp.Or(c.sqliteDriver, "sqlite"), c.SQLitePath)
 }
 
 // Name describes the database for people, without its password.

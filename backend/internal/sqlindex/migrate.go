@@ -51,7 +51,13 @@ func (db *DB) applyMigrations(ctx context.Context, log *slog.Logger) error {
 		return fmt.Errorf("its tables have version %d, but this program knows only up to %d: "+
 			"start the newer program that changed them, or give this one another database", current, known)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	_, err = p.Up(ctx)
+	if mysqlNumber(err) == mysqlDuplicateIndex {
+		// The server went on with the change of a start that was killed, and
+		// made it after this one had looked for it.
+		_, err = p.Up(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("bring the tables up to date: %w", err)
 	}
 	return nil

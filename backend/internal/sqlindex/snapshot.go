@@ -62,7 +62,7 @@ func (c Config) connectExisting() (*DB, error) {
 	if _, err := os.Stat(c.SQLitePath); err != nil {
 		return nil, fmt.Errorf("open the SQLite file: %w", err)
 	}
-	return openSQLite(c.SQLitePath)
+	return openSQLite("sqlite", c.SQLitePath)
 }
 
 // checkVersion fails unless the tables are of the version that this program makes.

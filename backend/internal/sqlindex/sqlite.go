@@ -68,15 +68,15 @@ func sqliteContains(needle string) (string, any) {
 }
 
 // openSQLite opens the file at path; the connections are made when needed.
-func openSQLite(path string) (*DB, error) {
+func openSQLite(driver, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create the SQLite file: %w", err)
 	}
-	writer, err := sql.Open("sqlite", sqliteURI(path, "immediate"))
+	writer, err := sql.Open(driver, sqliteURI(path, "immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open the SQLite file %s: %w", path, err)
 	}
-	reader, err := sql.Open("sqlite", sqliteURI(path, "deferred", "query_only(1)"))
+	reader, err := sql.Open(driver, sqliteURI(path, "deferred", "query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the SQLite file %s: %w", path, err), writer.Close())
 	}

@@ -26,6 +26,9 @@ type Link struct{ f *forwarder }
 // CutNext breaks the connection that commits next, once.
 func (l *Link) CutNext(how Cut) { l.f.cut.Store(int32(how)) }
 
+// OnStatement has f called before each statement that the server gets.
+func (l *Link) OnStatement(f func()) { l.f.onStatement.Store(&f) }
+
 // Stop closes the port and all connections, as StartTCP's stop does.
 func (l *Link) Stop() { l.f.stop() }
 
@@ -36,6 +39,8 @@ type forwarder struct {
 	target   string
 	running  sync.WaitGroup
 	cut      atomic.Int32 // a Cut, for the next COMMIT; 0 for none
+
+	onStatement atomic.Pointer[func()]
 
 	mu      sync.Mutex
 	stopped bool
@@ -97,6 +102,9 @@ func (f *forwarder) toServer(server io.Writer, client io.Reader, cut *atomic.Int
 		if err != nil {
 			return
 		}
+		if f := f.onStatement.Load(); f != nil && isStatement(packet) {
+			(*f)()
+		}
 		if bytes.Equal(packet[packetHeader:], []byte("\x03COMMIT")) {
 			if when := f.cut.Swap(0); when != 0 {
 				cut.Store(when)
@@ -119,6 +127,13 @@ func (f *forwarder) toServer(server io.Writer, client io.Reader, cut *atomic.Int
 }
 
 const packetHeader = 4
+
+// isStatement tells whether a packet begins a command that runs a statement.
+func isStatement(packet []byte) bool {
+	const query, execute = 0x03, 0x17
+	first := packet[3] == 0 && len(packet) > packetHeader
+	return first && (packet[packetHeader] == query || packet[packetHeader] == execute)
+}
 
 // readPacket reads a packet of MySQL's protocol: three bytes of length, a
 // sequence number, and the content.
