@@ -7,6 +7,7 @@
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
 //	GET /api/v1/stats                     samples (stats.go)
+//	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
 //	GET /metrics                          for Prometheus (package metrics)
 //	POST /api/…                           the course API (course.go)
@@ -111,6 +112,7 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
+		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},
 		{path: "/readyz", methods: map[string]handler{"GET": s.ready}},
 		{path: "/metrics", methods: map[string]handler{"GET": s.metrics}},

@@ -99,7 +99,11 @@ func (w *world) do(method, target string, body io.Reader, header ...string) answ
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	must(w.t, err)
-	return answer{res, string(text)}
+	a := answer{res, string(text)}
+	if err := described(method, target, a); err != nil {
+		w.t.Errorf("%s %.200s, status %d: the reply is not as openapi.json says: %v", method, target, a.StatusCode, err)
+	}
+	return a
 }
 
 func (w *world) want(a answer, status int) answer {
