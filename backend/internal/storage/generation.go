@@ -22,7 +22,8 @@ import (
 //
 // A backend may rely on what it knows of the generation for as long as
 // [Config.Lease] says, from the moment on at which it asked. Who shuts the cache
-// waits as long.
+// waits as long before a commit, and before it is opened again: so nobody reads
+// under one even number while others commit under the next.
 
 // view is what this process knows of the generation.
 type view struct {
@@ -38,8 +39,8 @@ func (v *view) shut() bool { return v.generation%2 != 0 }
 // it may use the cache at all.
 //
 // Whoever cannot confirm that the cache forgot an outdated value takes a doubt.
-// While a doubt is open, nothing is read from the cache. Raising the generation
-// settles every doubt taken before.
+// While a doubt is open, nothing is read from the cache. Shutting it settles every
+// doubt taken before.
 type generation struct {
 	lease    time.Duration
 	view     atomic.Pointer[view] // nil: not known yet
@@ -182,10 +183,11 @@ func (s *Store) readable(ctx context.Context) (int64, string, bool) {
 // it itself where that is owed, and opens a cache that was shut and answers
 // again. It is to be called every second.
 func (s *Store) RefreshGeneration(ctx context.Context) error {
+	learn := s.learn
 	if s.gen.doubted() {
-		return s.settle(ctx)
+		learn = s.settle
 	}
-	v, err := s.learn(ctx)
+	v, err := learn(ctx)
 	if err != nil || !v.shut() {
 		return err
 	}
@@ -193,10 +195,14 @@ func (s *Store) RefreshGeneration(ctx context.Context) error {
 }
 
 // reopen opens the cache, if this process shut it or the one who did seems to
-// be gone. What was cached before is not read again.
+// be gone. What was cached before is not read again. It has been shut for a lease
+// then, so that nobody reads it under the generation before, either.
 func (s *Store) reopen(ctx context.Context, v *view) error {
-	mine := s.gen.lease == 0 || s.gen.mine.Load() == v.generation
-	if !mine && time.Since(v.since) < abandoned*s.gen.lease {
+	leave := s.gen.lease
+	if s.gen.mine.Load() != v.generation {
+		leave *= abandoned
+	}
+	if time.Since(v.since) < leave {
 		return nil
 	}
 	if s.cache.Delete(ctx, cacheKey(v.generation, "")) != nil {
@@ -219,19 +225,20 @@ func (s *Store) raise(ctx context.Context, from, to int64) (*view, error) {
 	return s.gen.note(g, asked), nil
 }
 
-// settle raises the generation, which settles all doubts taken by now.
-func (s *Store) settle(ctx context.Context) error {
+// settle shuts the cache, which settles all doubts taken by now.
+func (s *Store) settle(ctx context.Context) (*view, error) {
 	doubts := s.gen.doubts.Load()
 	v, err := s.learn(ctx)
-	if err == nil && !v.shut() { // to open it raises it too
-		v, err = s.raise(ctx, v.generation, v.generation+2)
+	for err == nil && !v.shut() { // once more if another one opened it just then
+		if v, err = s.raise(ctx, v.generation, v.generation+1); err == nil && v.shut() {
+			s.gen.mine.Store(v.generation)
+		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	raiseTo(&s.gen.settled, doubts)
-	s.log.Info("cache generation raised: what was cached before is not read again", "generation", v.generation)
-	return nil
+	return v, nil
 }
 
 func raiseTo(v *atomic.Int64, to int64) {
@@ -245,16 +252,11 @@ func raiseTo(v *atomic.Int64, to int64) {
 
 // shut shuts the cache, unless it is, and waits until every backend knows.
 func (s *Store) shut(ctx context.Context) (*view, error) {
-	v, err := s.learn(ctx)
-	if err == nil && !v.shut() {
-		if v, err = s.raise(ctx, v.generation, v.generation+1); err == nil && v.shut() {
-			s.gen.mine.Store(v.generation)
-		}
+	v, err := s.settle(ctx)
+	if err == nil {
+		err = sleep(ctx, time.Until(v.since.Add(s.gen.lease)))
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := sleep(ctx, time.Until(v.since.Add(s.gen.lease))); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -329,10 +331,14 @@ func (s *Store) forget(ctx context.Context, generation int64, keys []string) err
 // distrust has every backend forget what is cached; it returns when all have.
 func (s *Store) distrust(ctx context.Context) error {
 	s.gen.doubt()
-	if err := s.settle(ctx); err != nil {
-		return fmt.Errorf("raise the cache generation: %w", err)
+	v, err := s.shut(ctx)
+	if err != nil {
+		return fmt.Errorf("shut the cache: %w", err)
 	}
-	return sleep(ctx, s.gen.lease)
+	if s.gen.lease == 0 {
+		return s.reopen(ctx, v)
+	}
+	return nil
 }
 
 // forgetIn deletes key as it is called in one generation.
