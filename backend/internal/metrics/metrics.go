@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"memcache/backend/internal/storage"
 )
 
 // Metrics is a registry of its own. Its methods may be called at any time, by
@@ -157,11 +159,11 @@ func (m *Metrics) Job(name string, took time.Duration, err error) {
 	}
 }
 
-// observe times an operation of a part. That something is not there is an
-// answer, not a failure.
+// observe times an operation of a part. That something is not there, or that a
+// change is fenced off, is an answer, not a failure.
 func (m *Metrics) observe(part string, durations *prometheus.HistogramVec, operation string, began time.Time, err error) {
 	durations.WithLabelValues(operation).Observe(time.Since(began).Seconds())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, storage.ErrFenced) {
 		m.failures.WithLabelValues(part, operation).Inc()
 	}
 }

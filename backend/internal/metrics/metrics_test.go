@@ -78,6 +78,12 @@ func (broken) Write(context.Context, io.Reader) (storage.Blob, error) {
 	return storage.Blob{}, errors.New("the disk is full")
 }
 
+func (broken) Open(context.Context, string) (io.ReadSeekCloser, error) { return nil, fs.ErrNotExist }
+
+func (b broken) Fenced(int64) storage.Index { return b }
+
+func (broken) DeleteAll(context.Context) (int64, error) { return 0, storage.ErrFenced }
+
 func TestPartsAreTimedAndTheirFailuresCounted(t *testing.T) {
 	m := New("")
 	index, blobs := m.Index(broken{}), m.Blobs(broken{})
@@ -90,8 +96,18 @@ func TestPartsAreTimedAndTheirFailuresCounted(t *testing.T) {
 	if _, err := blobs.Write(t.Context(), nil); err == nil {
 		t.Error("the error of Write did not pass")
 	}
+	if _, err := index.Fenced(1).DeleteAll(t.Context()); !errors.Is(err, storage.ErrFenced) {
+		t.Errorf("DeleteAll under a fence: %v", err)
+	}
+	for range 2 { // fault 52
+		if _, err := blobs.Open(t.Context(), "gone"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Open of a blob that is not there: %v", err)
+		}
+	}
 	wantLines(t, m,
+		`memcache_missing_blobs_total 2`,
 		`memcache_database_duration_seconds_count{operation="get"} 1`,
+		`memcache_database_duration_seconds_count{operation="delete_all"} 1`,
 		`memcache_database_duration_seconds_count{operation="delete"} 1`,
 		`memcache_store_duration_seconds_count{operation="write"} 1`,
 		`memcache_part_failures_total{operation="delete",part="database"} 1`,

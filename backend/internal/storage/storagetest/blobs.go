@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -29,11 +30,13 @@ func Blobs(t *testing.T, open func(t *testing.T) storage.Blobs) {
 	}{
 		{"WriteOpen", blobsWriteOpen},
 		{"WriteTwice", blobsWriteTwice},
+		{"ConcurrentWrites", blobsConcurrentWrites},
 		{"Absent", blobsAbsent},
 		{"Fault06_IDsAreNoPaths", blobsBadIDs},
 		{"ReadError", blobsReadError},
 		{"Cancelled", blobsCancelled},
 		{"Sweep", blobsSweep},
+		{"SweepOfMany", blobsSweepOfMany},
 		{"SweepSparesTheYoung", blobsSweepYoung},
 		{"SweepSparesThePending", blobsSweepPending},
 		{"SweepWithoutAnswer", blobsSweepWithoutAnswer},
@@ -124,6 +127,26 @@ func blobsWriteTwice(t *testing.T, blobs storage.Blobs) {
 	second.Release()
 }
 
+// blobsConcurrentWrites has many write the same bytes, and others their own.
+func blobsConcurrentWrites(t *testing.T, blobs storage.Blobs) {
+	same := bytes.Repeat([]byte("same"), 50_000)
+	inParallel(8, func(i int) {
+		own := fmt.Appendf(nil, "only writer %d has this", i)
+		for _, b := range [][]byte{same, own, same} {
+			blob, err := blobs.Write(t.Context(), bytes.NewReader(b))
+			if err != nil || blob.ID != sum(b) || blob.Size != int64(len(b)) {
+				t.Errorf("writer %d: the blob %+v, %v", i, blob, err)
+				return
+			}
+			defer blob.Release()
+		}
+	})
+	wantBlob(t, blobs, same)
+	for i := range 8 {
+		wantBlob(t, blobs, fmt.Appendf(nil, "only writer %d has this", i))
+	}
+}
+
 func blobsAbsent(t *testing.T, blobs storage.Blobs) {
 	wantNoBlob(t, blobs, []byte("never written"))
 }
@@ -190,6 +213,46 @@ func blobsSweep(t *testing.T, blobs storage.Blobs) {
 	wantNoBlob(t, blobs, drop)
 	mustWrite(t, blobs, drop).Release()
 	wantBlob(t, blobs, drop)
+}
+
+// blobsSweepOfMany: a sweep asks for at most 500 blobs at a time, and each blob
+// that is used stays.
+func blobsSweepOfMany(t *testing.T, blobs storage.Blobs) {
+	const n = 60
+	kept := make(map[string]bool)
+	for i := range n {
+		blob, err := blobs.Write(t.Context(), strings.NewReader(fmt.Sprint("blob ", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		blob.Release()
+		if i%3 == 0 {
+			kept[blob.ID] = true
+		}
+	}
+	removed, err := blobs.Sweep(t.Context(), 0, func(_ context.Context, ids []string) (map[string]bool, error) {
+		if len(ids) > 500 {
+			t.Errorf("asked for %d blobs at once", len(ids))
+		}
+		used := make(map[string]bool)
+		for _, id := range ids {
+			if kept[id] {
+				used[id] = true
+			}
+		}
+		return used, nil
+	})
+	if err != nil || removed != n-len(kept) {
+		t.Errorf("Sweep = %d, %v; want %d", removed, err, n-len(kept))
+	}
+	for i := range n {
+		b := fmt.Appendf(nil, "blob %d", i)
+		if kept[sum(b)] {
+			wantBlob(t, blobs, b)
+		} else {
+			wantNoBlob(t, blobs, b)
+		}
+	}
 }
 
 func blobsSweepYoung(t *testing.T, blobs storage.Blobs) {
