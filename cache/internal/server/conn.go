@@ -38,6 +38,8 @@ type conn struct {
 	in     []byte // read and not used yet
 	own    bool   // in is the connection's own memory, not the loop's
 	hungry bool   // what is in does not suffice to go on
+	unread bool   // the client may have sent more
+	ended  bool   // the client sends no more after that
 	ready  bool   // it goes on without waiting for an event
 	over   error  // why it ends when all is sent; nil while it goes on
 
@@ -51,15 +53,23 @@ type conn struct {
 	refused *memproto.Error // what is answered when the rest of the request is skipped
 }
 
+// note takes down what an event tells, and returns whether the connection should
+// have a turn for it.
+func (c *conn) note(events uint32) bool {
+	c.unread = c.unread || events&^unix.EPOLLOUT != 0
+	c.ended = c.ended || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+	return !c.ready
+}
+
 // turn lets the connection go on: it sends what is pending, reads once, carries
 // out what it can, and sends the answers. Then it waits for what it needs next.
-func (c *conn) turn(readable bool) {
+func (c *conn) turn() {
 	if c.out != nil && !c.send() {
 		return
 	}
 	err := c.over
 	if err == nil {
-		err = c.work(readable)
+		err = c.work()
 	}
 	if err != errMore && err != errTurn && err != errAside {
 		c.over = err
@@ -80,16 +90,16 @@ func (c *conn) settle(err error) {
 		c.await(0)
 	case c.l.ending && c.hungry:
 		c.close(errEnd)
-	case err == errTurn:
+	case err == errTurn || c.unread:
 		c.l.again(c)
 	default:
-		c.await(unix.EPOLLIN)
+		c.await(input)
 	}
 }
 
 // work reads, if it must, and carries out what is there.
-func (c *conn) work(readable bool) error {
-	if c.hungry && !readable {
+func (c *conn) work() error {
+	if c.hungry && !c.unread {
 		return errMore
 	}
 	if len(c.saved) > 0 {
@@ -98,19 +108,14 @@ func (c *conn) work(readable bool) error {
 		_ = c.req.Parse(c.saved)
 	}
 	c.l.borrowOut(c)
-	filled := false
 	if c.hungry {
-		var err error
-		if filled, err = c.read(); err != nil {
+		if err := c.read(); err != nil {
 			return err
 		}
 	}
 	err := c.serve()
 	c.hungry = err == errMore
 	c.keep()
-	if err == errMore && filled && c.state == inData {
-		return errTurn // there is more of the data already
-	}
 	return err
 }
 
@@ -126,36 +131,29 @@ func (c *conn) keep() {
 }
 
 // read reads once: the data of a data block straight to where they go, and all
-// else into the loop's buffer. filled tells that there was as much as there was
-// room for.
-func (c *conn) read() (filled bool, err error) {
+// else into the loop's buffer. What does not fill the room was all that there is.
+func (c *conn) read() error {
 	have := copy(c.l.in, c.in)
-	room := c.l.in[have:]
-	var n int
+	part, room := c.part, c.l.in[have:]
+	if len(part) > 0 && c.left > len(part) {
+		room = nil // only behind the last part comes what is not data
+	}
+	n, err := readTwo(c.fd, part, room)
+	c.unread = c.ended || n == len(part)+len(room)
 	switch {
-	case len(c.part) == 0:
-		n, err = readSome(c.fd, room)
-	case c.left > len(c.part):
-		n, err = readSome(c.fd, c.part)
-		filled = n == len(c.part)
-	default: // the last part: what is behind it comes at the same time
-		n, err = readTwo(c.fd, c.part, room)
-		filled = n == len(c.part)+len(room)
-	}
-	if err == unix.EAGAIN {
-		return false, errMore
-	}
-	if err == nil && n == 0 {
-		err = io.EOF
-	}
-	if err != nil {
-		return false, err
+	case err == unix.EAGAIN:
+		c.unread = false
+		return errMore
+	case err != nil:
+		return err
+	case n == 0:
+		return io.EOF
 	}
 	c.active = c.l.now
 	c.l.bytesRead.Add(int64(n))
 	n -= c.gotData(min(n, len(c.part)))
 	c.in, c.own = c.l.in[:have+n], false
-	return filled, nil
+	return nil
 }
 
 // send sends what is pending. It tells whether the connection can go on: all is
@@ -179,6 +177,10 @@ func (c *conn) send() bool {
 	c.l.returnOut(c)
 	return true
 }
+
+// input are the events of a client that sends something. Each is told once, which
+// costs the system less: what it tells of must be read to its end before the next.
+const input = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // await makes the loop wait for events of the connection, 0 for none.
 func (c *conn) await(events uint32) {
@@ -216,7 +218,7 @@ func (c *conn) aside(work func() string) error {
 				_ = c.out.line(answer)
 			}
 			c.state, c.hungry = atLine, false
-			c.turn(false)
+			c.turn()
 		})
 	})
 	c.state = isAside

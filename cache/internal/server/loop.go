@@ -105,8 +105,8 @@ func (l *loop) run() {
 		for _, e := range events[:n] {
 			if e.Fd == wakeSlot {
 				woken = true
-			} else if c := l.slots[e.Fd]; c != nil && !c.ready {
-				c.turn(e.Events&^unix.EPOLLOUT != 0)
+			} else if c := l.slots[e.Fd]; c != nil && c.note(e.Events) {
+				c.turn()
 			}
 		}
 		l.runReady()
@@ -148,7 +148,7 @@ func (l *loop) runReady() {
 	for _, c := range ready {
 		c.ready = false
 		if c.fd >= 0 {
-			c.turn(true)
+			c.turn()
 		}
 	}
 	clear(ready)
@@ -157,7 +157,7 @@ func (l *loop) runReady() {
 
 // again gives the connection another turn after the others had theirs.
 func (l *loop) again(c *conn) {
-	c.await(unix.EPOLLIN)
+	c.await(input)
 	if c.fd >= 0 && !c.ready {
 		c.ready = true
 		l.ready = append(l.ready, c)
@@ -230,7 +230,7 @@ func (l *loop) add(c *conn) {
 	c.l, c.req, c.active = l, &l.req, l.now
 	c.begin()
 	c.hungry = true
-	c.await(unix.EPOLLIN)
+	c.await(input)
 }
 
 // remove is for the connection to call when it is closed.

@@ -165,9 +165,36 @@ func TestALongPipelineIsAnsweredInOrder(t *testing.T) {
 	}
 }
 
+// What a client sent is read to its end, also when it fills what is read at once,
+// and the end of the stream comes with it.
+func TestAllThatIsSentBeforeTheEndIsAnswered(t *testing.T) {
+	s := start(t, Config{Threads: 1}, store.Config{ItemLimit: mb})
+	for _, size := range []int{4, inSize - 4, inSize, inSize + 4, 2 * inSize, 3*inSize + 4} {
+		nc, err := net.Dial("unix", s.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		go func() {
+			send(t, nc, strings.Repeat("mn\r\n", size/4), 0)
+			_ = nc.(*net.UnixConn).CloseWrite()
+		}()
+		got, err := io.ReadAll(nc)
+		if err != nil || string(got) != strings.Repeat("MN\r\n", size/4) {
+			t.Errorf("%d bytes of requests are answered with %d (%v)", size, len(got), err)
+		}
+	}
+}
+
 func TestIdleConnectionsTakeHardlyAnyMemory(t *testing.T) {
 	const conns, most = 400, 1024 // bytes a connection
 	s := start(t, Config{MaxConns: 2 * conns, Threads: 1}, store.Config{ItemLimit: mb})
+	fds := make([]int, 0, 2*conns)
+	t.Cleanup(func() {
+		for _, fd := range fds {
+			_ = unix.Close(fd)
+		}
+	})
 	connect := func() (fd int) { // without the memory of a net.Conn
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err == nil {
@@ -176,7 +203,7 @@ func TestIdleConnectionsTakeHardlyAnyMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = unix.Close(fd) })
+		fds = append(fds, fd)
 		return fd
 	}
 	exchange := func(fd int, request, want string) {

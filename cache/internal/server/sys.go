@@ -27,6 +27,12 @@ func readSome(fd int, b []byte) (int, error) {
 
 // readTwo fills first a and then b with what is there.
 func readTwo(fd int, a, b []byte) (int, error) {
+	switch {
+	case len(a) == 0:
+		return readSome(fd, b)
+	case len(b) == 0:
+		return readSome(fd, a)
+	}
 	var iov [2]unix.Iovec
 	setIovec(&iov[0], a)
 	setIovec(&iov[1], b)
