@@ -36,6 +36,24 @@ var writing = []string{
 	disktest.Create, disktest.Write, disktest.Sync, disktest.Close, disktest.Mkdir, disktest.SyncDir, disktest.Rename,
 }
 
+// TestBytesAreDurableBeforeTheirName, and the name before the write ends.
+func TestBytesAreDurableBeforeTheirName(t *testing.T) {
+	var steps []string
+	s, err := Open(t.TempDir(), Config{Disk: disktest.Around(func(step string, do func() error) error {
+		steps = append(steps, step)
+		return do()
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	steps = nil
+	write(t, s, "new")
+	if want := append(slices.Clone(writing), disktest.SyncDir); !slices.Equal(steps, want) {
+		t.Errorf("the steps are %q, want %q", steps, want)
+	}
+}
+
 // TestFaultsOfEveryStep has the disk fail at every step of a write. Nothing
 // half-written stays, what is there can be read, and when the disk is well
 // again, so is the store.
