@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -12,8 +13,12 @@ import (
 	"memcache/shared/api"
 )
 
-// CountLimit is up to where the total of a list is counted exactly.
-const CountLimit = 100_000
+// CountLimit is up to where the total of a list with a prefix is exact, and
+// SearchCountLimit that of a search; that of all objects always is.
+const (
+	CountLimit       = 100_000
+	SearchCountLimit = 10_000
+)
 
 // manyMatches is from how many keys with a prefix on the index of another order
 // is the quicker way to the first of them.
@@ -49,17 +54,23 @@ type listing struct {
 	match condition
 	after *cursor
 	page  storage.Page
+
+	phrase string // the search for the index of trigrams, if that knows it
 }
 
-// run fills in the page. How many keys have the prefix decides how to find the
-// first of them: sorting a few is quick, and so is meeting one of many along
-// the index of the order. A database cannot know which of the two it is.
+// run fills in the page. How many keys match decides how to find the first of
+// them: sorting a few is quick, and so is meeting one of many along the index of
+// the order. A database cannot know which of the two it is.
 func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
-	if l.query.Prefix != "" {
+	few, err := l.foundByIndex(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if few || l.query.Prefix != "" {
 		if err := l.count(ctx, tx); err != nil {
 			return err
 		}
-		return l.fill(ctx, tx, l.page.Total > l.db.manyMatches)
+		return l.fill(ctx, tx, !few && l.page.Total > l.db.manyMatches)
 	}
 	if err := l.fill(ctx, tx, true); err != nil {
 		return err
@@ -68,7 +79,44 @@ func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 		l.page.Total, l.page.Exact = int64(len(l.page.Objects)), true
 		return nil
 	}
+	if len(l.match.terms) == 0 {
+		l.page.Exact = true
+		return tx.QueryRowContext(ctx, l.db.dialect.total).Scan(&l.page.Total)
+	}
 	return l.count(ctx, tx)
+}
+
+// minIndexed is how many characters a search must have for the index of trigrams.
+const minIndexed = 3
+
+// foundByIndex tells whether the index of trigrams finds so few matches of the
+// search that they are best taken from there. l.match names them then, so that the
+// index is asked once.
+func (l *listing) foundByIndex(ctx context.Context, tx *sql.Tx) (bool, error) {
+	if l.db.dialect.search == "" || utf8.RuneCountInString(l.query.Search) < minIndexed || !canBeInKey(l.query.Search) {
+		return false, nil
+	}
+	l.phrase = `"` + strings.ReplaceAll(lowerASCII(l.query.Search), `"`, `""`) + `"`
+	rows, err := tx.QueryContext(ctx, l.db.dialect.search+" LIMIT ?", l.phrase, l.db.manyMatches+1)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	ids := []byte("[0") // no row has that id
+	n := int64(0)
+	for ; rows.Next(); n++ {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return false, err
+		}
+		ids = strconv.AppendInt(append(ids, ','), id, 10)
+	}
+	if err := rows.Err(); err != nil || n > l.db.manyMatches {
+		return false, err
+	}
+	l.match = prefixed(l.query.Prefix).and(condition{[]string{"id IN (SELECT value FROM json_each(?))"}, []any{string(append(ids, ']'))}})
+	l.phrase = "" // it is not needed any more
+	return true, nil
 }
 
 // fill fills in the rows of the page and its Next; along makes it go along the
@@ -113,10 +161,15 @@ func pageStatement(hint string, c condition, order string) string {
 
 // count fills in the page's Total and Exact.
 func (l *listing) count(ctx context.Context, tx *sql.Tx) error {
-	statement := "SELECT COUNT(*) FROM (SELECT 1 FROM objects" + l.match.where() + " LIMIT ?) AS counted"
+	matches, args, limit := "SELECT 1 FROM objects"+l.match.where(), l.match.args, l.db.countLimit
+	if l.query.Search != "" {
+		limit = min(limit, SearchCountLimit)
+	}
+	if l.phrase != "" && l.query.Prefix == "" {
+		matches, args = l.db.dialect.search, []any{l.phrase}
+	}
 	var total int64
-	limit := l.db.countLimit
-	err := tx.QueryRowContext(ctx, statement, append(slices.Clone(l.match.args), limit+1)...).Scan(&total)
+	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM ("+matches+" LIMIT ?) AS counted", append(slices.Clone(args), limit+1)...).Scan(&total)
 	l.page.Total, l.page.Exact = min(total, limit), total <= limit
 	return err
 }
@@ -158,19 +211,25 @@ func (c condition) where() string {
 
 // matching is the condition that a key has q's prefix and contains its search.
 func (db *DB) matching(q api.ListQuery) condition {
-	var c condition
-	if q.Prefix != "" {
-		c = c.and(condition{[]string{"object_key >= ?"}, []any{[]byte(q.Prefix)}})
-	}
-	if end := prefixEnd(q.Prefix); end != nil {
-		c = c.and(condition{[]string{"object_key < ?"}, []any{end}})
-	}
+	c := prefixed(q.Prefix)
 	if !canBeInKey(q.Search) {
 		return condition{terms: []string{"1 = 0"}}
 	}
 	if q.Search != "" {
 		term, arg := db.dialect.contains(q.Search)
 		c = c.and(condition{[]string{term}, []any{arg}})
+	}
+	return c
+}
+
+// prefixed is the condition that a key has the prefix.
+func prefixed(prefix string) condition {
+	var c condition
+	if prefix != "" {
+		c = c.and(condition{[]string{"object_key >= ?"}, []any{[]byte(prefix)}})
+	}
+	if end := prefixEnd(prefix); end != nil {
+		c = c.and(condition{[]string{"object_key < ?"}, []any{end}})
 	}
 	return c
 }

@@ -47,6 +47,7 @@ func (l *Loader) Settings(capacity int64, policy string) error {
 
 // Objects adds rows as they are, with their versions and times.
 func (l *Loader) Objects(rows []storage.Object) error {
+	all := int64(len(rows))
 	for len(rows) > 0 {
 		n := min(len(rows), loadRows)
 		var args []any
@@ -59,7 +60,7 @@ func (l *Loader) Objects(rows []storage.Object) error {
 		}
 		rows = rows[n:]
 	}
-	return nil
+	return l.db.addTotal(l.ctx, l.tx, all)
 }
 
 // Samples adds rows of the statistics.

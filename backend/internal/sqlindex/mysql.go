@@ -32,6 +32,8 @@ evictions = evictions + VALUES(evictions)`,
 	forUpdate: " FOR UPDATE",
 	snapshot:  &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 	useIndex:  " FORCE INDEX (%s)",
+	total:     "SELECT SUM(objects) FROM totals",
+	addTotal:  "UPDATE totals SET objects = objects + ? WHERE slot = ?",
 	contains:  mysqlContains,
 }
 

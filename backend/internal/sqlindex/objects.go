@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,10 @@ func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
 func (db *DB) Put(ctx context.Context, o storage.Object) (storage.Object, error) {
 	o.Modified = fromMillis(o.Modified.UnixMilli())
 	err := db.write(ctx, defaultTimeout, "put the row of an object", func(ctx context.Context, tx *sql.Tx) error {
-		return db.putRow(ctx, tx, &o)
+		if err := db.putRow(ctx, tx, &o); err != nil {
+			return err
+		}
+		return db.addTotal(ctx, tx, added(o))
 	})
 	if err != nil {
 		return storage.Object{}, err
@@ -74,11 +78,17 @@ func (db *DB) Copy(ctx context.Context, from, to string, modified time.Time, rem
 			return err
 		}
 		o.Key, o.Modified = to, fromMillis(modified.UnixMilli())
-		if err := db.putRow(ctx, tx, &o); err != nil || !remove {
+		if err := db.putRow(ctx, tx, &o); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM objects WHERE object_key = ?", []byte(from))
-		return err
+		if !remove {
+			return db.addTotal(ctx, tx, added(o))
+		}
+		n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(from))
+		if err != nil {
+			return err
+		}
+		return db.addTotal(ctx, tx, added(o)-n)
 	})
 	if err != nil {
 		return storage.Object{}, err
@@ -88,31 +98,75 @@ func (db *DB) Copy(ctx context.Context, from, to string, modified time.Time, rem
 
 // Delete removes the row of key; [fs.ErrNotExist] when there is none.
 func (db *DB) Delete(ctx context.Context, key string) error {
-	n, err := db.deleteRows(ctx, defaultTimeout, "DELETE FROM objects WHERE object_key = ?", []byte(key))
-	if err == nil && n == 0 {
-		return missing(key)
-	}
-	return err
-}
-
-// DeleteAll removes every row, all at once, and returns how many there were.
-func (db *DB) DeleteAll(ctx context.Context) (int64, error) {
-	return db.deleteRows(ctx, bulkTimeout, "DELETE FROM objects")
-}
-
-func (db *DB) deleteRows(ctx context.Context, limit time.Duration, statement string, args ...any) (n int64, err error) {
-	err = db.write(ctx, limit, "delete rows of objects", func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, args...)
+	return db.write(ctx, defaultTimeout, "delete the row of an object", func(ctx context.Context, tx *sql.Tx) error {
+		n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(key))
+		if err == nil && n == 0 {
+			return missing(key)
+		}
 		if err != nil {
 			return err
 		}
-		n, err = result.RowsAffected()
-		return err
+		return db.addTotal(ctx, tx, -n)
+	})
+}
+
+// DeleteAll removes every row, all at once, and returns how many there were.
+func (db *DB) DeleteAll(ctx context.Context) (n int64, err error) {
+	err = db.write(ctx, bulkTimeout, "delete all rows of objects", func(ctx context.Context, tx *sql.Tx) error {
+		if err := execAll(ctx, tx, db.dialect.beforeDeleteAll); err != nil {
+			return err
+		}
+		if n, err = execCount(ctx, tx, "DELETE FROM objects"); err != nil {
+			return err
+		}
+		if err := db.addTotal(ctx, tx, -n); err != nil {
+			return err
+		}
+		return execAll(ctx, tx, db.dialect.afterDeleteAll)
 	})
 	if err != nil {
 		return 0, err
 	}
 	return n, nil
+}
+
+// totalSlots is how many rows the total is the sum of.
+const totalSlots = 16
+
+// addTotal notes, as the last thing in a transaction, that there are more objects
+// by that many.
+func (db *DB) addTotal(ctx context.Context, tx *sql.Tx, by int64) error {
+	if by == 0 || db.dialect.addTotal == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, db.dialect.addTotal, by, rand.IntN(totalSlots))
+	return err
+}
+
+// added is 1 if o was inserted and 0 if it replaced another version.
+func added(o storage.Object) int64 {
+	if o.Version == 1 {
+		return 1
+	}
+	return 0
+}
+
+func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// execCount runs a statement and returns how many rows it changed.
+func execCount(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
+	result, err := tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // BlobsInUse tells which of the blobs are named by a row: those are true in

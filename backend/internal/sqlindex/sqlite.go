@@ -30,6 +30,11 @@ type dialect struct {
 	forUpdate    string         // locks the rows that a SELECT in a writing transaction reads
 	snapshot     *sql.TxOptions // of a transaction that sees one moment
 	useIndex     string         // makes a SELECT go along an index
+	total        string         // how many objects there are
+	addTotal     string         // changes that number: by, slot; "" where triggers do
+	search       string         // the ids of the keys that contain a phrase of trigrams; "" where nothing knows
+	// What goes around the removal of every object.
+	beforeDeleteAll, afterDeleteAll []string
 	// contains is the condition that a key contains the needle, ASCII
 	// letters in either case, and the condition's argument.
 	contains func(needle string) (string, any)
@@ -56,6 +61,14 @@ bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + e
 evictions = evictions + excluded.evictions`,
 	snapshot: &sql.TxOptions{ReadOnly: true},
 	useIndex: " INDEXED BY %s",
+	total:    "SELECT objects FROM totals",
+	search:   "SELECT rowid FROM objects_search WHERE objects_search MATCH ?",
+	// One by one they would leave the index of trigrams far more slowly.
+	beforeDeleteAll: []string{"UPDATE totals SET bulk = 1"},
+	afterDeleteAll: []string{
+		"INSERT INTO objects_search (objects_search) VALUES ('delete-all')",
+		"UPDATE totals SET objects = 0, bulk = 0",
+	},
 	contains: sqliteContains,
 }
 
