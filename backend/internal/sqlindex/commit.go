@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -33,7 +35,8 @@ func (e *commitError) Unwrap() error { return e.err }
 
 // transact runs fn in a transaction that commits when fn returns nil. Where the
 // connection is lost while it commits, it looks for the outcome: nil if it was
-// committed, errNotCommitted if it was not and ctx still lasts.
+// committed, errNotCommitted if it was not and ctx still lasts. That is also what
+// a connection lost before the commit gives.
 func (db *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	if db.dialect.putToken == "" {
 		return inTx(ctx, db.writer, nil, fn)
@@ -46,7 +49,12 @@ func (db *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) er
 		_, err := tx.ExecContext(ctx, db.dialect.putToken, token, time.Now().UnixMilli())
 		return err
 	})
-	if _, doubtful := errors.AsType[*commitError](err); !doubtful || mysqlNumber(err) != 0 {
+	_, doubtful := errors.AsType[*commitError](err)
+	switch {
+	case !doubtful && errors.Is(err, mysql.ErrInvalidConn) && ctx.Err() == nil:
+		// An idle connection may have died unnoticed.
+		return fmt.Errorf("%w: %w", errNotCommitted, err)
+	case !doubtful || mysqlNumber(err) != 0:
 		return err // the server itself refused
 	}
 	done, lookupErr := db.outcome(ctx, token)

@@ -6,7 +6,7 @@
 //
 // Each database has its folder of numbered migrations, which Open applies. A
 // migration that was released is never edited; a change is a new file. They
-// make the same tables (MySQL has one more, commits; see below):
+// make the same tables (beside those that are told of below):
 //
 //	objects  object_key, blob_id, size, content_type, created, modified, version
 //	settings one row: capacity, policy, generation
@@ -45,9 +45,19 @@
 //
 // A page starts after the last row of the page before, found through an index
 // (keyset paging); it is never an OFFSET, whose cost grows with the page. The
-// rows at the cursor's own time are one index range and the rows beyond it
-// another, so a million rows with one time page as quickly as any. The total is
-// counted up to [CountLimit].
+// rows at the cursor's own time, size or type are one index range and the rows
+// beyond it another, so a million rows with one time page as quickly as any.
+//
+// The table totals has the number of all objects: SQLite's triggers keep it, and
+// in MySQL whoever changes the rows, as one of several rows that are summed up. A
+// list with a prefix is counted up to [CountLimit], a search up to
+// [SearchCountLimit].
+//
+// A search is for a part of a key. SQLite has an index of the keys' trigrams
+// (FTS5), with ASCII letters in lower case, which finds few matches among many
+// keys; many are met soon along the index of the order. MySQL, and SQLite for one
+// or two characters, look through the keys until the page is full: what few or no
+// keys contain takes time in proportion to their number.
 //
 // # Deadlines and errors
 //

@@ -40,7 +40,7 @@ func TestFault77_BadLinkToMySQL(t *testing.T) {
 		name, toxic string
 		works       bool // slowly, but it does
 	}{
-		{"latency", `"type": "latency", "attributes": {"latency": 20, "jitter": 10}`, true},
+		{"latency", `"type": "latency", "attributes": {"latency": 4, "jitter": 4}`, true},
 		{"slices", `"type": "slicer", "attributes": {"average_size": 9, "size_variation": 5, "delay": 50}`, true},
 		{"bandwidth", `"type": "bandwidth", "attributes": {"rate": 20}`, true},
 		{"resets", `"type": "reset_peer", "attributes": {"timeout": 0}`, false},
