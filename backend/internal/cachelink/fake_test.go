@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,6 +242,69 @@ func TestAnotherProcessEndsOldConnections(t *testing.T) {
 	}
 	if !second.dead() || n.slots[1].cn.Load() == second {
 		t.Error("the connection to the earlier process is still in use")
+	}
+}
+
+// TestRequestsShareConnections: a hundred are under way on two connections
+// before the first is answered.
+func TestRequestsShareConnections(t *testing.T) {
+	const requests, conns = 100, 2
+	var arrived sync.WaitGroup
+	arrived.Add(requests)
+	var connected atomic.Int64
+	c := dial(t, Config{Conns: conns, Nodes: []string{fake(t, func(nc net.Conn, br *bufio.Reader) {
+		connected.Add(1)
+		answers := make(chan struct{}, requests)
+		var answering sync.WaitGroup
+		defer answering.Wait()
+		defer close(answers)
+		answering.Go(func() {
+			for range answers {
+				arrived.Wait()
+				nc.Write([]byte("HD\r\n"))
+			}
+		})
+		for {
+			if _, err := br.ReadString('\n'); err != nil {
+				return
+			}
+			answers <- struct{}{}
+			arrived.Done()
+		}
+	})}})
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			if err := c.Delete(t.Context(), fmt.Sprint("key", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := connected.Load(); n > conns {
+		t.Errorf("%d connections were made for %d requests, want at most %d", n, requests, conns)
+	}
+}
+
+// TestFault71_ANodeThatDoesNotRead: the deadline holds also for who waits to
+// write, and for who waits behind it.
+func TestFault71_ANodeThatDoesNotRead(t *testing.T) {
+	stuck := make(chan struct{})
+	defer close(stuck) // before the fake waits for its end
+	c := dial(t, Config{Conns: 1, Timeout: 50 * time.Millisecond, Nodes: []string{fake(t, func(net.Conn, *bufio.Reader) { <-stuck })}})
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			q := newCall(replyLine)
+			q.line, q.body = append(q.line, "ms k 8388608\r\n"...), make([]byte, 8<<20)
+			if _, err := c.nodes[0].do(t.Context(), q); !errors.Is(err, os.ErrDeadlineExceeded) && !isDown(err) {
+				t.Errorf("a value that cannot be written: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if !c.nodes[0].breaker.open.Load() {
+		t.Error("the breaker is not open")
 	}
 }
 

@@ -47,8 +47,10 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	// toxiproxy forgets a goroutine when it is cut off with bytes on their way.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	// toxiproxy forgets goroutines when it is cut off with bytes on their way.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
 }
 
 // again runs this program once more, with a variable that TestMain looks for.
