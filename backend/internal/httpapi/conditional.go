@@ -18,8 +18,8 @@ func (s *server) sendPart(w http.ResponseWriter, r *http.Request, o api.Object, 
 }
 
 // partWriter puts a problem document in the place of the bare line with which
-// http.ServeContent refuses. No range of an empty object can be sent, which
-// ServeContent overlooks.
+// http.ServeContent refuses. A range without bytes, as any of an empty object
+// and bytes=-0 are, cannot be sent either, which ServeContent overlooks.
 type partWriter struct {
 	http.ResponseWriter
 	s       *server
@@ -30,8 +30,9 @@ type partWriter struct {
 
 func (w *partWriter) WriteHeader(status int) {
 	asked := w.r.Header
-	ranged := status == http.StatusPartialContent || status == http.StatusOK && asked.Get("Range") != "" && asked.Get("If-Range") == ""
-	if ranged && w.object.Size == 0 {
+	nothing := status == http.StatusPartialContent && w.Header().Get("Content-Length") == "0" ||
+		status == http.StatusOK && w.object.Size == 0 && asked.Get("Range") != "" && asked.Get("If-Range") == ""
+	if nothing {
 		status = http.StatusRequestedRangeNotSatisfiable
 	}
 	switch status {

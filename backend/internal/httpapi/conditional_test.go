@@ -127,6 +127,7 @@ func TestFault15_RangesThatCannotBeSentAreExplained(t *testing.T) {
 	for _, c := range []struct{ key, asked, size string }{
 		{"digits", "bytes=10-", "10"},
 		{"digits", "bytes=5-2", "10"},
+		{"digits", "bytes=-0", "10"},
 		{"digits", "bytes=99999999999999999999-", "10"},
 		{"empty", "bytes=0-0", "0"},
 		{"empty", "bytes=-5", "0"},

@@ -62,7 +62,7 @@ func walkForm(r *http.Request, each func(key string, file io.Reader)) error {
 	w := formWalk{each: each, sum: fingerprintOf(r)}
 	for range api.MaxListLimit {
 		part, err := form.NextRawPart()
-		if err == io.EOF && !body.endsInMidst(r) {
+		if err == io.EOF && body.ended(r) {
 			return nil
 		}
 		if err == nil {
@@ -76,26 +76,25 @@ func walkForm(r *http.Request, each func(key string, file io.Reader)) error {
 }
 
 // tailReader keeps the last bytes that were read. Package multipart takes a form
-// for whole that ends where its next part should begin.
+// for whole, too, that is cut off in the head of a part.
 type tailReader struct {
 	io.ReadCloser
-	tail []byte
+	// Twice as much as package multipart reads ahead.
+	tail [8 << 10]byte
 }
-
-// tailBytes is room for the longest boundary and what may follow it on its line.
-const tailBytes = 128
 
 func (t *tailReader) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
-	t.tail = append(t.tail, p[max(0, n-tailBytes):n]...)
-	t.tail = t.tail[max(0, len(t.tail)-tailBytes):]
+	last := p[max(0, n-len(t.tail)):n]
+	copy(t.tail[:], t.tail[len(last):])
+	copy(t.tail[len(t.tail)-len(last):], last)
 	return n, err
 }
 
-// endsInMidst tells whether the last thing read announces another part.
-func (t *tailReader) endsInMidst(r *http.Request) bool {
+// ended tells whether the form's last boundary has been read.
+func (t *tailReader) ended(r *http.Request) bool {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && bytes.HasSuffix(bytes.TrimRight(t.tail, " \t\r\n"), []byte("--"+params["boundary"]))
+	return err == nil && bytes.Contains(t.tail[:], []byte("--"+params["boundary"]+"--"))
 }
 
 // badParts explains why a form could not be read any further.
