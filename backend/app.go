@@ -142,7 +142,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	})
 	hub, err = live.New(live.Config{
 		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control,
-		AllowOrigin: rules.AllowOrigin, MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Log: a.log,
+		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Log: a.log,
 	})
 	if err != nil {
 		return err

@@ -140,7 +140,7 @@ func (s *server) courseList(w http.ResponseWriter, r *http.Request) error {
 // cut ends a reply whose beginning is already sent, so that the client sees
 // that it is not whole.
 func (s *server) cut(r *http.Request, err error) {
-	s.log.Error("reply cut short", "id", requestID(r), "error", err)
+	s.log.Error("reply cut short", "id", RequestID(r), "error", err)
 	panic(http.ErrAbortHandler)
 }
 

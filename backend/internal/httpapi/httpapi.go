@@ -218,6 +218,11 @@ func (s *server) elsewhere(w *recorder, r *http.Request, path string) {
 		return
 	}
 	w.route = "page"
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.fail(w, r, api.Errorf(api.MethodNotAllowed, "the method %q is not allowed here: use GET or HEAD", r.Method))
+		return
+	}
 	s.Pages.ServeHTTP(w, r)
 }
 
@@ -249,7 +254,7 @@ func (s *server) panicked(w *recorder, r *http.Request, reason any) {
 	if reason == http.ErrAbortHandler {
 		panic(reason)
 	}
-	s.log.Error("request panicked", "id", requestID(r), "panic", reason, "stack", string(debug.Stack()))
+	s.log.Error("request panicked", "id", RequestID(r), "panic", reason, "stack", string(debug.Stack()))
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // too late to say so: cut the reply short
 	}

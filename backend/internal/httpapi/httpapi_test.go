@@ -397,6 +397,7 @@ func TestFault19_MethodsAndHeaders(t *testing.T) {
 		"/api/v1/cache":   "GET, HEAD, PUT",
 		"/api/v1/objects": "GET, HEAD, POST",
 		"/healthz":        "GET, HEAD",
+		"/some/page":      "GET, HEAD",
 	} {
 		a := w.do("BREW", target, nil)
 		w.wantProblem(a, 405, "BREW")

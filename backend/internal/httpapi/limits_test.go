@@ -116,7 +116,7 @@ func TestASlowDiskIsNotTheClientsFault(t *testing.T) {
 	const stall = 300 * time.Millisecond
 	w := start(t, func(c *Config) {
 		c.Stall = stall
-		c.Pages = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Live = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(2 * stall) // the disk
 			n, err := io.Copy(io.Discard, r.Body)
 			time.Sleep(2 * stall)
@@ -126,7 +126,7 @@ func TestASlowDiskIsNotTheClientsFault(t *testing.T) {
 			_, _ = fmt.Fprintln(w, n, err)
 		})
 	})
-	if got := w.want(w.do("POST", "/", strings.NewReader(strings.Repeat("x", 1<<20))), 200); got.body != "1048576 <nil>\n" {
+	if got := w.want(w.do("POST", api.LivePath, strings.NewReader(strings.Repeat("x", 1<<20))), 200); got.body != "1048576 <nil>\n" {
 		t.Errorf("the body was read as %s", got.body)
 	}
 	w.want(w.do("GET", "/healthz", nil), 200) // the deadlines of one request are not those of the next

@@ -121,7 +121,7 @@ func (s *server) first(w http.ResponseWriter, r *http.Request, h handler, id [32
 	record, _ := json.Marshal(answer.kept) // of such types it never fails
 	// The change is made: that its answer is not kept must not look as if it were not.
 	if err := s.Answers.KeepAnswer(context.WithoutCancel(r.Context()), id, record, keepAnswers); err != nil {
-		s.log.Error("an answer was not kept for its Idempotency-Key", "id", requestID(r), "error", err)
+		s.log.Error("an answer was not kept for its Idempotency-Key", "id", RequestID(r), "error", err)
 	}
 	w.WriteHeader(answer.kept.Status)
 	_, _ = w.Write(answer.kept.Body) // an error means that the client has gone

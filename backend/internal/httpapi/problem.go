@@ -45,7 +45,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	writeBody(w, r, status, problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Detail: e.Message, Code: e.Code, RequestID: requestID(r),
+		Detail: e.Message, Code: e.Code, RequestID: RequestID(r),
 	})
 }
 
@@ -65,7 +65,7 @@ func (s *server) explain(w http.ResponseWriter, r *http.Request, err error) (*ap
 	}
 	if status >= http.StatusInternalServerError {
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
-			slog.String("id", requestID(r)), slog.Int("status", status), slog.Any("error", cause(err)))
+			slog.String("id", RequestID(r)), slog.Int("status", status), slog.Any("error", cause(err)))
 	}
 	return e, status
 }

@@ -30,7 +30,8 @@ func withRequestID(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), idKey{}, &lazyID{}))
 }
 
-func requestID(r *http.Request) string {
+// RequestID returns what the log and problem documents call the request.
+func RequestID(r *http.Request) string {
 	id, ok := r.Context().Value(idKey{}).(*lazyID)
 	if !ok {
 		return ""
@@ -88,7 +89,7 @@ func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 		return
 	}
 	s.log.LogAttrs(r.Context(), level, "request",
-		slog.String("id", requestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
+		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("cache", w.Header().Get("Cache-Status")))
 }

@@ -58,9 +58,11 @@ type Config struct {
 	// AllowOrigin tells whether the request comes from one of our own pages, or
 	// from a program, which sends no Origin.
 	AllowOrigin func(*http.Request) bool
-	MaxObject   int64 // bytes of the largest object
-	MaxClients  int   // connections at once; 0 is 1,000
-	MaxUploads  int   // uploads at once, each with up to 2 MiB in memory; 0 is 32
+	// RequestID is what the log calls the request.
+	RequestID  func(*http.Request) string
+	MaxObject  int64 // bytes of the largest object
+	MaxClients int   // connections at once; 0 is 1,000
+	MaxUploads int   // uploads at once, each with up to 2 MiB in memory; 0 is 32
 }
 
 // limits are the bounds and times that only tests change.
@@ -132,6 +134,8 @@ func (c *Config) check() error {
 		return errors.New("Config needs Objects, Cache and Stats")
 	case c.AllowOrigin == nil:
 		return errors.New("Config.AllowOrigin is missing: without it any site's page could command this server")
+	case c.RequestID == nil:
+		return errors.New("Config.RequestID is missing")
 	case c.MaxObject <= 0:
 		return fmt.Errorf("Config.MaxObject is %d: give the size of the largest object in bytes", c.MaxObject)
 	case c.MaxClients < 0 || c.MaxUploads < 0:
@@ -150,12 +154,12 @@ func (c *Config) check() error {
 // of other origins get 403; one client too many gets 503.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.config.AllowOrigin(r) {
-		refuse(w, http.StatusForbidden, api.Errorf(api.Forbidden, "the page's origin %q may not open this WebSocket: use the address that the server printed", r.Header.Get("Origin")))
+		h.refuse(w, r, http.StatusForbidden, api.Errorf(api.Forbidden, "the page's origin %q may not open this WebSocket: use the address that the server printed", r.Header.Get("Origin")))
 		return
 	}
 	if err := h.take(); err != nil {
 		w.Header().Set("Retry-After", "5")
-		refuse(w, http.StatusServiceUnavailable, err)
+		h.refuse(w, r, http.StatusServiceUnavailable, err)
 		return
 	}
 	defer h.release()

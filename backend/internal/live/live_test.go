@@ -20,6 +20,7 @@ func TestNewChecksItsConfig(t *testing.T) {
 		"cache":       func(c *Config) { c.Cache = nil },
 		"stats":       func(c *Config) { c.Stats = nil },
 		"origin":      func(c *Config) { c.AllowOrigin = nil },
+		"request id":  func(c *Config) { c.RequestID = nil },
 		"max object":  func(c *Config) { c.MaxObject = 0 },
 		"max clients": func(c *Config) { c.MaxClients = -1 },
 		"max uploads": func(c *Config) { c.MaxUploads = -1 },
@@ -73,8 +74,8 @@ func TestFault31_TooManyClientsGet503(t *testing.T) {
 	if err == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Fatalf("the third client: %v (%v), want 503 with Retry-After", response, err)
 	}
-	var problem struct{ Code, Detail string }
-	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Code != string(api.Unavailable) || problem.Detail == "" {
+	var problem struct{ Code, Detail, RequestID string }
+	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || problem.Code != string(api.Unavailable) || problem.Detail == "" || problem.RequestID != "the-id" {
 		t.Errorf("problem %+v (%v), want one with code %q", problem, err, api.Unavailable)
 	}
 	first.leave()

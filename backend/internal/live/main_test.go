@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -170,6 +171,7 @@ func serve(t testing.TB, change func(*Config, *limits)) *server {
 		Log:     slog.New(slog.NewTextHandler(s.log, nil)),
 		Objects: s.memory, Cache: s.memory, Stats: s.memory,
 		AllowOrigin: rules.AllowOrigin,
+		RequestID:   func(*http.Request) string { return "the-id" },
 		MaxObject:   64 * api.MB,
 	}
 	limits := defaultLimits()

@@ -33,6 +33,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *rawPeer)) {
 		hub, err := New(Config{
 			Log: slog.New(slog.DiscardHandler), Objects: m, Cache: m, Stats: m, MaxObject: 1,
 			AllowOrigin: func(*http.Request) bool { return true },
+			RequestID:   func(*http.Request) string { return "the-id" },
 		})
 		if err != nil {
 			t.Fatal(err)

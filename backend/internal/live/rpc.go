@@ -235,11 +235,11 @@ func (c *conn) fault(name string, err error) *api.RPCError {
 }
 
 // refuse answers a handshake with a problem document.
-func refuse(w http.ResponseWriter, status int, err *api.Error) {
+func (h *Hub) refuse(w http.ResponseWriter, r *http.Request, status int, err *api.Error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"type": "about:blank", "title": http.StatusText(status), "status": status,
-		"code": err.Code, "detail": err.Message,
+		"code": err.Code, "detail": err.Message, "requestId": h.config.RequestID(r),
 	}) // a client that is gone needs no answer
 }
