@@ -334,9 +334,11 @@ func benchmarkPages(b *testing.B, db *DB, n int) {
 // benchmarkList reports the quickest call too, which a busy machine does not blur.
 func benchmarkList(b *testing.B, db *DB, q api.ListQuery) {
 	best := time.Hour
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour) // a busy machine may be past the deadline of requests
+	defer cancel()
 	for b.Loop() {
 		start := time.Now()
-		if _, err := db.List(b.Context(), q); err != nil {
+		if _, err := db.List(ctx, q); err != nil {
 			b.Fatal(err)
 		}
 		best = min(best, time.Since(start))
