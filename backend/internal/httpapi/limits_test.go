@@ -133,16 +133,15 @@ func TestASlowDiskIsNotTheClientsFault(t *testing.T) {
 }
 
 func TestTooManyUploadsAreRefused(t *testing.T) {
-	w := start(t, func(c *Config) { c.MaxUploads = 1 })
+	asked := make(chan struct{}, 1)
+	w := start(t, func(c *Config) { c.MaxUploads, c.Answers = 1, watched{c.Answers, asked} })
 	body, more := io.Pipe()
 	first := make(chan answer)
-	go func() { first <- w.do("PUT", "/objects/first", body) }()
-	_, err := more.Write([]byte("begin")) // taken once the request is being sent
+	go func() { first <- w.do("PUT", "/objects/first", body, "Idempotency-Key", "k") }()
+	_, err := more.Write([]byte("begin"))
 	must(t, err)
-	var refused answer
-	for refused.Response == nil || refused.StatusCode == 201 { // until the first one has its place
-		refused = w.put("second", "x")
-	}
+	<-asked // by now the first upload has its place
+	refused := w.put("second", "x")
 	w.wantProblem(refused, 503, "1 uploads")
 	if refused.Header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After in %v", refused.Header)
