@@ -179,13 +179,20 @@ func (s *site) stop() {
 // program returns the process of "cache" or "backend", a child of start.sh.
 func (s *site) program(name string) process {
 	s.t.Helper()
+	p, runs := s.find(name)
+	if !runs {
+		s.t.Fatalf("the %s of %s does not run", name, s.data)
+	}
+	return p
+}
+
+func (s *site) find(name string) (p process, runs bool) {
 	for _, p := range processes(s.data) {
 		if p.parent == s.cmd.Process.Pid && strings.Contains(p.args, "memcache-"+name) {
-			return p
+			return p, true
 		}
 	}
-	s.t.Fatalf("the %s of %s does not run", name, s.data)
-	return process{}
+	return p, false
 }
 
 // kill ends a program as a crash would.
