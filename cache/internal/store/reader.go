@@ -1,13 +1,19 @@
 package store
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"memcache/cache/internal/arena"
 )
 
-// batch is how many lookups a Reader keeps before it tells of them.
-const batch = 64
+const (
+	// batch is how many hits a Reader keeps before it tells the policy of them.
+	batch = 64
+	// maxKept is how many it keeps while others have the store's lock: to wait for
+	// it costs more.
+	maxKept = 8 * batch
+)
 
 // Reader looks items up without holding others up: a plain hit takes only the
 // lock of a part of the index. What the policy must know is kept, and handed
@@ -20,7 +26,7 @@ const batch = 64
 type Reader struct {
 	s       *Store
 	now     uint32
-	hits    [batch]hit
+	hits    [maxKept]hit
 	n       int // of hits
 	slots   [batch]uint32
 	pending lookups // not counted yet
@@ -102,8 +108,13 @@ func (r *Reader) get(key []byte, o GetOptions) (Item, bool, error) {
 
 func (r *Reader) note(h hit) {
 	r.hits[r.n] = h
-	if r.n++; r.n == batch {
+	r.n++
+	switch {
+	case r.n == maxKept:
 		r.Flush()
+	case r.n%batch == 0 && r.s.mu.TryLock():
+		r.tell()
+		r.s.mu.Unlock()
 	}
 }
 
@@ -123,26 +134,32 @@ func (r *Reader) Flush() {
 	if r.n == 0 {
 		return
 	}
-	s := r.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accessAll(r.stillThere(), r.now)
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.tell()
+}
+
+// tell tells the policy of the hits. The store is locked.
+func (r *Reader) tell() {
+	for some := range slices.Chunk(r.hits[:r.n], batch) {
+		r.s.accessAll(r.stillThere(some), r.now)
+	}
 	r.n = 0
 }
 
 // stillThere returns the slots of the hits that still have the items which were
 // found. It goes through the hits twice, so that the processor waits for the
 // places, and then for the entries, of many at once.
-func (r *Reader) stillThere() []uint32 {
+func (r *Reader) stillThere(hits []hit) []uint32 {
 	s := r.s
 	var items [batch]arena.Handle
-	for i, h := range r.hits[:r.n] {
+	for i, h := range hits {
 		if h.slot < s.slots {
 			items[i] = s.place(h.slot).item
 		}
 	}
 	slots := r.slots[:0]
-	for i, h := range r.hits[:r.n] {
+	for i, h := range hits {
 		if items[i] == arena.None {
 			continue
 		}
