@@ -18,7 +18,7 @@ need wrk wrk
 read -ra sizes <<<"${SIZES:-1 16 100 1024}" # KiB
 for size in "${sizes[@]}"; do random_file "$size" $((size << 10)); done
 
-start_ours -log-level info
+start_ours -log-level warn
 start_memcached "${sizes[@]/#/$dir/}"
 # Its default is to pass values on in pieces of 4 KiB; these are the fastest.
 # shellcheck disable=SC2016 # nginx expands it

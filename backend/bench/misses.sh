@@ -16,7 +16,7 @@ read_arguments "$@"
 need nginx nginx-light
 need wrk wrk
 
-start_ours -policy lru
+start_ours -log-level warn -policy lru
 mkdir "$dir/objects"
 start_nginx "root $dir;"
 

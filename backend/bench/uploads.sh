@@ -11,7 +11,7 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 read_arguments "$@"
-start_ours -log-level info
+start_ours -log-level warn
 
 # upload COUNT BYTES prints the MB/s of uploading the files 0 to COUNT-1.
 upload() {

@@ -33,7 +33,7 @@ func asJSON(log *bytes.Buffer, level slog.Level) func(*Config) {
 
 func TestOneLogLineARequest(t *testing.T) {
 	var log bytes.Buffer
-	w := start(t, asJSON(&log, slog.LevelDebug))
+	w := start(t, asJSON(&log, slog.LevelInfo))
 	for _, c := range []struct {
 		method, target, body string
 		status               int
@@ -66,18 +66,6 @@ func TestOneLogLineARequest(t *testing.T) {
 		if strings.HasPrefix(got.Header().Get("Content-Type"), "application/problem") && !strings.Contains(got.Body.String(), line.ID) {
 			t.Errorf("%s %s: the reply does not have the id %s: %s", c.method, c.target, line.ID, got.Body)
 		}
-	}
-}
-
-// TestReadsThatWentWellAreLoggedForDebugging alone: there are thousands a second.
-func TestReadsThatWentWellAreLoggedForDebugging(t *testing.T) {
-	var log bytes.Buffer
-	w := start(t, asJSON(&log, slog.LevelInfo))
-	w.ask("PUT", "/objects/a", "x")
-	w.ask("GET", "/objects/a", "")
-	w.ask("GET", "/objects/none", "")
-	if told := lines(&log); len(told) != 2 || !strings.Contains(told[0], `"PUT"`) || !strings.Contains(told[1], `"status":404`) {
-		t.Errorf("the lines are %q", told)
 	}
 }
 

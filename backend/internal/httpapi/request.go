@@ -78,17 +78,12 @@ func (s *server) note(r *http.Request, w *recorder, took time.Duration) {
 	s.logRequest(r, w, took)
 }
 
-// logRequest writes one line a request: reads that went well only at the debug
-// level, because a busy cache answers thousands of them a second.
+// logRequest writes one line a request.
 func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
-	level := slog.LevelInfo
-	if w.status < http.StatusBadRequest && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		level = slog.LevelDebug
-	}
-	if !s.log.Enabled(r.Context(), level) {
+	if !s.log.Enabled(r.Context(), slog.LevelInfo) { // then nobody needs an id
 		return
 	}
-	s.log.LogAttrs(r.Context(), level, "request",
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("cache", w.Header().Get("Cache-Status")))
