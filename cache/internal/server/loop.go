@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	inSize    = 64 << 10 // bytes of requests that are read at once
+	inSize    = 16 << 10 // bytes of requests that are read at once: what of a value comes with them is copied
 	maxEvents = 128
 	maxSpare  = 16  // buffers for answers that are kept for the next turns
 	maxIovecs = 512 // parts of answers in one system call
@@ -23,7 +23,7 @@ const (
 )
 
 // loop carries out the requests of its connections, one turn of one connection
-// after the other, in one goroutine. A turn is bounded: what 64 KiB of requests
+// after the other, in one goroutine. A turn is bounded: what 16 KiB of requests
 // ask for, or the answers that fill a buffer, whichever comes first. So the
 // connections share a loop fairly, and none of them needs more than its
 // registration while it has nothing to say.
