@@ -5,6 +5,7 @@
 
 (() => {
   const programURL = "/web/app.wasm";
+  const languages = ["de"]; // besides English, which the program speaks by itself: /web/lang
   const rawLengthHeader = "X-Raw-Length"; // bytes of the program, uncompressed
   const quietMillis = 1000; // how long loading goes on unmentioned
   const patienceMillis = 20_000; // how long it goes on without a way out
@@ -21,9 +22,12 @@
   const compiled = compile();
   compiled.catch(() => {}); // run reports it
 
+  // So are the texts, unless they are to be English.
+  const spoken = useLanguage(localStore()?.getItem("memcache.language") ?? preferredLanguage());
+
   // run starts the program and returns when it has ended, which it never should.
   async function run() {
-    const module = await compiled;
+    const [module] = await Promise.all([compiled, spoken]);
     if (typeof Go !== "function") {
       throw new Error("a part of the page (wasm_exec.js) did not load.");
     }
@@ -78,6 +82,46 @@
       return write.call(fs, fd, bytes);
     };
   }
+
+  // ------------------------------------------------------------- the language
+
+  // useLanguage fetches the texts of a language for the program to take. Without
+  // them the app is English, and works.
+  async function useLanguage(language) {
+    let texts = "";
+    if (languages.includes(language)) {
+      try {
+        const response = await fetch(`/web/lang/${language}.json`);
+        texts = response.ok ? await response.text() : "";
+      } catch {
+        // no network, and not kept
+      }
+    }
+    document.documentElement.lang = texts ? language : "en";
+    window.memcacheTexts = texts;
+    return texts;
+  }
+
+  // preferredLanguage is the first that both the reader and the app speak.
+  function preferredLanguage() {
+    const wanted = (navigator.languages ?? []).map((l) => l.split("-")[0]);
+    return wanted.find((l) => l === "en" || languages.includes(l)) ?? "en";
+  }
+
+  // localStore is where the browser keeps choices, or nothing where it is forbidden.
+  function localStore() {
+    try {
+      return window.localStorage;
+    } catch {
+      return null;
+    }
+  }
+
+  // memcacheSpeak changes the language, for good, and returns its texts.
+  window.memcacheSpeak = (language) => {
+    localStore()?.setItem("memcache.language", language);
+    return useLanguage(language);
+  };
 
   // ---------------------------------------------------------- what is shown
 

@@ -1,6 +1,6 @@
 // Package web holds what the browser gets: the style sheets, the icons, the
-// loader, the service worker, the manifest, and the user interface itself as a
-// WebAssembly program.
+// texts in other languages than English, the loader, the service worker, the
+// manifest, and the user interface itself as a WebAssembly program.
 //
 // The program is not kept in the repository: ./build.sh puts [Built] beside
 // this file, and the backend is built after that with all of it inside. A
@@ -16,7 +16,7 @@ import (
 // The patterns match without the build outputs as well, because each of them
 // matches a file that is always there.
 //
-//go:embed *.js *.css *.webmanifest *.txt app* css icons
+//go:embed *.js *.css *.webmanifest *.txt app* css icons lang
 var files embed.FS
 
 // Files returns the static files, by their path below this folder.

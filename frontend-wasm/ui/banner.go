@@ -1,9 +1,6 @@
 package ui
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // connState is the state of the connection to the backend.
 type connState struct {
@@ -30,20 +27,20 @@ type notice struct {
 func connNotice(c connState, network, cacheDown bool, now time.Time) notice {
 	switch {
 	case c.Online && cacheDown:
-		return notice{Kind: "cache", Text: "The cache is not answering: objects are read from disk."}
+		return notice{Kind: "cache", Text: t("The cache is not answering: objects are read from disk.")}
 	case c.Online, c.Since.IsZero(): // not started: the page as the server draws it
 		return notice{}
 	case !network:
-		return notice{Kind: "offline", Text: "Offline – showing what was seen last."}
+		return notice{Kind: "offline", Text: t("Offline – showing what was seen last.")}
 	case c.Err == "" && now.Sub(c.Since) < grace:
 		return notice{}
 	}
-	return notice{Kind: "offline", Text: "Offline: the server is not answering. Showing what was seen last.", Retry: retryText(c.RetryAt, now)}
+	return notice{Kind: "offline", Text: t("Offline: the server is not answering. Showing what was seen last."), Retry: retryText(c.RetryAt, now)}
 }
 
 func retryText(at, now time.Time) string {
 	if !at.After(now) {
-		return "Trying again now …"
+		return t("Trying again now …")
 	}
-	return fmt.Sprintf("Trying again in %d s.", int((at.Sub(now)+time.Second-1)/time.Second))
+	return tf("Trying again in %d s.", int((at.Sub(now)+time.Second-1)/time.Second))
 }

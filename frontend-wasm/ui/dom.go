@@ -165,3 +165,15 @@ func checkUpdate() {
 		f.Invoke()
 	}
 }
+
+// useLanguage takes the texts that the loader has fetched, if they are not to be
+// English; without them the page works as well.
+func useLanguage() {
+	texts := app.Window().Get("memcacheTexts")
+	if !texts.Truthy() {
+		return
+	}
+	if err := setCatalogue(texts.String()); err != nil {
+		app.Log(err)
+	}
+}

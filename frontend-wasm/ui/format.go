@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,15 +12,15 @@ func ago(now, at int64) string {
 	s := (now - at) / 1000
 	switch {
 	case s < 1:
-		return "just now"
+		return t("just now")
 	case s < 60:
-		return fmt.Sprintf("%d s ago", s)
+		return tf("%d s ago", s)
 	case s < 3600:
-		return fmt.Sprintf("%d min ago", s/60)
+		return tf("%d min ago", s/60)
 	case s < 48*3600:
-		return fmt.Sprintf("%d h ago", s/3600)
+		return tf("%d h ago", s/3600)
 	case s < 30*24*3600:
-		return fmt.Sprintf("%d days ago", s/(24*3600))
+		return tf("%d days ago", s/(24*3600))
 	}
 	return time.UnixMilli(at).Format("2 Jan 2006")
 }
@@ -112,5 +111,5 @@ func quoted(key string) string {
 	if r := []rune(key); len(r) > longest {
 		key = string(r[:longest-1]) + "…"
 	}
-	return "“" + key + "”"
+	return tf("“%s”", key)
 }

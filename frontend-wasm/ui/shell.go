@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -47,7 +46,7 @@ func (sh *shell) sessionChanged(c change, _ *news) {
 // Render draws the frame around the page.
 func (sh *shell) Render() app.UI {
 	return app.Div().ID("app").Class("app").Body(
-		app.A().Class("skip").Href("#main").Text("Skip to the content").OnClick(skipToMain),
+		app.A().Class("skip").Href("#main").Text(t("Skip to the content")).OnClick(skipToMain),
 		sh.header(),
 		app.Div().Class("notices").Body(sh.notices()...),
 		app.Main().ID("main").TabIndex(-1).Body(sh.page()),
@@ -55,7 +54,7 @@ func (sh *shell) Render() app.UI {
 		app.P().ID("announce").Class("unseen").Role("status").Text(sh.s.said),
 		sh.dialog(),
 		app.Div().Class("drop-veil").Aria("hidden", "true").Body(
-			app.Div().Class("drop-veil-card").Body(icon("upload"), app.Span().Text("Drop to add the files")),
+			app.Div().Class("drop-veil-card").Body(icon("upload"), app.Span().Text(t("Drop to add the files"))),
 		),
 	)
 }
@@ -82,10 +81,10 @@ func (sh *shell) header() app.UI {
 	return app.Header().Class("top").Body(
 		app.Div().Class("bar").Body(
 			app.A().Class("brand").Href("/").Body(mark(), app.Span().Text("MemCache")),
-			app.Nav().Class("nav").Aria("label", "Main").Body(
-				sh.navLink("nav-objects", pathObjects, "objects", "Objects", sh.Path == pathObjects || sh.Path == pathObject),
-				sh.navLink("nav-cache", pathCache, "cache", "Cache", sh.Path == pathCache),
-				sh.navLink("nav-stats", pathStats, "stats", "Statistics", sh.Path == pathStats),
+			app.Nav().Class("nav").Aria("label", t("Main")).Body(
+				sh.navLink("nav-objects", pathObjects, "objects", t("Objects"), sh.Path == pathObjects || sh.Path == pathObject),
+				sh.navLink("nav-cache", pathCache, "cache", t("Cache"), sh.Path == pathCache),
+				sh.navLink("nav-stats", pathStats, "stats", t("Statistics"), sh.Path == pathStats),
 			),
 			sh.sending(),
 			sh.connection(),
@@ -107,19 +106,19 @@ func (sh *shell) sending() app.UI {
 	if busy == 0 || sh.Path == pathObjects {
 		return nil
 	}
-	return app.A().ID("sending").Class("pill").Href("/").Body(icon("upload"), app.Text(fmt.Sprintf("Sending %s", plural(int64(busy), "file"))))
+	return app.A().ID("sending").Class("pill").Href("/").Body(icon("upload"), app.Text(tn(int64(busy), "Sending %s file", "Sending %s files")))
 }
 
 // connection is the small light at the end of the header.
 func (sh *shell) connection() app.UI {
-	class, text := "connecting", "Connecting"
+	class, text := "connecting", t("Connecting")
 	switch n := sh.s.notice(); {
 	case n.Kind == "offline":
-		class, text = "off", "Offline"
+		class, text = "off", t("Offline")
 	case n.Kind == "cache":
-		class, text = "warn", "Cache down"
+		class, text = "warn", t("Cache down")
 	case sh.s.conn.Online:
-		class, text = "on", "Live"
+		class, text = "on", t("Live")
 	}
 	return app.Span().ID("connection").Class("light", "light-"+class).DataSet("state", class).Body(app.Span().Class("light-dot"), app.Span().Class("light-text").Text(text))
 }
@@ -147,7 +146,7 @@ func (sh *shell) retryButton(n notice) app.UI {
 	if n.Retry == "" {
 		return nil
 	}
-	return app.Button().ID("retry").Class("button button-small").Type("button").Text("Try now").OnClick(func(app.Context, app.Event) { sh.s.client.Retry() })
+	return app.Button().ID("retry").Class("button button-small").Type("button").Text(t("Try now")).OnClick(func(app.Context, app.Event) { sh.s.client.Retry() })
 }
 
 func (sh *shell) updateNotice() app.UI {
@@ -156,8 +155,8 @@ func (sh *shell) updateNotice() app.UI {
 	}
 	return app.Div().ID("update").Class("notice notice-update").Role("status").Body(
 		icon("again"),
-		app.P().Text("A new version of MemCache is ready."),
-		app.Button().ID("reload").Class("button button-small").Type("button").Text("Reload").OnClick(sh.onReload),
+		app.P().Text(t("A new version of MemCache is ready.")),
+		app.Button().ID("reload").Class("button button-small").Type("button").Text(t("Reload")).OnClick(sh.onReload),
 	)
 }
 
@@ -173,22 +172,22 @@ func (sh *shell) onReload(ctx app.Context, _ app.Event) {
 
 func (sh *shell) toasts() app.UI {
 	items := make([]app.UI, 0, len(sh.s.toasts))
-	for _, t := range sh.s.toasts {
-		items = append(items, sh.toast(t))
+	for _, m := range sh.s.toasts {
+		items = append(items, sh.toast(m))
 	}
 	return app.Div().ID("toasts").Class("toasts").Aria("live", "polite").Body(items...)
 }
 
-func (sh *shell) toast(t toast) app.UI {
+func (sh *shell) toast(m toast) app.UI {
 	class, image := "toast", "check"
-	if t.Error {
+	if m.Error {
 		class, image = "toast toast-error", "warn"
 	}
-	return app.Div().Class(class).DataSet("toast", t.ID).Body(
+	return app.Div().Class(class).DataSet("toast", m.ID).Body(
 		icon(image),
-		app.P().Text(t.Text),
-		app.Button().Class("button-icon").Type("button").Aria("label", "Dismiss this message").Body(icon("close")).
-			OnClick(func(app.Context, app.Event) { sh.s.dropToast(t.ID) }, t.ID),
+		app.P().Text(m.Text),
+		app.Button().Class("button-icon").Type("button").Aria("label", t("Dismiss this message")).Body(icon("close")).
+			OnClick(func(app.Context, app.Event) { sh.s.dropToast(m.ID) }, m.ID),
 	)
 }
 
@@ -198,7 +197,7 @@ func (sh *shell) dialog() app.UI {
 		app.H2().ID("confirm-title").Text(q.Title),
 		app.P().ID("confirm-text").Text(q.Text),
 		app.Div().Class("dialog-buttons").Body(
-			app.Button().ID("confirm-no").Class("button").Type("button").Text("Cancel").OnClick(func(app.Context, app.Event) { sh.s.answer(false) }),
+			app.Button().ID("confirm-no").Class("button").Type("button").Text(t("Cancel")).OnClick(func(app.Context, app.Event) { sh.s.answer(false) }),
 			app.Button().ID("confirm-yes").Class("button button-danger").Type("button").Text(q.Action).OnClick(func(app.Context, app.Event) { sh.s.answer(true) }),
 		),
 	)
@@ -209,9 +208,9 @@ func asOf(s *session, at int64) app.UI {
 	if at == 0 || s.live() || s.notice().Kind != "offline" {
 		return nil
 	}
-	text := "As of " + clock(at)
+	when := clock(at)
 	if time.Since(time.UnixMilli(at)) > 20*time.Hour {
-		text = "As of " + exactTime(at)
+		when = exactTime(at)
 	}
-	return app.P().Class("as-of").DataSet("as-of", at).Title(exactTime(at)).Text(text + " – not live")
+	return app.P().Class("as-of").DataSet("as-of", at).Title(exactTime(at)).Text(tf("As of %s – not live", when))
 }

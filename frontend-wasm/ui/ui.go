@@ -16,7 +16,8 @@
 // The files: shell.go and session.go hold the frame; objects.go (with list.go
 // and rows.go), object.go, cache.go and stats.go are the pages; uploads.go draws
 // the files that queue.go counts; chart.go draws what chartpath.go computes;
-// dom.go is all there is of JavaScript. Files without app.UI in them are pure
+// dom.go is all there is of JavaScript; text.go says how texts are written, in
+// two languages. Files without app.UI in them are pure
 // and tested natively.
 //
 // Tests in the browser find elements by these ids and attributes, which are
@@ -41,6 +42,9 @@ func Paths() []string {
 // Register makes go-app answer the addresses of the pages. It is called once
 // by the program in the browser and once by the backend.
 func Register() {
+	if app.IsClient {
+		useLanguage()
+	}
 	for _, path := range Paths() {
 		app.RouteFunc(path, func() app.Composer { return newShell(path) })
 	}

@@ -35,6 +35,7 @@ const (
 // contentTypes are those of the kinds of files that web holds.
 var contentTypes = map[string]string{
 	".css":         "text/css; charset=utf-8",
+	".json":        "application/json",
 	".js":          "text/javascript; charset=utf-8",
 	".png":         "image/png",
 	".svg":         "image/svg+xml",
@@ -116,7 +117,7 @@ func programAsset(files fs.FS, name string, content []byte) *asset {
 
 func isText(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "+xml") || strings.HasSuffix(kind, "+json"))
+	return err == nil && (strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "+xml") || strings.HasSuffix(kind, "json"))
 }
 
 // addWorker completes the service worker: it gets the list of all that this
