@@ -20,6 +20,7 @@ const (
 // The methods of the WebSocket, with their parameters and results.
 const (
 	MethodList       = "objects.list"      // ListQuery → List
+	MethodStarts     = "objects.starts"    // StartsQuery → Starts
 	MethodStat       = "objects.stat"      // KeyParams → Object
 	MethodDelete     = "objects.delete"    // KeyParams → Empty
 	MethodCache      = "cache.get"         // Empty → Cache
@@ -93,12 +94,15 @@ type KeyFailed struct {
 	Error *Error `json:"error"`
 }
 
-// ListQuery asks for one page of keys.
+// ListQuery asks for one page of keys. At most one of After, Before and From is
+// given; without them it is the first page.
 type ListQuery struct {
 	Prefix string `json:"prefix,omitempty"` // only keys that begin with it, byte-exact
 	Search string `json:"search,omitempty"` // only keys that contain it, taken literally, ASCII letters in either case
 	Sort   string `json:"sort,omitempty"`   // one of Sorts; "" is SortNewest
 	After  string `json:"after,omitempty"`  // the Next of the page before
+	Before string `json:"before,omitempty"` // the Prev of the page after: the page that ends there
+	From   string `json:"from,omitempty"`   // in the orders by key: the page that begins with the keys that begin with it, or beyond
 	Limit  int    `json:"limit,omitempty"`  // 1 to MaxListLimit; 0 is DefaultListLimit
 }
 
@@ -128,9 +132,25 @@ const (
 type List struct {
 	Objects []Object `json:"objects"`
 	Next    string   `json:"next,omitempty"` // the After of the next page; "" on the last one
+	Prev    string   `json:"prev,omitempty"` // the Before of the page before; "" on the first one
 	Total   int64    `json:"total"`          // all that match; a lower bound unless Exact
 	Exact   bool     `json:"exact"`
 }
+
+// StartsQuery asks for the places in the order by key that one may want to jump to.
+type StartsQuery struct {
+	Prefix string `json:"prefix,omitempty"` // only keys that begin with it, byte-exact
+}
+
+// Starts are what keys begin with: what all of them have in common, and one
+// character more.
+type Starts struct {
+	Starts []string `json:"starts"` // in the order of their bytes, each the From of a ListQuery
+	More   bool     `json:"more"`   // there are others after these MaxStarts
+}
+
+// MaxStarts is how many starts are told apart.
+const MaxStarts = 100
 
 // Changed tells that what a list shows may no longer be so.
 type Changed struct {

@@ -3,6 +3,7 @@
 //
 //	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
 //	GET, POST /api/v1/objects             the list of keys (list.go); a form of files (form.go)
+//	GET /api/v1/objects/starts            what the keys begin with
 //	POST /api/v1/objects/copy, /rename, /delete   (transfer.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
@@ -105,6 +106,7 @@ func (s *server) nativeRoutes() []route {
 		{path: api.ObjectsPath, methods: object},
 		{path: api.ObjectsPath + "/", methods: object},
 		{path: api.Base + "/objects", methods: map[string]handler{"GET": s.list, "POST": s.upload(s.once(s.postObjects))}},
+		{path: api.Base + "/objects/starts", methods: map[string]handler{"GET": s.starts}},
 		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.once(s.copyObject)}},
 		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.once(s.renameObject)}},
 		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}},

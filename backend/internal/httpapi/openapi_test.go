@@ -254,7 +254,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 	for _, line := range []string{
 		"get /objects/a", "head /objects/a", "put /objects/a 200 new", "put /objects/b%2Fc 201 new", "delete /objects/b%2Fc 204",
 		"get /objects?key=a", "head /objects?key=a", "put /objects?key=.. 201 new", "delete /objects?key=.. 204",
-		"get /api/v1/objects?limit=1", "post /api/v1/objects 200 " + files.String(),
+		"get /api/v1/objects?limit=1", "get /api/v1/objects/starts", "post /api/v1/objects 200 " + files.String(),
 		`post /api/v1/objects/copy 201 {"from":"a","to":"a2"}`, `post /api/v1/objects/rename 201 {"from":"a2","to":"a3"}`,
 		`post /api/v1/objects/delete 200 {"keys":["a3","none"]}`,
 		"get /api/v1/cache", `put /api/v1/cache 200 {"policy":"lru"}`, "get /api/v1/stats",

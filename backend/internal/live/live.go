@@ -33,6 +33,7 @@ type Objects interface {
 	Put(ctx context.Context, key string, r io.Reader) (api.Object, error)
 	Stat(ctx context.Context, key string) (api.Object, error)
 	List(ctx context.Context, q api.ListQuery) (api.List, error)
+	Starts(ctx context.Context, prefix string) (api.Starts, error)
 	Delete(ctx context.Context, key string) error
 }
 

@@ -91,6 +91,10 @@ func (m *memory) List(ctx context.Context, q api.ListQuery) (api.List, error) {
 	return list, nil
 }
 
+func (m *memory) Starts(_ context.Context, prefix string) (api.Starts, error) {
+	return api.Starts{Starts: []string{prefix + "a"}}, nil
+}
+
 func (m *memory) Delete(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,6 +14,7 @@ func (h *Hub) table() map[string]method {
 	return map[string]method{
 		api.MethodPing:       with(func(context.Context, *conn, api.Empty) (any, error) { return api.Empty{}, nil }),
 		api.MethodList:       with(h.list),
+		api.MethodStarts:     with(h.starts),
 		api.MethodStat:       with(h.stat),
 		api.MethodDelete:     with(h.delete),
 		api.MethodCache:      with(h.cache),
@@ -42,6 +43,10 @@ func (h *Hub) list(ctx context.Context, _ *conn, q api.ListQuery) (any, error) {
 		}
 		q.Limit = len(page.Objects) / 2
 	}
+}
+
+func (h *Hub) starts(ctx context.Context, _ *conn, q api.StartsQuery) (any, error) {
+	return h.config.Objects.Starts(ctx, q.Prefix)
 }
 
 func (h *Hub) stat(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {

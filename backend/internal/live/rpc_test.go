@@ -19,6 +19,11 @@ func TestMethodsReachTheirServices(t *testing.T) {
 	if len(list.Objects) != 1 || list.Objects[0].Key != "a" {
 		t.Errorf("list: %+v", list)
 	}
+	var starts api.Starts
+	p.must(api.MethodStarts, api.StartsQuery{Prefix: "b/"}, &starts)
+	if len(starts.Starts) != 1 || starts.Starts[0] != "b/a" {
+		t.Errorf("starts: %+v", starts)
+	}
 	var object api.Object
 	p.must(api.MethodStat, api.KeyParams{Key: "a"}, &object)
 	if object.Size != 4 {

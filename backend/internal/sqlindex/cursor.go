@@ -54,6 +54,28 @@ func direction(desc bool) string {
 	return ""
 }
 
+// reversed is the order backwards.
+func (o order) reversed() order {
+	o.desc, o.keyDesc = !o.desc, !o.keyDesc
+	return o
+}
+
+// parts are where the page that q asks for begins, each one range of the order's
+// index. Of an order by key alone, it may begin at any key.
+func (o order) parts(q api.ListQuery) ([]condition, error) {
+	switch {
+	case q.From == "":
+		at, err := o.parse(q.After + q.Before)
+		return o.after(at), err
+	case !o.keyDesc:
+		return []condition{{[]string{"object_key >= ?"}, []any{[]byte(q.From)}}}, nil
+	}
+	if end := prefixEnd(q.From); end != nil {
+		return []condition{{[]string{"object_key < ?"}, []any{end}}}, nil
+	}
+	return []condition{{}}, nil
+}
+
 // after splits what follows the cursor into parts that each are one range of
 // the order's index.
 func (o order) after(c *cursor) []condition {

@@ -24,7 +24,7 @@ const (
 // is the quicker way to the first of them.
 const manyMatches = 2000
 
-// List returns the page of rows after q.After. A row that does not change
+// List returns the page of rows after q.After, before q.Before or from q.From. A row that does not change
 // while the pages are fetched is on exactly one of them.
 func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 	order, ok := orders[q.Sort]
@@ -34,11 +34,15 @@ func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 	if q.Limit < 1 || q.Limit > api.MaxListLimit {
 		return storage.Page{}, api.Errorf(api.Invalid, "the limit %d is not between 1 and %d", q.Limit, api.MaxListLimit)
 	}
-	after, err := order.parse(q.After)
+	l := listing{db: db, query: q, order: order, match: db.matching(q), begun: q.After+q.Before+q.From != ""}
+	if q.Before != "" {
+		l.order = order.reversed()
+	}
+	parts, err := l.order.parts(q)
 	if err != nil {
 		return storage.Page{}, err
 	}
-	l := listing{db: db, query: q, order: order, match: db.matching(q), after: after}
+	l.parts = parts
 	err = db.read(ctx, "list objects", func(ctx context.Context, tx *sql.Tx) error {
 		l.page = storage.Page{}
 		return l.run(ctx, tx)
@@ -50,9 +54,10 @@ func (db *DB) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 type listing struct {
 	db    *DB
 	query api.ListQuery
-	order order
+	order order // in which the rows are read
 	match condition
-	after *cursor
+	parts []condition // where the page begins
+	begun bool        // it is not the first page
 	page  storage.Page
 
 	phrase string // the search for the index of trigrams, if that knows it
@@ -75,7 +80,7 @@ func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 	if err := l.fill(ctx, tx, true); err != nil {
 		return err
 	}
-	if l.after == nil && l.page.Next == "" {
+	if !l.begun && l.page.Next == "" {
 		l.page.Total, l.page.Exact = int64(len(l.page.Objects)), true
 		return nil
 	}
@@ -126,7 +131,7 @@ func (l *listing) fill(ctx context.Context, tx *sql.Tx, along bool) error {
 	if along && l.order.index != "" {
 		hint = fmt.Sprintf(l.db.dialect.useIndex, l.order.index)
 	}
-	for _, part := range l.order.after(l.after) {
+	for _, part := range l.parts {
 		// One row more than the page has tells whether there is another page.
 		left := limit + 1 - len(l.page.Objects)
 		if left == 0 {
@@ -140,11 +145,30 @@ func (l *listing) fill(ctx context.Context, tx *sql.Tx, along bool) error {
 		}
 		l.page.Objects = append(l.page.Objects, objects...)
 	}
-	if len(l.page.Objects) > limit {
-		l.page.Objects = l.page.Objects[:limit]
-		l.page.Next = l.order.format(l.page.Objects[limit-1])
-	}
+	more := len(l.page.Objects) > limit
+	l.page.Objects = l.page.Objects[:min(limit, len(l.page.Objects))]
+	l.mark(more)
 	return nil
+}
+
+// mark fills in what leads to the pages beside this one, and puts the rows in the
+// order that was asked for; more tells whether rows follow those that were read.
+func (l *listing) mark(more bool) {
+	rows := l.page.Objects
+	if len(rows) == 0 {
+		return
+	}
+	before, after := l.begun, more
+	if l.query.Before != "" {
+		slices.Reverse(rows)
+		before, after = more, true
+	}
+	if before {
+		l.page.Prev = l.order.format(rows[0])
+	}
+	if after {
+		l.page.Next = l.order.format(rows[len(rows)-1])
+	}
 }
 
 // keysStatement finds the keys of a page, and pageStatement their rows. Only the

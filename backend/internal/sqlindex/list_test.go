@@ -49,10 +49,12 @@ func TestListUsesIndexes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, part := range append(order.after(nil), order.after(last)...) {
-			plan := explain(t, db, keysStatement("", part, order.by()), append(part.args, 100))
-			if !strings.Contains(plan, "USING COVERING INDEX") || strings.Contains(plan, "TEMP B-TREE") {
-				t.Errorf("%s%s: %s", sort, part.where(), plan)
+		for _, order := range []order{order, order.reversed()} {
+			for _, part := range append(order.after(nil), order.after(last)...) {
+				plan := explain(t, db, keysStatement("", part, order.by()), append(part.args, 100))
+				if !strings.Contains(plan, "USING COVERING INDEX") || strings.Contains(plan, "TEMP B-TREE") {
+					t.Errorf("%s by %s%s: %s", sort, order.by(), part.where(), plan)
+				}
 			}
 		}
 	}

@@ -96,10 +96,11 @@ var ErrInDoubt = errors.New("storage: whether the change is made is not known")
 // ErrFenced says that the cache generation was raised, so that nothing was changed.
 var ErrFenced = errors.New("storage: the cache generation is another one by now")
 
-// Page is a page of rows; Next, Total and Exact are those of [api.List].
+// Page is a page of rows; what is beside them is that of [api.List].
 type Page struct {
 	Objects []Object
 	Next    string
+	Prev    string
 	Total   int64
 	Exact   bool
 }

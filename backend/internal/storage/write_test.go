@@ -350,7 +350,15 @@ func TestList(t *testing.T) {
 	if list, err = f.List(t.Context(), api.ListQuery{}); err != nil || len(list.Objects) != 5 {
 		t.Errorf("List with defaults = %+v, %v", list, err)
 	}
-	for _, q := range []api.ListQuery{{Sort: "size!"}, {Limit: -1}, {Limit: api.MaxListLimit + 1}, {After: "nonsense"}} {
+	for _, q := range []api.ListQuery{
+		{Sort: "size!"},
+		{Limit: -1},
+		{Limit: api.MaxListLimit + 1},
+		{After: "nonsense"},
+		{Before: "nonsense"},
+		{After: "a", Before: "a"},
+		{From: "key", Sort: api.SortNewest},
+	} {
 		_, err := f.List(t.Context(), q)
 		wantCode(t, err, api.Invalid)
 	}
@@ -360,6 +368,41 @@ func TestList(t *testing.T) {
 			t.Errorf("the error %q lacks %q", err, name)
 		}
 	}
+}
+
+func TestStarts(t *testing.T) {
+	f := start(t, nil)
+	starts := func(prefix, want string) {
+		t.Helper()
+		found, err := f.Starts(t.Context(), prefix)
+		if got := strings.Join(found.Starts, " "); err != nil || got != want || found.More {
+			t.Errorf("the keys with %q begin with %q (more: %t), %v; want %q", prefix, got, found.More, err, want)
+		}
+	}
+	starts("", "")
+	put(t, f.Store, "a/1", "x")
+	starts("", "a/1")
+	for _, key := range []string{"a", "a/12", "a/é", "a/\ud7ff", "a/\ue000", "a/\U0010ffff", "a/é2"} {
+		put(t, f.Store, key, "x")
+	}
+	starts("", "a a/")
+	starts("a/", "a/1 a/é a/\ud7ff a/\ue000 a/\U0010ffff")
+	starts("a/1", "a/1 a/12")
+	starts("b", "")
+	put(t, f.Store, "Z", "x")
+	starts("", "Z a")
+	for i := range api.MaxStarts {
+		put(t, f.Store, "m"+string(rune(0x4e00+i)), "x")
+	}
+	if found, err := f.Starts(t.Context(), "m"); err != nil || len(found.Starts) != api.MaxStarts || found.More {
+		t.Errorf("%d starts, more: %t, %v", len(found.Starts), found.More, err)
+	}
+	put(t, f.Store, "m"+string(rune(0x4e00+api.MaxStarts)), "x")
+	if found, err := f.Starts(t.Context(), "m"); err != nil || len(found.Starts) != api.MaxStarts || !found.More {
+		t.Errorf("with one more there are %d starts, more: %t, %v", len(found.Starts), found.More, err)
+	}
+	_, err := f.Starts(t.Context(), strings.Repeat("k", api.MaxKeyBytes+1))
+	wantCode(t, err, api.Invalid)
 }
 
 func TestBadConfig(t *testing.T) {

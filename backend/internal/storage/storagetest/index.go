@@ -42,6 +42,8 @@ func Index(t *testing.T, open func(t *testing.T) storage.Index) {
 		{"ListEmpty", listEmpty},
 		{"ListOrders", listOrders},
 		{"ListPages", listPages},
+		{"ListPagesBackwards", listPagesBackwards},
+		{"ListFromAKey", listFromAKey},
 		{"ListWhileRowsChange", listWhileRowsChange},
 		{"ListPrefix", listPrefix},
 		{"Fault67_SearchIsLiteral", listSearch},

@@ -50,6 +50,23 @@ func walk(t *testing.T, x storage.Index, q api.ListQuery, between func(page int)
 	}
 }
 
+// walkBack returns the keys of all pages from the last to the first, each page in
+// the order of the list; q.After is where the last page begins.
+func walkBack(t *testing.T, x storage.Index, q api.ListQuery) []string {
+	t.Helper()
+	page := mustList(t, x, q)
+	keys := keysOf(page)
+	for n := 0; page.Prev != ""; n++ {
+		if n > 1000 {
+			t.Fatalf("%+v has no beginning: the keys so far are %q", q, keys[:3])
+		}
+		q.After, q.From, q.Before = "", "", page.Prev
+		page = mustList(t, x, q)
+		keys = append(keysOf(page), keys...)
+	}
+	return keys
+}
+
 func keysOf(page storage.Page) []string {
 	var keys []string
 	for _, o := range page.Objects {
@@ -127,6 +144,63 @@ func listPages(t *testing.T, x storage.Index) {
 		second := mustList(t, x, api.ListQuery{Sort: sort, Limit: 2, After: page.Next})
 		if second.Total != int64(len(want)) {
 			t.Errorf("the total on the second page is %d, want %d", second.Total, len(want))
+		}
+	}
+}
+
+// listPagesBackwards walks from the last page to the first, and from one in the
+// middle in both directions.
+func listPagesBackwards(t *testing.T, x storage.Index) {
+	for sort, want := range tied(t, x) {
+		first := mustList(t, x, api.ListQuery{Sort: sort, Limit: 1})
+		if first.Prev != "" {
+			t.Errorf("%s: before the first page there is %q", sort, first.Prev)
+		}
+		for limit := 1; limit <= len(want)+1; limit++ {
+			if got := walkBack(t, x, api.ListQuery{Sort: sort, Limit: limit, After: first.Next}); !slices.Equal(got, want[:min(1+limit, len(want))]) {
+				t.Errorf("%s backwards in pages of %d: %q, want %q", sort, limit, got, want)
+			}
+		}
+		last := mustList(t, x, api.ListQuery{Sort: sort, Limit: len(want) - 1})
+		back := mustList(t, x, api.ListQuery{Sort: sort, Limit: 3, Before: mustList(t, x, api.ListQuery{Sort: sort, After: last.Next}).Prev})
+		if got := keysOf(back); !slices.Equal(got, want[len(want)-4:len(want)-1]) || back.Total != int64(len(want)) {
+			t.Errorf("%s: before the last row are %q of %d, want %q", sort, got, back.Total, want[len(want)-4:len(want)-1])
+		}
+		if got := keysOf(mustList(t, x, api.ListQuery{Sort: sort, Limit: 3, After: back.Next})); !slices.Equal(got, want[len(want)-1:]) {
+			t.Errorf("%s: after those before the last row is %q", sort, got)
+		}
+	}
+}
+
+func listFromAKey(t *testing.T, x storage.Index) {
+	tied(t, x)
+	for _, c := range []struct{ sort, from, want string }{
+		{api.SortKey, "a", "a"},
+		{api.SortKey, "a/", "a/1"},
+		{api.SortKey, "a/11", "a/2"},
+		{api.SortKey, "C", "Z"},
+		{api.SortKey, "\u00e8", "\u00e9"},
+		{api.SortKey, "\U0001F601", ""},
+		{api.SortKeyDown, "a", "a/2"},
+		{api.SortKeyDown, "a/1", "a/10"},
+		{api.SortKeyDown, "C", "B"},
+		{api.SortKeyDown, "\U0010FFFF", "\U0001F600"},
+		{api.SortKeyDown, "A", ""},
+	} {
+		page := mustList(t, x, api.ListQuery{Sort: c.sort, From: c.from, Limit: 2})
+		got := ""
+		if len(page.Objects) > 0 {
+			got = page.Objects[0].Key
+		}
+		if got != c.want || page.Total != 11 || !page.Exact {
+			t.Errorf("%s from %q: %q of %d, want %q of 11", c.sort, c.from, got, page.Total, c.want)
+		}
+		all := keysOf(mustList(t, x, api.ListQuery{Sort: c.sort}))
+		if whole := append(walkBack(t, x, api.ListQuery{Sort: c.sort, Limit: 2, Before: page.Prev}), keysOf(page)...); c.want != "" {
+			upTo := slices.Index(all, c.want)
+			if !slices.Equal(whole, all[:upTo+len(page.Objects)]) {
+				t.Errorf("%s from %q: with those before it are %q, want %q", c.sort, c.from, whole, all[:upTo+len(page.Objects)])
+			}
 		}
 	}
 }

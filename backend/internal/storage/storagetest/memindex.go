@@ -156,7 +156,7 @@ func (x *MemIndex) List(ctx context.Context, q api.ListQuery) (storage.Page, err
 	if err := ctx.Err(); err != nil {
 		return storage.Page{}, err
 	}
-	after, err := decodeCursor(q)
+	at, err := decodeCursor(q)
 	if err != nil {
 		return storage.Page{}, err
 	}
@@ -168,16 +168,37 @@ func (x *MemIndex) List(ctx context.Context, q api.ListQuery) (storage.Page, err
 			continue
 		}
 		page.Total++
-		if q.After == "" || compare(q.Sort, after, o) < 0 {
+		if onPage(q, at, o) {
 			page.Objects = append(page.Objects, o)
 		}
 	}
 	slices.SortFunc(page.Objects, func(a, b storage.Object) int { return compare(q.Sort, a, b) })
-	if len(page.Objects) > q.Limit {
-		page.Objects = page.Objects[:q.Limit]
-		page.Next = encodeCursor(q.Sort, page.Objects[q.Limit-1])
+	before, after := q.After+q.From != "", q.Before != ""
+	if over := len(page.Objects) - q.Limit; over > 0 && q.Before != "" {
+		page.Objects, before = page.Objects[over:], true
+	} else if over > 0 {
+		page.Objects, after = page.Objects[:q.Limit], true
+	}
+	if n := len(page.Objects); n > 0 && before {
+		page.Prev = encodeCursor(q.Sort, page.Objects[0])
+	}
+	if n := len(page.Objects); n > 0 && after {
+		page.Next = encodeCursor(q.Sort, page.Objects[n-1])
 	}
 	return page, nil
+}
+
+// onPage tells whether o stands where the page of q is; at is q's cursor.
+func onPage(q api.ListQuery, at, o storage.Object) bool {
+	switch {
+	case q.After != "":
+		return compare(q.Sort, at, o) < 0
+	case q.Before != "":
+		return compare(q.Sort, at, o) > 0
+	case q.Sort == api.SortKeyDown:
+		return o.Key < q.From || q.From == "" || strings.HasPrefix(o.Key, q.From)
+	}
+	return o.Key >= q.From
 }
 
 // compare orders rows as sort says, then by key.
@@ -226,11 +247,11 @@ func encodeCursor(sort string, o storage.Object) string {
 }
 
 func decodeCursor(q api.ListQuery) (storage.Object, error) {
-	if q.After == "" {
+	if q.After+q.Before == "" {
 		return storage.Object{}, nil
 	}
 	var c memCursor
-	b, err := base64.RawURLEncoding.Strict().DecodeString(q.After)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(q.After + q.Before)
 	if err != nil || json.Unmarshal(b, &c) != nil || c.Sort != q.Sort || api.CheckKey(c.Row.Key) != nil {
 		return storage.Object{}, api.Errorf(api.Invalid, "the page cursor is not one that this list gave: begin with the first page")
 	}
