@@ -44,12 +44,12 @@ func TestListUsesIndexes(t *testing.T) {
 	db := mustOpen(t, sqliteConfig(t))
 	fill(t, db, 200)
 	for _, sort := range api.Sorts {
-		order := orders[sort]
-		last, err := order.parse(order.format(storage.Object{Key: "holiday/3", Type: "image/jpeg", Size: 50, Modified: fromMillis(1_700_000_000_100)}))
+		forth := orders[sort]
+		last, err := forth.parse(forth.format(storage.Object{Key: "holiday/3", Type: "image/jpeg", Size: 50, Modified: fromMillis(1_700_000_000_100)}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, order := range []order{order, order.reversed()} {
+		for _, order := range []order{forth, forth.reversed()} {
 			for _, part := range append(order.after(nil), order.after(last)...) {
 				plan := explain(t, db, keysStatement("", part, order.by()), append(part.args, 100))
 				if !strings.Contains(plan, "USING COVERING INDEX") || strings.Contains(plan, "TEMP B-TREE") {
