@@ -66,6 +66,13 @@ func TestFormatBytes(t *testing.T) {
 	}
 }
 
+func TestThumbnailPaths(t *testing.T) {
+	got := ThumbnailPath(Object{Key: "a b/..?", ETag: `"abc"`}, 128)
+	if want := "/api/v1/thumbnails?key=a+b%2F..%3F&size=128&v=abc"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	if AsError(nil) != nil {
 		t.Error("nil becomes an error")

@@ -18,6 +18,7 @@ const (
 	Conflict           Code = "conflict"            // 409: another request is in the way; trying again may help
 	PreconditionFailed Code = "precondition_failed" // 412
 	TooLarge           Code = "too_large"           // 413
+	NoPreview          Code = "no_preview"          // 415: of these bytes no thumbnail can be made
 	BadRange           Code = "bad_range"           // 416: the object has no such bytes
 	Misdirected        Code = "misdirected"         // 421: this server does not answer for that host
 	KeyReused          Code = "key_reused"          // 422: the Idempotency-Key was used for another request

@@ -34,6 +34,9 @@ func CheckKey(key string) error {
 // ObjectsPath is where the objects' bytes are served.
 const ObjectsPath = "/objects"
 
+// ThumbnailsPath is where small pictures of the objects are served.
+const ThumbnailsPath = Base + "/thumbnails"
+
 // ObjectPath returns the URL path (with its query, if it needs one) of the
 // object's bytes: /objects/KEY, or /objects?key=KEY for the keys that a path
 // does not carry unharmed through browsers and proxies.
@@ -46,6 +49,13 @@ func ObjectPath(key string) string {
 		segments[i] = url.PathEscape(s)
 	}
 	return ObjectsPath + "/" + strings.Join(segments, "/")
+}
+
+// ThumbnailPath returns the URL of a small picture of the object, whose longer
+// side has at most size pixels: 128, 256 or 512. It names the content as well, so
+// that the browser need not ask again whether it still holds.
+func ThumbnailPath(o Object, size int) string {
+	return fmt.Sprintf("%s?key=%s&size=%d&v=%s", ThumbnailsPath, url.QueryEscape(o.Key), size, url.QueryEscape(strings.Trim(o.ETag, `"`)))
 }
 
 // ViewPath returns the URL of the page that shows the object.

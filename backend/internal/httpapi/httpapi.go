@@ -7,6 +7,7 @@
 //	POST /api/v1/objects/copy, /rename, /delete   (transfer.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
 //	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
+//	GET /api/v1/thumbnails/KEY            a picture, small (thumbnails.go)
 //	GET /api/v1/stats                     samples (stats.go)
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
@@ -30,6 +31,7 @@ import (
 
 	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/storage"
+	"memcache/backend/internal/thumbnail"
 	"memcache/shared/api"
 )
 
@@ -79,6 +81,8 @@ type server struct {
 	pack    func(http.Handler) http.HandlerFunc
 	uploads chan struct{} // holds one for each that runs
 	running running
+
+	thumbnails *thumbnail.Maker
 }
 
 // handler answers a request or says why not.
@@ -93,7 +97,7 @@ type route struct {
 
 // New returns the handler of everything the backend answers.
 func New(cfg Config) http.Handler {
-	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}}
+	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}, thumbnails: thumbnail.New()}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
 	return s
 }
@@ -113,6 +117,8 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},
+		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
+		{path: api.ThumbnailsPath + "/", methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
 		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},

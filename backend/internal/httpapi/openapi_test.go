@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/color"
 	"io"
 	"maps"
 	"mime"
@@ -150,6 +151,9 @@ func (d *openAPI) content(pointer string, reply documented, a answer) error {
 	if err != nil || reply.Content[kind] == nil {
 		return fmt.Errorf("the type %q is not one of %q", a.Header.Get("Content-Type"), slices.Collect(maps.Keys(reply.Content)))
 	}
+	if strings.HasPrefix(kind, "image/") {
+		return nil // any bytes
+	}
 	text := io.Reader(strings.NewReader(a.body))
 	if a.Header.Get("Content-Encoding") == "gzip" {
 		if text, err = gzip.NewReader(text); err != nil {
@@ -248,6 +252,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		c.Parts = []Part{{Name: "database", Check: func(context.Context) error { return nil }}}
 	})
 	w.want(w.put("a", "hello"), 201)
+	w.want(w.put("p", picture(t, 20, 20, color.White)), 201)
 	files, filesKind := formOf(t, "xyz", part{"f", "b", "hi"}, part{"key", "", strings.Repeat("b", 1025)}, part{"f", "c", "hi"})
 	upload, uploadKind := form(t, []string{"key", "k"}, []string{"file", "hi"})
 	asked := map[string]bool{"get " + api.LivePath: true} // package live tests it
@@ -258,6 +263,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		`post /api/v1/objects/copy 201 {"from":"a","to":"a2"}`, `post /api/v1/objects/rename 201 {"from":"a2","to":"a3"}`,
 		`post /api/v1/objects/delete 200 {"keys":["a3","none"]}`,
 		"get /api/v1/cache", `put /api/v1/cache 200 {"policy":"lru"}`, "get /api/v1/stats",
+		"get /api/v1/thumbnails/p?size=128", "get /api/v1/thumbnails?key=p",
 		"delete /api/v1/cache/items 204", "delete /api/v1/cache/items/a 204",
 		"get /api/v1/openapi.json", "get /healthz", "get /readyz", "get /metrics",
 		"post /api/upload 200 " + upload.String(), "post /api/list_keys", "post /api/key/k", "post /api/getNumNodes",

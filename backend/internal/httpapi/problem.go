@@ -31,6 +31,7 @@ var statuses = map[api.Code]int{
 	api.Conflict:           http.StatusConflict,
 	api.PreconditionFailed: http.StatusPreconditionFailed,
 	api.TooLarge:           http.StatusRequestEntityTooLarge,
+	api.NoPreview:          http.StatusUnsupportedMediaType,
 	api.BadRange:           http.StatusRequestedRangeNotSatisfiable,
 	api.Misdirected:        http.StatusMisdirectedRequest,
 	api.KeyReused:          http.StatusUnprocessableEntity,

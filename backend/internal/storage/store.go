@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"memcache/shared/api"
 )
@@ -58,6 +59,8 @@ type Store struct {
 	flights flights
 	locks   keyLocks
 	gen     generation
+
+	deriving singleflight.Group
 
 	mu     sync.Mutex // guards closed against new fills
 	closed bool
