@@ -81,15 +81,16 @@ type object struct {
 	Created  int64  `json:"created"`
 	Modified int64  `json:"modified"`
 	Version  int64  `json:"version"`
+	Checksum string `json:"checksum,omitempty"`
 }
 
 func toLine(o storage.Object) object {
-	return object{o.Key, o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version}
+	return object{o.Key, o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version, o.Checksum}
 }
 
 func (o object) row() storage.Object {
 	return storage.Object{
-		Key: o.Key, Blob: o.Blob, Size: o.Size, Type: o.Type, Version: o.Version,
+		Key: o.Key, Blob: o.Blob, Size: o.Size, Type: o.Type, Version: o.Version, Checksum: o.Checksum,
 		Created: time.UnixMilli(o.Created).UTC(), Modified: time.UnixMilli(o.Modified).UTC(),
 	}
 }

@@ -6,6 +6,8 @@ package disk
 import (
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // Disk changes what is in a folder. All names are relative to it.
@@ -35,7 +37,11 @@ func New(root *os.Root) Disk { return real{root} }
 type real struct{ root *os.Root }
 
 func (d real) Create(name string) (File, error) {
-	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &file{File: f}, nil
 }
 
 func (d real) Mkdir(name string) error { return d.root.Mkdir(name, 0o700) }
@@ -51,4 +57,25 @@ func (d real) SyncDir(name string) error {
 	}
 	defer dir.Close()
 	return dir.Sync()
+}
+
+// earlyBytes is after how many bytes a file begins to go to the disk, so that
+// little is left to wait for when it is synced.
+const earlyBytes = 8 << 20
+
+// file is a real file.
+type file struct {
+	*os.File
+	written, begun int64 // bytes written, and of those on their way to the disk
+}
+
+func (f *file) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	f.written += int64(n)
+	if late := f.written - f.begun; late >= earlyBytes {
+		// Whether it fails is told by the sync, which is needed in any case.
+		_ = unix.SyncFileRange(int(f.Fd()), f.begun, late, unix.SYNC_FILE_RANGE_WRITE)
+		f.begun = f.written
+	}
+	return n, err
 }

@@ -25,7 +25,7 @@ func (s *Store) Quarantine(ctx context.Context, id string) error {
 	if len(taken) == 0 {
 		return nil
 	}
-	whole, err := s.verify(ctx, id, rate.NewLimiter(rate.Inf, copyBytes))
+	whole, err := s.verify(ctx, id, rate.NewLimiter(rate.Inf, pieceBytes))
 	if err != nil || whole {
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *Store) verify(ctx context.Context, id string, limit *rate.Limiter) (boo
 		return false, diskError(fmt.Errorf("verify blob %s: %w", id, err))
 	}
 	defer f.Close()
-	buf := copyBuffers.Get().(*[copyBytes]byte)
-	defer copyBuffers.Put(buf)
+	buf := spare.Get().(*piece)
+	defer spare.Put(buf)
 	hash := sha256.New()
 	for {
-		if err := limit.WaitN(ctx, copyBytes); err != nil {
+		if err := limit.WaitN(ctx, pieceBytes); err != nil {
 			return false, err
 		}
 		n, err := f.Read(buf[:])
@@ -67,7 +67,7 @@ func (s *Store) verify(ctx context.Context, id string, limit *rate.Limiter) (boo
 // of [Config]. It begins in any of the folders, so that the last ones have their
 // turn also where it never gets to its end.
 func (s *Store) Scrub(ctx context.Context) error {
-	limit := rate.NewLimiter(rate.Limit(s.scrubRate), copyBytes)
+	limit := rate.NewLimiter(rate.Limit(s.scrubRate), pieceBytes)
 	first := rand.IntN(256)
 	for i := range 256 {
 		if err := s.scrubDir(ctx, fmt.Sprintf("%02x", (first+i)%256), limit); err != nil {

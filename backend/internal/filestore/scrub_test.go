@@ -96,7 +96,7 @@ func TestFault53_ScrubFindsDamage(t *testing.T) {
 		blob.Release()
 		ids = append(ids, blob.ID)
 	}
-	large, err := s.Write(t.Context(), bytes.NewReader(make([]byte, 3*copyBytes+7)))
+	large, err := s.Write(t.Context(), bytes.NewReader(make([]byte, 3*pieceBytes+7)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -241,8 +241,12 @@ func TestOpenGivesFilesToTheKernel(t *testing.T) {
 func TestConstantMemory(t *testing.T) {
 	s := open(t, t.TempDir())
 	largest, left := 0, 8<<20
+	buffers := map[*byte]bool{}
 	_, err := s.Write(t.Context(), readerFunc(func(p []byte) (int, error) {
 		largest = max(largest, len(p))
+		if len(p) == pieceBytes {
+			buffers[&p[0]] = true
+		}
 		n := min(len(p), left)
 		left -= n
 		if n == 0 {
@@ -251,8 +255,11 @@ func TestConstantMemory(t *testing.T) {
 		copy(p[:n], bytes.Repeat([]byte{7}, n))
 		return n, nil
 	}))
-	if err != nil || largest > copyBytes {
-		t.Errorf("%v; asked for %d bytes at once, want at most %d", err, largest, copyBytes)
+	if err != nil || largest > pieceBytes {
+		t.Errorf("%v; asked for %d bytes at once, want at most %d", err, largest, pieceBytes)
+	}
+	if len(buffers) > maxPieces {
+		t.Errorf("it took %d buffers, want at most %d", len(buffers), maxPieces)
 	}
 }
 

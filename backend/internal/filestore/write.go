@@ -3,8 +3,6 @@ package filestore
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +12,6 @@ import (
 	"memcache/backend/internal/storage"
 )
 
-// copyBytes is the memory that a write takes, whatever the blob's size.
-const copyBytes = 128 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
-
 // Write stores the bytes of r. Errors: r's own, ctx's, and the disk's: a full
 // disk is api.Full, one that cannot be written api.Unavailable.
 func (s *Store) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
@@ -26,9 +19,9 @@ func (s *Store) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
 	s.setWriting(tmp, true)
 	defer s.setWriting(tmp, false)
 	taken := &taken{room: &s.room}
-	id, size, err := s.writeTemp(ctx, tmp, r, taken)
+	blob, err := s.writeTemp(ctx, tmp, r, taken)
 	if err == nil {
-		err = s.keep(ctx, tmp, id, taken)
+		err = s.keep(ctx, tmp, blob.ID, taken)
 	}
 	if err != nil {
 		taken.giveBack()
@@ -37,7 +30,8 @@ func (s *Store) Write(ctx context.Context, r io.Reader) (storage.Blob, error) {
 		}
 		return storage.Blob{}, err
 	}
-	return storage.Blob{ID: id, Size: size, Release: sync.OnceFunc(func() { s.unpend(id) })}, nil
+	blob.Release = sync.OnceFunc(func() { s.unpend(blob.ID) })
+	return blob, nil
 }
 
 func (s *Store) setWriting(tmp string, on bool) {
@@ -51,50 +45,27 @@ func (s *Store) setWriting(tmp string, on bool) {
 }
 
 // writeTemp copies r into a durable temporary file.
-func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader, taken *taken) (id string, size int64, err error) {
+func (s *Store) writeTemp(ctx context.Context, tmp string, r io.Reader, taken *taken) (blob storage.Blob, err error) {
 	f, err := s.disk.Create(tmp)
 	if err != nil {
-		return "", 0, diskError(fmt.Errorf("create a temporary file: %w", err))
+		return blob, diskError(fmt.Errorf("create a temporary file: %w", err))
 	}
 	defer func() {
 		if e := f.Close(); e != nil && err == nil {
 			err = diskError(fmt.Errorf("close a temporary file: %w", e))
 		}
 	}()
-	hash := sha256.New()
-	if size, err = copyTo(ctx, metered{f, taken}, hash, r); err != nil {
-		return "", 0, err
+	c := newCopying()
+	defer c.end()
+	if blob.Size, err = c.copy(ctx, metered{f, taken}, r); err != nil {
+		return blob, err
 	}
 	// What a failed sync has lost stays lost: it is never tried again.
 	if err := f.Sync(); err != nil {
-		return "", 0, diskError(fmt.Errorf("sync a temporary file: %w", err))
+		return blob, diskError(fmt.Errorf("sync a temporary file: %w", err))
 	}
-	return hex.EncodeToString(hash.Sum(nil)), size, nil
-}
-
-// copyTo copies r to f and hash until r ends or ctx does.
-func copyTo(ctx context.Context, f, hash io.Writer, r io.Reader) (size int64, err error) {
-	buf := copyBuffers.Get().(*[copyBytes]byte)
-	defer copyBuffers.Put(buf)
-	for {
-		if err := ctx.Err(); err != nil {
-			return size, err
-		}
-		n, err := r.Read(buf[:])
-		if n > 0 && (err == nil || err == io.EOF) {
-			hash.Write(buf[:n])
-			if _, err := f.Write(buf[:n]); err != nil {
-				return size, diskError(fmt.Errorf("write a temporary file: %w", err))
-			}
-			size += int64(n)
-		}
-		switch {
-		case err == io.EOF:
-			return size, nil
-		case err != nil:
-			return size, err
-		}
-	}
+	blob.ID, blob.Checksum = c.sums()
+	return blob, nil
 }
 
 // keep makes tmp the blob id, durably, and leaves it pending. A blob that is

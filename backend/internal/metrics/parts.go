@@ -48,6 +48,11 @@ func (x index) DeleteAll(ctx context.Context) (int64, error) {
 	return timed(x, "delete_all", func() (int64, error) { return x.Index.DeleteAll(ctx) })
 }
 
+func (x index) SetChecksum(ctx context.Context, blob, checksum string) error {
+	_, err := timed(x, "set_checksum", func() (struct{}, error) { return struct{}{}, x.Index.SetChecksum(ctx, blob, checksum) })
+	return err
+}
+
 func (x index) List(ctx context.Context, q api.ListQuery) (storage.Page, error) {
 	return timed(x, "list", func() (storage.Page, error) { return x.Index.List(ctx, q) })
 }

@@ -43,6 +43,8 @@ type DB struct {
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer on MySQL
 
+	getObject statement
+
 	// Where MySQL did not answer at the start: whether it has since, and the
 	// goroutine that goes on trying.
 	ready      *atomic.Bool
@@ -54,7 +56,10 @@ type DB struct {
 }
 
 func newDB(name string, d dialect, writer, reader *sql.DB) *DB {
-	return &DB{name: name, dialect: d, writer: writer, reader: reader, countLimit: CountLimit, manyMatches: manyMatches}
+	return &DB{
+		name: name, dialect: d, writer: writer, reader: reader, countLimit: CountLimit, manyMatches: manyMatches,
+		getObject: statement{text: "SELECT " + objectColumns + " FROM objects WHERE object_key = ?"},
+	}
 }
 
 var _ storage.Index = (*DB)(nil)

@@ -8,7 +8,7 @@
 // migration that was released is never edited; a change is a new file. They
 // make the same tables (beside those that are told of below):
 //
-//	objects  object_key, blob_id, size, content_type, created, modified, version
+//	objects  object_key, blob_id, size, content_type, created, modified, version, checksum
 //	settings one row: capacity, policy, generation
 //	answers  id, expires, answer
 //	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions

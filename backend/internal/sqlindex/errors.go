@@ -24,6 +24,7 @@ import (
 const (
 	mysqlTooManyConnections = 1040
 	mysqlUnknownDatabase    = 1049
+	mysqlDuplicateColumn    = 1060
 	mysqlDuplicateIndex     = 1061
 	mysqlShuttingDown       = 1053
 	mysqlTableFull          = 1114

@@ -25,7 +25,7 @@ func fill(t testing.TB, db *DB, n int) {
 			ms := int64(1_700_000_000_000 + i/10)
 			args = append(args, fmt.Appendf(nil, "holiday/%d/Photo %06d.jpg", i%50, i), fmt.Sprintf("%064x", i), i, "image/jpeg", ms, ms)
 		}
-		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, 1),", len(args)/6), ",")
+		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, 1, ''),", len(args)/6), ",")
 		err := db.write(t.Context(), bulkTimeout, "fill", func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+values, args...); err != nil {
 				return err

@@ -52,9 +52,9 @@ func (l *Loader) Objects(rows []storage.Object) error {
 		n := min(len(rows), loadRows)
 		var args []any
 		for _, o := range rows[:n] {
-			args = append(args, []byte(o.Key), o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version)
+			args = append(args, []byte(o.Key), o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version, o.Checksum)
 		}
-		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?),", n), ",")
+		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?),", n), ",")
 		if _, err := l.tx.ExecContext(l.ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+values, args...); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (db *DB) applyMigrations(ctx context.Context, log *slog.Logger) error {
 			"start the newer program that changed them, or give this one another database", current, known)
 	}
 	_, err = p.Up(ctx)
-	if mysqlNumber(err) == mysqlDuplicateIndex {
+	if n := mysqlNumber(err); n == mysqlDuplicateIndex || n == mysqlDuplicateColumn {
 		// The server went on with the change of a start that was killed, and
 		// made it after this one had looked for it.
 		_, err = p.Up(ctx)

@@ -17,14 +17,17 @@ import (
 // maxIDs is how many blobs one statement asks for.
 const maxIDs = 500
 
-const objectColumns = "object_key, blob_id, size, content_type, created, modified, version"
+const objectColumns = "object_key, blob_id, size, content_type, created, modified, version, checksum"
 
 // Get returns the row of key; [fs.ErrNotExist] when there is none.
 func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
-	row := db.reader.QueryRowContext(short, "SELECT "+objectColumns+" FROM objects WHERE object_key = ?", []byte(key))
-	o, err := scanObject(row.Scan)
+	get, err := db.getObject.on(short, db.reader)
+	if err != nil {
+		return storage.Object{}, db.fail(ctx, "prepare to get the row of an object", err)
+	}
+	o, err := scanObject(get.QueryRowContext(short, []byte(key)).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.Object{}, missing(key)
 	}
@@ -52,7 +55,7 @@ func (db *DB) Put(ctx context.Context, o storage.Object) (storage.Object, error)
 // putRow inserts or replaces the row of o, and fills in Created and Version.
 func (db *DB) putRow(ctx context.Context, tx *sql.Tx, o *storage.Object) error {
 	modified := o.Modified.UnixMilli()
-	_, err := tx.ExecContext(ctx, db.dialect.putObject, []byte(o.Key), o.Blob, o.Size, o.Type, modified, modified)
+	_, err := tx.ExecContext(ctx, db.dialect.putObject, []byte(o.Key), o.Blob, o.Size, o.Type, modified, modified, o.Checksum)
 	if err != nil {
 		return err
 	}
@@ -94,6 +97,15 @@ func (db *DB) Copy(ctx context.Context, from, to string, modified time.Time, rem
 		return storage.Object{}, err
 	}
 	return o, nil
+}
+
+// SetChecksum notes the checksum of a blob in the rows that name it. It is about
+// the blob alone, so it changes no version.
+func (db *DB) SetChecksum(ctx context.Context, blob, checksum string) error {
+	return db.write(ctx, defaultTimeout, "note a checksum", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE objects SET checksum = ? WHERE blob_id = ? AND checksum <> ?", checksum, blob, checksum)
+		return err
+	})
 }
 
 // Delete removes the row of key; [fs.ErrNotExist] when there is none.
@@ -207,7 +219,7 @@ func (db *DB) addUsed(ctx context.Context, used map[string]bool, ids []string) e
 func scanObject(scan func(...any) error) (storage.Object, error) {
 	var o storage.Object
 	var created, modified int64
-	if err := scan(&o.Key, &o.Blob, &o.Size, &o.Type, &created, &modified, &o.Version); err != nil {
+	if err := scan(&o.Key, &o.Blob, &o.Size, &o.Type, &created, &modified, &o.Version, &o.Checksum); err != nil {
 		return storage.Object{}, err
 	}
 	o.Created, o.Modified = fromMillis(created), fromMillis(modified)

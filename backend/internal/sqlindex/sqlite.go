@@ -21,7 +21,7 @@ import (
 type dialect struct {
 	goose        goose.Dialect
 	migrations   string         // folder
-	putObject    string         // key, blob, size, type, created, modified
+	putObject    string         // key, blob, size, type, created, modified, checksum
 	firstSetting string         // capacity, policy, generation
 	putSample    string         // a row of samples; replaces one that is there
 	addSample    string         // a row of samples; is added to one that is there
@@ -41,8 +41,8 @@ type dialect struct {
 }
 
 const (
-	insertObject = `INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, version)
-VALUES (?, ?, ?, ?, ?, ?, 1) `
+	insertObject = `INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, checksum, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, 1) `
 	insertSetting = `INSERT INTO settings (id, capacity, policy, generation) VALUES (1, ?, ?, ?) `
 	insertSample  = `INSERT INTO samples (time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
@@ -52,7 +52,7 @@ var sqliteDialect = dialect{
 	goose:      goose.DialectSQLite3,
 	migrations: "migrations/sqlite",
 	putObject: insertObject + `ON CONFLICT (object_key) DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size,
-content_type = excluded.content_type, modified = excluded.modified, version = version + 1`,
+content_type = excluded.content_type, modified = excluded.modified, checksum = excluded.checksum, version = version + 1`,
 	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
 	putSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = excluded.seconds, items = excluded.items,
 bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, misses = excluded.misses, evictions = excluded.evictions`,

@@ -23,10 +23,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cespare/xxhash/v2"
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/disk"
 	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/sqlindex"
+
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -277,9 +279,9 @@ func (d sharedBlobs) Write(ctx context.Context, r io.Reader) (storage.Blob, erro
 	if err != nil {
 		return storage.Blob{}, err
 	}
-	hash := sha256.New()
-	size, err := io.Copy(io.MultiWriter(f, hash), r)
-	blob := storage.Blob{ID: hex.EncodeToString(hash.Sum(nil)), Size: size, Release: func() {}}
+	hash, checksum := sha256.New(), xxhash.New()
+	size, err := io.Copy(io.MultiWriter(f, hash, checksum), r)
+	blob := storage.Blob{ID: hex.EncodeToString(hash.Sum(nil)), Checksum: hex.EncodeToString(checksum.Sum(nil)), Size: size, Release: func() {}}
 	return blob, errors.Join(err, f.Close(), os.Rename(f.Name(), filepath.Join(string(d), blob.ID)))
 }
 

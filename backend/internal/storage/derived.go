@@ -123,7 +123,7 @@ func checkWhole(c *Content) error {
 	if c.file.at == 0 {
 		return nil // nothing was made of it
 	}
-	if c.file.summed != c.file.at {
+	if c.file.proved != c.file.at {
 		if _, err := c.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read the content of %q again: %w", c.Object.Key, err)
 		}

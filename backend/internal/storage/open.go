@@ -1,9 +1,8 @@
 package storage
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -164,8 +163,9 @@ func (r *reading) direct(ctx context.Context, why string) (*Content, error) {
 func (r *reading) stream(row Object, blob io.ReadSeekCloser, why string) *Content {
 	r.c.Object, r.c.Source, r.c.Detail = export(row), Bypass, why
 	r.c.file = &verified{
-		ReadSeekCloser: blob, size: row.Size, id: row.Blob, sum: sha256.New(),
+		ReadSeekCloser: blob, row: row, proof: prove(row),
 		damaged: func(how error) error { return r.damaged(row, how) },
+		whole:   func(checksum string) { r.noteChecksum(row, checksum) },
 	}
 	return r.c
 }
@@ -199,11 +199,12 @@ func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, 
 	if !r.memory.TryAcquire(row.Size) {
 		return r.stream(row, blob, DetailNoMemory), nil
 	}
-	body, err := r.readWhole(row, blob)
+	body, checksum, err := r.readWhole(row, blob)
 	if err != nil {
 		r.memory.Release(row.Size)
 		return nil, err
 	}
+	r.noteChecksum(row, checksum)
 	r.c.Object, r.c.Source = export(row), Miss
 	done := r.shared(row.Size)
 	r.c.setBytes(body, done)
@@ -297,19 +298,38 @@ func (r *reading) openSized(ctx context.Context, row Object) (io.ReadSeekCloser,
 	return blob, nil
 }
 
-// readWhole reads a blob into memory, checks it against its address and closes it.
-func (r *reading) readWhole(row Object, blob io.ReadCloser) ([]byte, error) {
+// readWhole reads a blob into memory, checks it and closes it; it returns its
+// checksum, too.
+func (r *reading) readWhole(row Object, blob io.ReadCloser) (_ []byte, checksum string, _ error) {
 	defer blob.Close()
 	start := time.Now()
 	defer func() { r.c.Steps.Blob += time.Since(start) }()
 	body := make([]byte, row.Size)
 	if _, err := io.ReadFull(blob, body); err != nil {
-		return nil, fmt.Errorf("read the content of %q: %w", r.key, err)
+		return nil, "", fmt.Errorf("read the content of %q: %w", r.key, err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != row.Blob {
-		return nil, r.damaged(row, errors.New("its bytes do not have its hash"))
+	p := prove(row)
+	_, _ = p.Write(body)
+	checksum, err := p.check(row, bytes.NewReader(body))
+	if err != nil {
+		return nil, "", r.damaged(row, err)
 	}
-	return body, nil
+	return body, checksum, nil
+}
+
+// noteChecksum keeps the checksum of what was read whole, if the row has another
+// or none; if that fails, the next one who reads it will.
+func (r *reading) noteChecksum(row Object, checksum string) {
+	if row.Checksum == checksum {
+		return
+	}
+	r.background(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), learnTimeout)
+		defer cancel()
+		if err := r.index.SetChecksum(ctx, row.Blob, checksum); err != nil {
+			r.log.Warn("a checksum was not noted", "key", r.key, "err", err)
+		}
+	})
 }
 
 // damaged reports a blob that is not what it was, and takes it out of the way.

@@ -33,6 +33,7 @@ type Object struct {
 	Created  time.Time
 	Modified time.Time
 	Version  int64
+	Checksum string // of the blob; "" when it is not known yet
 }
 
 // Blobs keeps immutable byte strings under their content address.
@@ -55,9 +56,10 @@ type Blobs interface {
 
 // Blob is a blob just written.
 type Blob struct {
-	ID      string // lower-case hexadecimal SHA-256 of the bytes
-	Size    int64
-	Release func() // lets Sweep take the blob if no row names it by now
+	ID       string // lower-case hexadecimal SHA-256 of the bytes
+	Checksum string // lower-case hexadecimal XXH64 of the bytes
+	Size     int64
+	Release  func() // lets Sweep take the blob if no row names it by now
 }
 
 // Index keeps the rows of objects.
@@ -75,6 +77,8 @@ type Index interface {
 	Delete(ctx context.Context, key string) error
 	// DeleteAll removes every row and returns how many there were.
 	DeleteAll(ctx context.Context) (int64, error)
+	// SetChecksum notes the checksum of a blob in every row that names it.
+	SetChecksum(ctx context.Context, blob, checksum string) error
 	// List returns a page of rows. q is valid and has its defaults filled in.
 	List(ctx context.Context, q api.ListQuery) (Page, error)
 	// BlobsInUse tells which of the blobs are named by a row.

@@ -81,7 +81,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (ap
 		return api.Object{}, in.explain(ctx, key, err)
 	}
 	defer blob.Release()
-	row := Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: in.mediaType()}
+	row := Object{Key: key, Blob: blob.ID, Checksum: blob.Checksum, Size: blob.Size, Type: in.mediaType()}
 	err = s.change(ctx, []string{key}, "stored", cond, func(ctx context.Context, index Index) error {
 		row.Modified = now()
 		stored, err := index.Put(ctx, row)

@@ -18,6 +18,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"memcache/backend/internal/storage"
 )
 
@@ -93,8 +95,8 @@ func blobsWriteOpen(t *testing.T, blobs storage.Blobs) {
 	for _, size := range []int{0, 1, 1000, 128 << 10, 1<<20 + 1} {
 		b := bytes.Repeat([]byte("blob"), size)[:size]
 		blob := mustWrite(t, blobs, b)
-		if blob.ID != sum(b) || blob.Size != int64(size) {
-			t.Errorf("%d bytes became the blob %s of %d bytes", size, blob.ID, blob.Size)
+		if blob.ID != sum(b) || blob.Checksum != fmt.Sprintf("%016x", xxhash.Sum64(b)) || blob.Size != int64(size) {
+			t.Errorf("%d bytes became the blob %s of %d bytes with the checksum %s", size, blob.ID, blob.Size, blob.Checksum)
 		}
 		blob.Release()
 		wantBlob(t, blobs, b)

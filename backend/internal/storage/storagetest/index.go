@@ -29,6 +29,7 @@ func Index(t *testing.T, open func(t *testing.T) storage.Index) {
 		{"Fault03_KeysAreByteExact", indexByteExactKeys},
 		{"Fault57_ConcurrentPutsOfOneKey", indexConcurrentPuts},
 		{"ConcurrentWrites", indexConcurrentWrites},
+		{"SetChecksum", indexSetChecksum},
 		{"Copy", indexCopy},
 		{"Rename", indexRename},
 		{"ConcurrentRenames", indexConcurrentRenames},
@@ -111,6 +112,7 @@ func indexAbsent(t *testing.T, x storage.Index) {
 func indexPutGet(t *testing.T, x storage.Index) {
 	o := storage.Object{
 		Key: "photo", Blob: blobID(7), Size: 1 << 40, Type: `text/plain; charset="utf-8"`,
+		Checksum: "0123456789abcdef",
 		Modified: time.Date(2024, 2, 29, 23, 59, 59, 987_654_321, time.FixedZone("far", 14*3600)),
 	}
 	put := mustPut(t, x, o)
@@ -328,6 +330,27 @@ func indexCancelled(t *testing.T, x storage.Index) {
 	}
 	wantAbsent(t, x, "k")
 	mustPut(t, x, row("k", 1))
+}
+
+func indexSetChecksum(t *testing.T, x storage.Index) {
+	a, b, other := mustPut(t, x, row("a", 1)), mustPut(t, x, row("b", 1)), mustPut(t, x, row("other", 2))
+	for _, checksum := range []string{"0123456789abcdef", "0123456789abcdef", "fedcba9876543210"} {
+		if err := x.SetChecksum(t.Context(), a.Blob, checksum); err != nil {
+			t.Fatal(err)
+		}
+		a.Checksum, b.Checksum = checksum, checksum
+		for _, want := range []storage.Object{a, b, other} {
+			if got := mustGet(t, x, want.Key); got != want {
+				t.Errorf("the row is %+v, want %+v", got, want)
+			}
+		}
+	}
+	if err := x.SetChecksum(t.Context(), blobID(3), "0123456789abcdef"); err != nil {
+		t.Errorf("of a blob that no row names: %v", err)
+	}
+	if again := mustPut(t, x, row("a", 3)); again.Checksum != "" {
+		t.Errorf("a new blob has the old one's checksum: %+v", again)
+	}
 }
 
 func indexCopy(t *testing.T, x storage.Index) {

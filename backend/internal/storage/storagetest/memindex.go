@@ -258,6 +258,19 @@ func decodeCursor(q api.ListQuery) (storage.Object, error) {
 	return c.Row, nil
 }
 
+// SetChecksum notes the checksum of a blob in the rows that name it.
+func (x *MemIndex) SetChecksum(ctx context.Context, blob, checksum string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for key, o := range x.rows {
+		if o.Blob == blob {
+			o.Checksum = checksum
+			x.rows[key] = o
+		}
+	}
+	return ctx.Err()
+}
+
 // BlobsInUse tells which of the blobs are named by a row.
 func (x *MemIndex) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
 	x.mu.Lock()
