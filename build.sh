@@ -50,7 +50,8 @@ build() {
     flock 9 # two builds at once would read what the other is just writing
 
     # The web app comes first: the backend embeds what lies in web/.
-    GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w"
+    go run ./frontend-wasm/slim bin/go-app
+    GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w" -modfile=bin/go-app.mod
     copy_changed "$(go env GOROOT)/lib/wasm/wasm_exec.js" web/wasm_exec.js
     go run ./web/wasmpack web/app.wasm
 
@@ -59,10 +60,11 @@ build() {
   ) 9>bin/.lock
 }
 
-# compile builds package $2 as the program $1 with the linker's flags $3.
-# The web app gets no version, so that it changes with its sources alone.
+# compile builds package $2 as the program $1 with the linker's flags $3, and
+# flags of the build after that. The web app gets no version, so that it changes
+# with its sources alone.
 compile() {
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="$3" -o "$1" "$2"
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="$3" -o "$1" "${@:4}" "$2"
 }
 
 copy_changed() {
