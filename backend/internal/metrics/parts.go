@@ -44,6 +44,15 @@ func (x index) Delete(ctx context.Context, key string) error {
 	return err
 }
 
+func (x index) Discard(ctx context.Context, key string, deleted time.Time) error {
+	_, err := timed(x, "delete", func() (struct{}, error) { return struct{}{}, x.Index.Discard(ctx, key, deleted) })
+	return err
+}
+
+func (x index) Restore(ctx context.Context, key string, since time.Time) (storage.Object, error) {
+	return timed(x, "restore", func() (storage.Object, error) { return x.Index.Restore(ctx, key, since) })
+}
+
 func (x index) DeleteAll(ctx context.Context) (int64, error) {
 	return timed(x, "delete_all", func() (int64, error) { return x.Index.DeleteAll(ctx) })
 }

@@ -11,6 +11,7 @@
 //	objects  object_key, blob_id, size, content_type, created, modified, version, checksum
 //	settings one row: capacity, policy, generation
 //	answers  id, expires, answer
+//	trash    object_key … version, deleted: what was deleted in the last moments
 //	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions
 //
 // The columns are object_key and blob_id because KEY and BLOB are reserved

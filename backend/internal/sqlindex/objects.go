@@ -111,18 +111,23 @@ func (db *DB) SetChecksum(ctx context.Context, blob, checksum string) error {
 // Delete removes the row of key; [fs.ErrNotExist] when there is none.
 func (db *DB) Delete(ctx context.Context, key string) error {
 	return db.write(ctx, defaultTimeout, "delete the row of an object", func(ctx context.Context, tx *sql.Tx) error {
-		n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(key))
-		if err == nil && n == 0 {
-			return missing(key)
-		}
-		if err != nil {
-			return err
-		}
-		return db.addTotal(ctx, tx, -n)
+		return db.deleteRow(ctx, tx, key)
 	})
 }
 
-// DeleteAll removes every row, all at once, and returns how many there were.
+func (db *DB) deleteRow(ctx context.Context, tx *sql.Tx, key string) error {
+	n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(key))
+	if err == nil && n == 0 {
+		return missing(key)
+	}
+	if err != nil {
+		return err
+	}
+	return db.addTotal(ctx, tx, -n)
+}
+
+// DeleteAll removes every row, all at once, and returns how many there were. What
+// was discarded before is gone, too.
 func (db *DB) DeleteAll(ctx context.Context) (n int64, err error) {
 	err = db.write(ctx, bulkTimeout, "delete all rows of objects", func(ctx context.Context, tx *sql.Tx) error {
 		if err := execAll(ctx, tx, db.dialect.beforeDeleteAll); err != nil {
@@ -132,6 +137,9 @@ func (db *DB) DeleteAll(ctx context.Context) (n int64, err error) {
 			return err
 		}
 		if err := db.addTotal(ctx, tx, -n); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM trash"); err != nil {
 			return err
 		}
 		return execAll(ctx, tx, db.dialect.afterDeleteAll)
@@ -181,8 +189,8 @@ func execCount(ctx context.Context, tx *sql.Tx, statement string, args ...any) (
 	return result.RowsAffected()
 }
 
-// BlobsInUse tells which of the blobs are named by a row: those are true in
-// the result, the others are absent.
+// BlobsInUse tells which of the blobs are named by a row, also by one that can be
+// restored: those are true in the result, the others are absent.
 func (db *DB) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
 	used := make(map[string]bool, len(ids))
 	for chunk := range slices.Chunk(ids, maxIDs) {
@@ -200,8 +208,9 @@ func (db *DB) addUsed(ctx context.Context, used map[string]bool, ids []string) e
 	for i, id := range ids {
 		args[i] = id
 	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
-	rows, err := db.reader.QueryContext(short, "SELECT DISTINCT blob_id FROM objects WHERE blob_id IN ("+marks+")", args...)
+	named := " WHERE blob_id IN (" + strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",") + ")"
+	// One statement sees one moment: a row that goes from one table to the other is in it.
+	rows, err := db.reader.QueryContext(short, "SELECT blob_id FROM objects"+named+" UNION SELECT blob_id FROM trash"+named, slices.Concat(args, args)...)
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,16 @@ func (f fenced) Copy(ctx context.Context, from, to string, modified time.Time, r
 // Delete is that of DB, fenced.
 func (f fenced) Delete(ctx context.Context, key string) error { return f.DB.Delete(f.within(ctx), key) }
 
+// Discard is that of DB, fenced.
+func (f fenced) Discard(ctx context.Context, key string, deleted time.Time) error {
+	return f.DB.Discard(f.within(ctx), key, deleted)
+}
+
+// Restore is that of DB, fenced.
+func (f fenced) Restore(ctx context.Context, key string, since time.Time) (storage.Object, error) {
+	return f.DB.Restore(f.within(ctx), key, since)
+}
+
 // DeleteAll is that of DB, fenced.
 func (f fenced) DeleteAll(ctx context.Context) (int64, error) { return f.DB.DeleteAll(f.within(ctx)) }
 

@@ -75,13 +75,21 @@ type Index interface {
 	Copy(ctx context.Context, from, to string, modified time.Time, remove bool) (Object, error)
 	// Delete removes the row of key; [fs.ErrNotExist] when there is none.
 	Delete(ctx context.Context, key string) error
-	// DeleteAll removes every row and returns how many there were.
+	// Discard does as Delete, and keeps the row for a while, with the time deleted.
+	Discard(ctx context.Context, key string, deleted time.Time) error
+	// Restore gives key the row back that was discarded at the time since or later,
+	// as it was. [fs.ErrNotExist] when there is none, [fs.ErrExist] when key has a
+	// row by now.
+	Restore(ctx context.Context, key string, since time.Time) (Object, error)
+	// DeleteAll removes every row and returns how many there were; none of them, nor
+	// of those discarded before, can be restored.
 	DeleteAll(ctx context.Context) (int64, error)
 	// SetChecksum notes the checksum of a blob in every row that names it.
 	SetChecksum(ctx context.Context, blob, checksum string) error
 	// List returns a page of rows. q is valid and has its defaults filled in.
 	List(ctx context.Context, q api.ListQuery) (Page, error)
-	// BlobsInUse tells which of the blobs are named by a row.
+	// BlobsInUse tells which of the blobs are named by a row, also by one that was
+	// discarded and is still kept.
 	BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error)
 	// Generation returns the cache generation.
 	Generation(ctx context.Context) (int64, error)

@@ -33,6 +33,8 @@ type Config struct {
 	Wait       time.Duration // how long a reader waits for another's fill; 0: 500 ms
 	Grace      time.Duration // age from which Sweep takes a blob that no row names; 0: 1 hour
 
+	Undo       time.Duration // how long Restore brings back what Delete took; 0: it does not
+
 	// Lease is how long a backend relies on what it knows of the cache generation,
 	// where several use the Index; a write that cannot reach the cache may have to
 	// wait as long. 0: no other backend uses the Index.
@@ -82,9 +84,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Blobs == nil || cfg.Index == nil {
 		return nil, errors.New("storage: Config.Blobs and Config.Index are required")
 	}
-	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 || cfg.Lease < 0 {
-		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v, Lease %v",
-			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace, cfg.Lease)
+	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 || cfg.Undo < 0 || cfg.Lease < 0 {
+		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v, Undo %v, Lease %v",
+			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace, cfg.Undo, cfg.Lease)
 	}
 	if cfg.Cache == nil {
 		cfg.Cache = NoCache{}

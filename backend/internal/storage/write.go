@@ -97,7 +97,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (ap
 	return export(row), nil
 }
 
-// Delete removes the object. Errors: Invalid, NotFound, PreconditionFailed,
+// Delete removes the object; Restore can bring it back for a moment. Errors: Invalid, NotFound, PreconditionFailed,
 // Unavailable.
 func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 	if err := api.CheckKey(key); err != nil {
@@ -107,6 +107,9 @@ func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 		return indexError(err, key)
 	}
 	err := s.change(ctx, []string{key}, "deleted", cond, func(ctx context.Context, index Index) error {
+		if s.cfg.Undo > 0 {
+			return index.Discard(ctx, key, now())
+		}
 		return index.Delete(ctx, key)
 	})
 	if err != nil {
@@ -114,6 +117,31 @@ func (s *Store) Delete(ctx context.Context, key string, cond Cond) error {
 	}
 	s.cfg.OnChange(api.Changed{Key: key, Deleted: true})
 	return nil
+}
+
+// Restore undoes a Delete, within Config.Undo of it: the object is as it was.
+// Errors: Invalid, NotFound (nothing was deleted there lately),
+// PreconditionFailed (the key has an object by now), Unavailable.
+func (s *Store) Restore(ctx context.Context, key string) (api.Object, error) {
+	if err := api.CheckKey(key); err != nil {
+		return api.Object{}, err
+	}
+	var row Object
+	err := s.change(ctx, []string{key}, "restored", Cond{}, func(ctx context.Context, index Index) (err error) {
+		row, err = index.Restore(ctx, key, now().Add(-s.cfg.Undo))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = api.Errorf(api.NotFound, "nothing that was deleted under the key %q can be brought back: that is possible for %v", key, s.cfg.Undo)
+		case errors.Is(err, fs.ErrExist):
+			err = api.Errorf(api.PreconditionFailed, "the key %q has another object by now, so the deleted one was not brought back", key)
+		}
+		return err
+	})
+	if err != nil {
+		return api.Object{}, err
+	}
+	s.cfg.OnChange(api.Changed{Key: key})
+	return export(row), nil
 }
 
 // Copy makes to the same as from; cond is about to. Errors: Invalid, NotFound

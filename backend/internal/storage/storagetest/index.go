@@ -43,6 +43,7 @@ func Index(t *testing.T, open func(t *testing.T) storage.Index) {
 		{"ListEmpty", listEmpty},
 		{"ListOrders", listOrders},
 		{"ListPages", listPages},
+		{"Restore", indexRestore},
 		{"ListPagesBackwards", listPagesBackwards},
 		{"ListFromAKey", listFromAKey},
 		{"ListWhileRowsChange", listWhileRowsChange},

@@ -69,10 +69,20 @@ func indexFenced(t *testing.T, x storage.Index) {
 			return err
 		},
 		"Delete":    func(f storage.Index) error { return f.Delete(t.Context(), "there") },
+		"Discard":   func(f storage.Index) error { return f.Discard(t.Context(), "aside", time.Now()) },
+		"Restore": func(f storage.Index) error {
+			_, err := f.Restore(t.Context(), "gone", time.Time{})
+			return err
+		},
 		"DeleteAll": func(f storage.Index) error { _, err := f.DeleteAll(t.Context()); return err },
 	}
 	mustPut(t, x, row("there", 1))
 	mustPut(t, x, row("old", 2))
+	mustPut(t, x, row("aside", 3))
+	mustPut(t, x, row("gone", 4))
+	if err := x.Discard(t.Context(), "gone", time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	g := mustGeneration(t, x)
 	for _, other := range []int64{g - 1, g + 1} {
 		for name, change := range changes {
@@ -81,15 +91,15 @@ func indexFenced(t *testing.T, x storage.Index) {
 			}
 		}
 	}
-	if keys := keysOf(mustList(t, x, api.ListQuery{Sort: api.SortKey, Limit: 10})); !slices.Equal(keys, []string{"old", "there"}) {
+	if keys := keysOf(mustList(t, x, api.ListQuery{Sort: api.SortKey, Limit: 10})); !slices.Equal(keys, []string{"aside", "old", "there"}) {
 		t.Errorf("what was fenced off left %q", keys)
 	}
-	for _, name := range []string{"Put", "Copy", "Rename", "Delete"} {
+	for _, name := range []string{"Put", "Copy", "Rename", "Delete", "Discard", "Restore"} {
 		if err := changes[name](x.Fenced(g)); err != nil {
 			t.Errorf("%s within its fence: %v", name, err)
 		}
 	}
-	if keys := keysOf(mustList(t, x, api.ListQuery{Sort: api.SortKey, Limit: 10})); !slices.Equal(keys, []string{"copied", "new", "renamed"}) {
+	if keys := keysOf(mustList(t, x, api.ListQuery{Sort: api.SortKey, Limit: 10})); !slices.Equal(keys, []string{"copied", "gone", "new", "renamed"}) {
 		t.Errorf("the changes within the fence left %q", keys)
 	}
 	mustGet(t, x.Fenced(g+1), "new") // a fence is for changes

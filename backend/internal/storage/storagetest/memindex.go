@@ -20,7 +20,15 @@ import (
 type MemIndex struct {
 	mu         sync.Mutex
 	rows       map[string]storage.Object
+	trash      map[string]discarded
 	generation int64
+}
+
+// discarded is a row that can be restored; it is kept until another one of its
+// key is discarded.
+type discarded struct {
+	storage.Object
+	at time.Time
 }
 
 var _ storage.Index = (*MemIndex)(nil)
@@ -68,6 +76,16 @@ func (x *MemIndex) Copy(ctx context.Context, from, to string, modified time.Time
 // Delete removes the row of key.
 func (x *MemIndex) Delete(ctx context.Context, key string) error {
 	return memFence{MemIndex: x}.Delete(ctx, key)
+}
+
+// Discard removes the row of key and keeps it for Restore.
+func (x *MemIndex) Discard(ctx context.Context, key string, deleted time.Time) error {
+	return memFence{MemIndex: x}.Discard(ctx, key, deleted)
+}
+
+// Restore puts the row of key back.
+func (x *MemIndex) Restore(ctx context.Context, key string, since time.Time) (storage.Object, error) {
+	return memFence{MemIndex: x}.Restore(ctx, key, since)
 }
 
 // DeleteAll removes every row.
@@ -140,6 +158,42 @@ func (x memFence) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
+func (x memFence) Discard(ctx context.Context, key string, deleted time.Time) error {
+	unlock, err := x.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	o, ok := x.rows[key]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	if x.trash == nil {
+		x.MemIndex.trash = make(map[string]discarded)
+	}
+	x.trash[key] = discarded{o, deleted}
+	delete(x.rows, key)
+	return nil
+}
+
+func (x memFence) Restore(ctx context.Context, key string, since time.Time) (storage.Object, error) {
+	unlock, err := x.lock(ctx)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer unlock()
+	if _, exists := x.rows[key]; exists {
+		return storage.Object{}, fs.ErrExist
+	}
+	old, ok := x.trash[key]
+	if !ok || old.at.Before(since) {
+		return storage.Object{}, fs.ErrNotExist
+	}
+	delete(x.trash, key)
+	x.rows[key] = old.Object
+	return old.Object, nil
+}
+
 func (x memFence) DeleteAll(ctx context.Context) (int64, error) {
 	unlock, err := x.lock(ctx)
 	if err != nil {
@@ -148,6 +202,7 @@ func (x memFence) DeleteAll(ctx context.Context) (int64, error) {
 	defer unlock()
 	n := len(x.rows)
 	clear(x.rows)
+	clear(x.trash)
 	return int64(n), nil
 }
 
@@ -277,6 +332,11 @@ func (x *MemIndex) BlobsInUse(ctx context.Context, ids []string) (map[string]boo
 	defer x.mu.Unlock()
 	used := make(map[string]bool)
 	for _, o := range x.rows {
+		if slices.Contains(ids, o.Blob) {
+			used[o.Blob] = true
+		}
+	}
+	for _, o := range x.trash {
 		if slices.Contains(ids, o.Blob) {
 			used[o.Blob] = true
 		}
