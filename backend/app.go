@@ -32,6 +32,9 @@ const (
 	maxHeaderBytes = 64 << 10
 	// drainTimeout is how long requests in flight may take after the signal to end.
 	drainTimeout = 10 * time.Second
+	// undoTime is how long a deletion can be undone: what pages say, and a little for
+	// what is on its way.
+	undoTime = (api.UndoSeconds + 5) * time.Second
 	// closeTimeout is how long the storage may take to settle what is in doubt.
 	closeTimeout = 5 * time.Second
 )
@@ -116,7 +119,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	var hub *live.Hub // set below, before anything can change
 	objects, err := storage.New(storage.Config{
 		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
-		Distrust: blobs.Unclean(), Lease: cfg.generationLease(),
+		Undo: undoTime, Distrust: blobs.Unclean(), Lease: cfg.generationLease(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})
 	if err != nil {
@@ -280,6 +283,14 @@ func (o liveObjects) Delete(ctx context.Context, key string) error {
 	return o.Store.Delete(ctx, key, storage.Cond{})
 }
 
+func (o liveObjects) Rename(ctx context.Context, from, to string, replace bool) (api.Object, error) {
+	cond := storage.Cond{IfNoneMatch: []string{"*"}}
+	if replace {
+		cond = storage.Cond{}
+	}
+	return o.Store.Rename(ctx, from, to, cond)
+}
+
 // liveCache is the cache as the WebSocket uses it.
 type liveCache struct {
 	*cachectl.Controller
@@ -287,6 +298,10 @@ type liveCache struct {
 }
 
 func (c liveCache) Clear(ctx context.Context) error { return c.store.Clear(ctx) }
+
+func (c liveCache) Cached(ctx context.Context, key string) (api.Cached, error) {
+	return c.store.Cached(ctx, key)
+}
 
 func (c liveCache) Invalidate(ctx context.Context, key string) error {
 	return c.store.Invalidate(ctx, key)

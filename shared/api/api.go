@@ -23,6 +23,10 @@ const (
 	MethodStarts     = "objects.starts"    // StartsQuery → Starts
 	MethodStat       = "objects.stat"      // KeyParams → Object
 	MethodDelete     = "objects.delete"    // KeyParams → Empty
+	MethodDeleteMany = "objects.deleteAll" // Keys → Deleted
+	MethodRestore    = "objects.restore"   // Keys → Stored: undoes deletions
+	MethodRename     = "objects.rename"    // Transfer → Object
+	MethodCached     = "cache.key"         // KeyParams → Cached
 	MethodCache      = "cache.get"         // Empty → Cache
 	MethodConfigure  = "cache.configure"   // CacheChange → Cache
 	MethodClear      = "cache.clear"       // Empty → Empty
@@ -69,12 +73,39 @@ type Transfer struct {
 	Replace bool   `json:"replace,omitempty"` // also when there is an object at To
 }
 
-// Deletion asks to delete objects.
-type Deletion struct {
+// Keys names objects to do something with.
+type Keys struct {
 	Keys []string `json:"keys"` // at most MaxListLimit
 }
 
-// Deleted is the answer to a Deletion: how many objects are gone, and what went
+// Check reports why something cannot be done with so many objects, or nil.
+func (k Keys) Check() error {
+	if n := len(k.Keys); n == 0 || n > MaxListLimit {
+		return Errorf(Invalid, "%d keys cannot be taken at once: name 1 to %d", n, MaxListLimit)
+	}
+	return nil
+}
+
+// UndoSeconds is for how long a deletion can be undone. The server takes an undo a
+// little longer, for what is on its way.
+const UndoSeconds = 10
+
+// Archive is where objects can be fetched as one ZIP file, for a while.
+type Archive struct {
+	Path    string `json:"path"`    // a GET of it
+	Expires int64  `json:"expires"` // until when
+}
+
+// Cached is what is known of an object in the cache.
+type Cached struct {
+	Cached bool  `json:"cached"`
+	Since  int64 `json:"since,omitempty"` // when it came in; 0 where the node does not tell
+	Idle   int64 `json:"idle,omitempty"`  // seconds since it was last read, or came in
+	Read   bool  `json:"read,omitempty"`  // it was read since it came in
+	Bytes  int64 `json:"bytes,omitempty"` // what it takes in memory
+}
+
+// Deleted is the answer to a deletion of several objects: how many objects are gone, and what went
 // wrong with the others.
 type Deleted struct {
 	Deleted int         `json:"deleted"`

@@ -167,7 +167,7 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 	return storage.Lookup{}, refused(n, q)
 }
 
-// Fill stores a value under a lease.
+// Fill stores a value under a lease. Its flags are the time, for Describe.
 func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body 
 		return storage.ErrLeaseLost
 	}
 	q := newCall(replyLine)
-	q.line = fmt.Appendf(q.line, "ms %s %d T0 C%d\r\n", key, len(head)+len(body), cas)
+	q.line = fmt.Appendf(q.line, "ms %s %d T0 F%d C%d\r\n", key, len(head)+len(body), uint32(time.Now().Unix()), cas)
 	q.head, q.body = head, body
 	err := c.node(key).doOn(ctx, cn, q)
 	if errors.Is(err, errStale) {

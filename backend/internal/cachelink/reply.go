@@ -50,7 +50,7 @@ func (cn *conn) readReply(q *call) error {
 // knownReply tells whether a one-line reply may begin with word.
 func knownReply(word string) bool {
 	switch word {
-	case "HD", "NF", "NS", "EX", "EN", "OK", "ERROR", "CLIENT_ERROR", "SERVER_ERROR",
+	case "HD", "NF", "NS", "EX", "EN", "ME", "OK", "ERROR", "CLIENT_ERROR", "SERVER_ERROR",
 		"MEMLIMIT_TOO_SMALL", "MEMLIMIT_ADJUST_FAILED":
 		return true
 	}

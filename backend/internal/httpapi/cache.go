@@ -52,6 +52,19 @@ func (s *server) deleteItems(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// getItem tells whether an object is in the cache.
+func (s *server) getItem(w http.ResponseWriter, r *http.Request) error {
+	key, err := keyAfter(r, api.Base+"/cache/items/")
+	if err != nil {
+		return err
+	}
+	known, err := s.Objects.Cached(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	return reply(w, r, http.StatusOK, known)
+}
+
 func (s *server) deleteItem(w http.ResponseWriter, r *http.Request) error {
 	key, err := keyAfter(r, api.Base+"/cache/items/")
 	if err != nil {

@@ -4,9 +4,10 @@
 //	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
 //	GET, POST /api/v1/objects             the list of keys (list.go); a form of files (form.go)
 //	GET /api/v1/objects/starts            what the keys begin with
-//	POST /api/v1/objects/copy, /rename, /delete   (transfer.go)
+//	POST /api/v1/objects/copy, /rename, /delete, /restore   (transfer.go)
+//	GET, POST /api/v1/archives            several objects as one ZIP file (archives.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
-//	DELETE /api/v1/cache/items[/KEY]      clear; invalidate
+//	GET, DELETE /api/v1/cache/items[/KEY] is it cached?; clear; invalidate
 //	GET /api/v1/thumbnails/KEY            a picture, small (thumbnails.go)
 //	GET /api/v1/stats                     samples (stats.go)
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
@@ -114,9 +115,11 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.once(s.copyObject)}},
 		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.once(s.renameObject)}},
 		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}},
+		{path: api.Base + "/objects/restore", methods: map[string]handler{"POST": s.once(s.restoreObjects)}},
+		{path: api.Base + "/archives", methods: map[string]handler{"GET": s.getArchive, "POST": s.postArchive}},
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
-		{path: api.Base + "/cache/items", methods: map[string]handler{"DELETE": s.deleteItems}},
-		{path: api.Base + "/cache/items/", methods: map[string]handler{"DELETE": s.deleteItem}},
+		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}},
+		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.ThumbnailsPath + "/", methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},

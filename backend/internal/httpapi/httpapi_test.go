@@ -44,7 +44,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	index, err := sqlindex.Open(t.Context(), sqlindex.Config{SQLitePath: filepath.Join(data, "test.db"), Capacity: 64 * api.MB, Policy: "lru", Log: log})
 	must(t, err)
 	t.Cleanup(func() { _ = index.Close() })
-	objects, err := storage.New(storage.Config{Blobs: blobs, Index: index, MaxObject: maxObject, Log: log})
+	objects, err := storage.New(storage.Config{Blobs: blobs, Index: index, MaxObject: maxObject, Undo: time.Hour, Log: log})
 	must(t, err)
 	control := cachectl.New(cachectl.Config{Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}})
 	server := httptest.NewUnstartedServer(nil)

@@ -264,6 +264,8 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		`post /api/v1/objects/delete 200 {"keys":["a3","none"]}`,
 		"get /api/v1/cache", `put /api/v1/cache 200 {"policy":"lru"}`, "get /api/v1/stats",
 		"get /api/v1/thumbnails/p?size=128", "get /api/v1/thumbnails?key=p",
+		`post /api/v1/objects/restore 200 {"keys":["a3"]}`,
+		`post /api/v1/archives 201 {"keys":["a"]}`, "get /api/v1/archives 404", "get /api/v1/cache/items?key=a 503", "get /api/v1/cache/items/a 503",
 		"delete /api/v1/cache/items 204", "delete /api/v1/cache/items/a 204",
 		"get /api/v1/openapi.json", "get /healthz", "get /readyz", "get /metrics",
 		"post /api/upload 200 " + upload.String(), "post /api/list_keys", "post /api/key/k", "post /api/getNumNodes",

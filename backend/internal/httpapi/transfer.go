@@ -39,12 +39,9 @@ func (s *server) transfer(w http.ResponseWriter, r *http.Request,
 // deleteObjects deletes those that the request lists. Each is a change of its
 // own: what fails with one does not keep the others.
 func (s *server) deleteObjects(w http.ResponseWriter, r *http.Request) error {
-	var ask api.Deletion
-	if err := readJSON(w, r, &ask, `{"keys": ["key", ...]}`); err != nil {
+	ask, err := readKeys(w, r)
+	if err != nil {
 		return err
-	}
-	if len(ask.Keys) == 0 || len(ask.Keys) > api.MaxListLimit {
-		return api.Errorf(api.Invalid, "%d keys cannot be deleted at once: name 1 to %d", len(ask.Keys), api.MaxListLimit)
 	}
 	answer := api.Deleted{Failed: []api.KeyFailed{}}
 	for _, key := range ask.Keys {
@@ -59,4 +56,34 @@ func (s *server) deleteObjects(w http.ResponseWriter, r *http.Request) error {
 		answer.Deleted++
 	}
 	return reply(w, r, http.StatusOK, answer)
+}
+
+// restoreObjects undoes the deletion of those that the request lists.
+func (s *server) restoreObjects(w http.ResponseWriter, r *http.Request) error {
+	ask, err := readKeys(w, r)
+	if err != nil {
+		return err
+	}
+	answer := api.Stored{Objects: []api.Object{}, Failed: []api.KeyFailed{}}
+	for _, key := range ask.Keys {
+		if err := r.Context().Err(); err != nil {
+			return err
+		}
+		object, err := s.Objects.Restore(r.Context(), key)
+		if err != nil {
+			e, _ := s.explain(w, r, err)
+			answer.Failed = append(answer.Failed, api.KeyFailed{Key: key, Error: e})
+			continue
+		}
+		answer.Objects = append(answer.Objects, object)
+	}
+	return reply(w, r, http.StatusOK, answer)
+}
+
+func readKeys(w http.ResponseWriter, r *http.Request) (api.Keys, error) {
+	var ask api.Keys
+	if err := readJSON(w, r, &ask, `{"keys": ["key", ...]}`); err != nil {
+		return ask, err
+	}
+	return ask, ask.Check()
 }

@@ -35,6 +35,9 @@ type Objects interface {
 	List(ctx context.Context, q api.ListQuery) (api.List, error)
 	Starts(ctx context.Context, prefix string) (api.Starts, error)
 	Delete(ctx context.Context, key string) error
+	Restore(ctx context.Context, key string) (api.Object, error)
+	// Rename replaces what is at to only if replace is set.
+	Rename(ctx context.Context, from, to string, replace bool) (api.Object, error)
 }
 
 // Cache is the cache's settings and contents.
@@ -43,6 +46,7 @@ type Cache interface {
 	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
 	Clear(ctx context.Context) error
 	Invalidate(ctx context.Context, key string) error
+	Cached(ctx context.Context, key string) (api.Cached, error)
 }
 
 // Stats is the recorded statistics.

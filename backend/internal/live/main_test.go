@@ -108,6 +108,24 @@ func (m *memory) Delete(_ context.Context, key string) error {
 	return nil
 }
 
+func (m *memory) Restore(_ context.Context, key string) (api.Object, error) {
+	if key == "never" {
+		return api.Object{}, api.Errorf(api.NotFound, "nothing was deleted under %q", key)
+	}
+	return api.Object{Key: key}, nil
+}
+
+func (m *memory) Rename(_ context.Context, from, to string, replace bool) (api.Object, error) {
+	if !replace {
+		return api.Object{}, api.Errorf(api.PreconditionFailed, "%q exists", to)
+	}
+	return api.Object{Key: to, Type: "was " + from}, nil
+}
+
+func (m *memory) Cached(_ context.Context, key string) (api.Cached, error) {
+	return api.Cached{Cached: true, Idle: int64(len(key))}, nil
+}
+
 func (m *memory) Cache(context.Context) (api.Cache, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

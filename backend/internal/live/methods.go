@@ -17,7 +17,11 @@ func (h *Hub) table() map[string]method {
 		api.MethodStarts:     with(h.starts),
 		api.MethodStat:       with(h.stat),
 		api.MethodDelete:     with(h.delete),
+		api.MethodDeleteMany: with(h.deleteMany),
+		api.MethodRestore:    with(h.restore),
+		api.MethodRename:     with(h.rename),
 		api.MethodCache:      with(h.cache),
+		api.MethodCached:     with(h.cached),
 		api.MethodConfigure:  with(h.configure),
 		api.MethodClear:      with(h.clear),
 		api.MethodInvalidate: with(h.invalidate),
@@ -61,6 +65,56 @@ func (h *Hub) delete(ctx context.Context, _ *conn, p api.KeyParams) (any, error)
 		return nil, err
 	}
 	return api.Empty{}, h.config.Objects.Delete(ctx, p.Key)
+}
+
+func (h *Hub) deleteMany(ctx context.Context, _ *conn, p api.Keys) (any, error) {
+	failed, err := each(ctx, p, func(key string) error { return h.config.Objects.Delete(ctx, key) })
+	return api.Deleted{Deleted: len(p.Keys) - len(failed), Failed: failed}, err
+}
+
+func (h *Hub) restore(ctx context.Context, _ *conn, p api.Keys) (any, error) {
+	objects := []api.Object{}
+	failed, err := each(ctx, p, func(key string) error {
+		o, err := h.config.Objects.Restore(ctx, key)
+		if err == nil {
+			objects = append(objects, o)
+		}
+		return err
+	})
+	return api.Stored{Objects: objects, Failed: failed}, err
+}
+
+// each does something with every key. Each is a change of its own: what fails with
+// one does not keep the others.
+func each(ctx context.Context, p api.Keys, do func(key string) error) ([]api.KeyFailed, error) {
+	failed := []api.KeyFailed{}
+	if err := p.Check(); err != nil {
+		return failed, err
+	}
+	for _, key := range p.Keys {
+		err := api.CheckKey(key)
+		if err == nil {
+			err = do(key)
+		}
+		if ctx.Err() != nil {
+			return failed, ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, api.KeyFailed{Key: key, Error: api.AsError(err)})
+		}
+	}
+	return failed, nil
+}
+
+func (h *Hub) rename(ctx context.Context, _ *conn, p api.Transfer) (any, error) {
+	return h.config.Objects.Rename(ctx, p.From, p.To, p.Replace)
+}
+
+func (h *Hub) cached(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {
+	if err := api.CheckKey(p.Key); err != nil {
+		return nil, err
+	}
+	return h.config.Cache.Cached(ctx, p.Key)
 }
 
 func (h *Hub) cache(ctx context.Context, _ *conn, _ api.Empty) (any, error) {

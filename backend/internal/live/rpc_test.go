@@ -51,12 +51,43 @@ func TestMethodsReachTheirServices(t *testing.T) {
 	p.must(api.MethodPing, api.Empty{}, nil)
 }
 
+func TestChangesOfSeveralObjects(t *testing.T) {
+	p := serve(t, nil).connect(t)
+	var deleted api.Deleted
+	p.must(api.MethodDeleteMany, api.Keys{Keys: []string{"a", "", "broken", "b"}}, &deleted)
+	if deleted.Deleted != 2 || len(deleted.Failed) != 2 || deleted.Failed[0].Error.Code != api.Invalid ||
+		deleted.Failed[1].Key != "broken" || strings.Contains(deleted.Failed[1].Error.Message, "secret") {
+		t.Errorf("deleted: %+v", deleted)
+	}
+	var restored api.Stored
+	p.must(api.MethodRestore, api.Keys{Keys: []string{"a", "never"}}, &restored)
+	if len(restored.Objects) != 1 || restored.Objects[0].Key != "a" || len(restored.Failed) != 1 || restored.Failed[0].Error.Code != api.NotFound {
+		t.Errorf("restored: %+v", restored)
+	}
+	var renamed api.Object
+	p.must(api.MethodRename, api.Transfer{From: "a", To: "b", Replace: true}, &renamed)
+	if renamed.Key != "b" || renamed.Type != "was a" {
+		t.Errorf("renamed: %+v", renamed)
+	}
+	if err := p.call(api.MethodRename, api.Transfer{From: "a", To: "b"}, nil); err == nil || err.Code != api.PreconditionFailed {
+		t.Errorf("renamed to what exists: %v", err)
+	}
+	var cached api.Cached
+	p.must(api.MethodCached, api.KeyParams{Key: "abc"}, &cached)
+	if !cached.Cached || cached.Idle != 3 {
+		t.Errorf("cached: %+v", cached)
+	}
+}
+
 func TestBadParametersAreRefused(t *testing.T) {
 	p := serve(t, nil).connect(t)
 	for method, params := range map[string]any{
 		api.MethodStat:       api.KeyParams{Key: ""},
 		api.MethodDelete:     api.KeyParams{Key: "a\nb"},
 		api.MethodInvalidate: api.KeyParams{Key: strings.Repeat("k", 1025)},
+		api.MethodDeleteMany: api.Keys{},
+		api.MethodRestore:    api.Keys{Keys: make([]string, api.MaxListLimit+1)},
+		api.MethodCached:     api.KeyParams{Key: "\x00"},
 		api.MethodConfigure:  api.CacheChange{},
 		api.MethodSubscribe:  api.StatsQuery{Seconds: -1},
 		api.MethodUpload:     api.UploadStart{Upload: "short", Key: "k"},

@@ -24,5 +24,8 @@ func (NoCache) Delete(context.Context, string) error { return nil }
 // Clear does nothing.
 func (NoCache) Clear(context.Context) error { return nil }
 
+// Describe fails with [ErrNoCache].
+func (NoCache) Describe(context.Context, string) (Cached, error) { return Cached{}, ErrNoCache }
+
 // MaxItem is 0.
 func (NoCache) MaxItem() int64 { return 0 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"memcache/shared/api"
@@ -155,6 +156,27 @@ func (s *Store) Invalidate(ctx context.Context, key string) error {
 		return api.Errorf(api.Unavailable, "the cache does not answer, so %q was not dropped from it: try again", key).Because(err)
 	}
 	return nil
+}
+
+// Cached tells whether the object is in the cache. Asking is no access. Errors:
+// Invalid, Unavailable when the cache is not in use.
+func (s *Store) Cached(ctx context.Context, key string) (api.Cached, error) {
+	if err := api.CheckKey(key); err != nil {
+		return api.Cached{}, err
+	}
+	g, why, ok := s.readable(ctx)
+	if !ok {
+		return api.Cached{}, api.Errorf(api.Unavailable, "the cache is not in use just now (%s): try again", why)
+	}
+	d, err := s.cache.Describe(ctx, cacheKey(g, key))
+	if err != nil {
+		return api.Cached{}, api.Errorf(api.Unavailable, "the cache does not answer, so it is not known whether %q is in it: try again", key).Because(err)
+	}
+	known := api.Cached{Cached: d.Found, Read: d.Read, Idle: int64(d.Idle / time.Second), Bytes: d.Bytes}
+	if !d.Since.IsZero() {
+		known.Since = d.Since.UnixMilli()
+	}
+	return known, nil
 }
 
 // Clear empties the cache; the objects themselves stay.

@@ -136,8 +136,19 @@ type Cache interface {
 	Delete(ctx context.Context, key string) error
 	// Clear does so for every key.
 	Clear(ctx context.Context) error
+	// Describe tells what is known of key's value. It is no access.
+	Describe(ctx context.Context, key string) (Cached, error)
 	// MaxItem is the size of the largest value worth filling, in bytes.
 	MaxItem() int64
+}
+
+// Cached is what a cache knows of a value.
+type Cached struct {
+	Found bool          // there is one; without it the rest is zero
+	Since time.Time     // when it was filled, to the second; zero when that is not known
+	Idle  time.Duration // since it was last read, or filled; whole seconds
+	Read  bool          // it was read since it was filled; noted a moment later
+	Bytes int64         // what it takes in memory
 }
 
 // ErrLeaseLost says that a lease can no longer fill: the entry was deleted,

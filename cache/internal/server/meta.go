@@ -156,15 +156,16 @@ func (c *conn) metaCode(b []byte, size int) []byte {
 	return append(b, stored...)
 }
 
-// metaDebug tells what is known of an item, without touching it.
+// metaDebug tells what is known of an item, without touching it. The flags are told
+// by no memcached.
 func (c *conn) metaDebug() error {
 	c.l.metaCommands.Add(1)
 	d, found := c.s.Store.Describe(c.req.Key)
 	if !found {
 		return c.out.line("EN")
 	}
-	return c.out.line(fmt.Sprintf("ME %s exp=%d la=%d cas=%d fetch=%s cls=%d size=%d",
-		c.req.RawKey, d.TTL, d.Idle, d.CAS, yesNo(d.Fetched), d.Class, d.Charge))
+	return c.out.line(fmt.Sprintf("ME %s exp=%d la=%d cas=%d fetch=%s cls=%d size=%d flags=%d",
+		c.req.RawKey, d.TTL, d.Idle, d.CAS, yesNo(d.Fetched), d.Class, d.Charge, d.Flags))
 }
 
 // metaOutcome answers what changes an item; q hides success alone.

@@ -197,6 +197,7 @@ type Description struct {
 	Fetched bool  // there was an access since it was stored
 	Class   int   // number of its size class: see ClassStats
 	Charge  int64 // bytes that it takes
+	Flags   uint32
 }
 
 // Describe tells what is known of the item. It is no access, and not counted.
@@ -209,6 +210,6 @@ func (s *Store) Describe(key []byte) (d Description, found bool) {
 		return d, false
 	}
 	return Description{
-		CAS: e.cas(), TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.fetched(), Class: e.class(), Charge: e.charge(),
+		CAS: e.cas(), TTL: e.ttl(now), Idle: e.idle(now), Fetched: e.fetched(), Class: e.class(), Charge: e.charge(), Flags: e.flags,
 	}, true
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"memcache/backend/internal/storage"
 )
@@ -29,6 +30,7 @@ func Cache(t *testing.T, open func(t *testing.T) storage.Cache) {
 		{"Hold", cacheHold},
 		{"HoldOfNothing", cacheHoldOfNothing},
 		{"DeleteAbsent", cacheDeleteAbsent},
+		{"Describe", cacheDescribe},
 		{"Clear", cacheClear},
 		{"Sizes", cacheSizes},
 		{"TooLarge", cacheTooLarge},
@@ -290,4 +292,42 @@ func concurrentStep(ctx context.Context, c storage.Cache, key string, random *ra
 		}
 	}
 	return nil
+}
+
+// cacheDescribe checks that only a value is described, and that this is no access.
+func cacheDescribe(t *testing.T, c storage.Cache) {
+	describe := func() storage.Cached {
+		t.Helper()
+		d, err := c.Describe(t.Context(), "k")
+		must(t, err)
+		return d
+	}
+	if d := describe(); d != (storage.Cached{}) {
+		t.Errorf("nothing is described as %+v", d)
+	}
+	lease := mustLease(t, c, "k")
+	if d := describe(); d != (storage.Cached{}) {
+		t.Errorf("a lease is described as %+v", d)
+	}
+	begin := time.Now().Truncate(time.Second)
+	must(t, c.Fill(t.Context(), "k", lease, []byte("head"), []byte("body")))
+	for range 2 {
+		d := describe()
+		known := d.Since.IsZero() || !d.Since.Before(begin) && !d.Since.After(time.Now())
+		if !d.Found || d.Read || d.Bytes < 8 || !known || d.Idle < 0 || d.Idle > time.Since(begin)+2*time.Second {
+			t.Errorf("a value that nobody has read is described as %+v", d)
+		}
+	}
+	get(t, c, "k")
+	d := describe()
+	for deadline := time.Now().Add(10 * time.Second); !d.Read && time.Now().Before(deadline); {
+		d = describe() // a cache may note reads a moment later
+	}
+	if !d.Found || !d.Read {
+		t.Errorf("a value that was read is described as %+v", d)
+	}
+	must(t, c.Hold(t.Context(), "k"))
+	if d := describe(); d.Found {
+		t.Errorf("a hold is described as %+v", d)
+	}
 }

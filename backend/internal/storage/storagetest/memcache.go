@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"memcache/backend/internal/storage"
 )
@@ -23,6 +24,8 @@ type entry struct {
 	value []byte
 	lease uint64
 	held  bool
+	since time.Time
+	read  bool
 }
 
 var _ storage.Cache = (*MemCache)(nil)
@@ -50,6 +53,8 @@ func (c *MemCache) Get(ctx context.Context, key string) (storage.Lookup, error) 
 	case e.value == nil:
 		return storage.Lookup{Held: e.held}, nil
 	}
+	e.read = true
+	c.put(key, e)
 	// The copy is spoilt when it is given back, as pooled memory would be.
 	value := bytes.Clone(e.value)
 	return storage.Lookup{Value: value, Release: func() { clear(value) }}, nil
@@ -68,7 +73,7 @@ func (c *MemCache) Fill(ctx context.Context, key string, lease uint64, head, bod
 	if lease == 0 || c.entries[key].lease != lease {
 		return storage.ErrLeaseLost
 	}
-	c.put(key, entry{value: append(bytes.Clone(head), body...)})
+	c.put(key, entry{value: append(bytes.Clone(head), body...), since: time.Now().Truncate(time.Second)})
 	return nil
 }
 
@@ -104,6 +109,17 @@ func (c *MemCache) Clear(ctx context.Context) error {
 	defer c.mu.Unlock()
 	clear(c.entries)
 	return ctx.Err()
+}
+
+// Describe tells what is known of key's value.
+func (c *MemCache) Describe(ctx context.Context, key string) (storage.Cached, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if err := ctx.Err(); err != nil || e.value == nil {
+		return storage.Cached{}, err
+	}
+	return storage.Cached{Found: true, Since: e.since, Read: e.read, Bytes: int64(len(e.value))}, nil
 }
 
 // MaxItem is 1 MiB.
