@@ -96,7 +96,7 @@ need_go() {
 # --- Testing ---
 
 # The packages that run in the browser too, and are checked for it.
-browser_packages=(./frontend-wasm/... ./shared/... ./cache/policy/... ./cache/sim/...)
+browser_packages=(./frontend-wasm/... ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/...)
 
 test_all() {
   heading=
@@ -159,7 +159,7 @@ check_modules() {
 }
 
 test_in_wasm() {
-  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./frontend-wasm/link
+  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/... ./frontend-wasm/link
 }
 
 # --- What the tests need ---

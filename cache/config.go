@@ -25,7 +25,7 @@ const (
 
 var usage = `memcache-cache keeps objects in memory and speaks memcached's text protocol.
 
-Usage: memcache-cache [flags]
+Usage: memcache-cache [flags], or memcache-cache sim -h
 
   -m, --memory-limit MB     capacity in megabytes: what all items may take (default 256, from 1 to ` + strconv.Itoa(store.MaxCapacity/mb) + `)
       --policy NAME         what to let go of when it is full: ` + policy.Names() + ` (default ` + policy.Default + `)

@@ -3,6 +3,7 @@
 //
 // Start reading in internal/server, which carries out the protocol, and
 // internal/store, which keeps the items; policy holds the replacement policies.
+// The command sim replays a trace over them: see simulate.go.
 package main
 
 import (
@@ -43,14 +44,17 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "memcache-cache:", err)
 		os.Exit(1)
 	}
 }
 
 // run is the whole program. It returns nil when ctx ends it.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "sim" {
+		return simulate(ctx, args[1:], stdin, stdout, stderr)
+	}
 	c, err := parseConfig(args, getenv)
 	switch {
 	case err != nil:

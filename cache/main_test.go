@@ -248,7 +248,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stderr bytes.Buffer
-	if err := run(ctx, []string{"-s", socket}, func(string) string { return "" }, io.Discard, &stderr); err != nil {
+	if err := run(ctx, []string{"-s", socket}, func(string) string { return "" }, nil, io.Discard, &stderr); err != nil {
 		t.Errorf("%v: %s", err, stderr.String())
 	}
 	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {

@@ -95,7 +95,7 @@ func (c *Cache) store(key uint64, size int64) {
 	if size > c.capacity {
 		return
 	}
-	o := policy.Object{Hash: mix(key), Size: size, Charge: size}
+	o := policy.Object{Hash: Hash(key), Size: size, Charge: size}
 	room := c.used + size - c.capacity
 	if a, ok := c.policy.(policy.Admitter); ok && room > 0 && !a.Admit(o, room) {
 		return
@@ -131,8 +131,8 @@ func (c *Cache) takeSlot() uint32 {
 	return uint32(len(c.objects) - 1)
 }
 
-// mix spreads dense keys over 64 bits, as a hash of a real key would be.
-func mix(z uint64) uint64 {
+// Hash spreads dense keys over 64 bits, as a hash of a real key would be.
+func Hash(z uint64) uint64 {
 	z = (z ^ z>>33) * 0xff51afd7ed558ccd
 	z = (z ^ z>>33) * 0xc4ceb9fe1a85ec53
 	return z ^ z>>33
