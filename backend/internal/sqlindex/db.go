@@ -45,6 +45,9 @@ type DB struct {
 
 	getObject statement
 
+	walking sync.Mutex // held by the one who prunes parts
+	walked  place
+
 	// Where MySQL did not answer at the start: whether it has since, and the
 	// goroutine that goes on trying.
 	ready      *atomic.Bool

@@ -54,11 +54,13 @@
 // list with a prefix is counted up to [CountLimit], a search up to
 // [SearchCountLimit].
 //
-// A search is for a part of a key. SQLite has an index of the keys' trigrams
-// (FTS5), with ASCII letters in lower case, which finds few matches among many
-// keys; many are met soon along the index of the order. MySQL, and SQLite for one
-// or two characters, look through the keys until the page is full: what few or no
-// keys contain takes time in proportion to their number.
+// A search is for a part of a key, ASCII letters in either case. Indexes find few
+// matches among many keys, and many are met soon along the index of the order.
+// SQLite has one of the keys' trigrams (FTS5) and one of each byte and each two of
+// them, for shorter searches. In MySQL the table key_parts has what a key has from
+// each of its bytes on, up to eight of them: a row a byte. Looking for the eight
+// that the fewest keys have, MySQL goes through all keys only where each of the last
+// eights of a search is in thousands of keys, but all of it in few.
 //
 // # Deadlines and errors
 //

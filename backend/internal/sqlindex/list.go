@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -60,7 +59,9 @@ type listing struct {
 	begun bool        // it is not the first page
 	page  storage.Page
 
-	phrase string // the search for the index of trigrams, if that knows it
+	hint      string // makes it go along an index
+	matches   string // a query for exactly what the search matches, if there is a quick one
+	matchArgs []any
 }
 
 // run fills in the page. How many keys match decides how to find the first of
@@ -94,40 +95,31 @@ func (l *listing) run(ctx context.Context, tx *sql.Tx) error {
 // minIndexed is how many characters a search must have for the index of trigrams.
 const minIndexed = 3
 
-// foundByIndex tells whether the index of trigrams finds so few matches of the
-// search that they are best taken from there. l.match names them then, so that the
-// index is asked once.
+// foundByIndex tells whether an index finds so few matches of the search that they
+// are best taken from there. l.match names them then, so that the index is asked
+// once.
 func (l *listing) foundByIndex(ctx context.Context, tx *sql.Tx) (bool, error) {
-	if l.db.dialect.search == "" || utf8.RuneCountInString(l.query.Search) < minIndexed || !canBeInKey(l.query.Search) {
+	search := l.query.Search
+	if search == "" || !canBeInKey(search) {
 		return false, nil
 	}
-	l.phrase = `"` + strings.ReplaceAll(lowerASCII(l.query.Search), `"`, `""`) + `"`
-	rows, err := tx.QueryContext(ctx, l.db.dialect.search+" LIMIT ?", l.phrase, l.db.manyMatches+1)
-	if err != nil {
+	if l.db.dialect.search == "" || utf8.RuneCountInString(search) < minIndexed {
+		return l.foundByParts(ctx, tx)
+	}
+	args := []any{`"` + strings.ReplaceAll(lowerASCII(search), `"`, `""`) + `"`}
+	ids, err := l.idsOf(ctx, tx, l.db.dialect.search, args)
+	if ids == nil {
+		l.matches, l.matchArgs = l.db.dialect.search, args
 		return false, err
 	}
-	defer rows.Close()
-	ids := []byte("[0") // no row has that id
-	n := int64(0)
-	for ; rows.Next(); n++ {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return false, err
-		}
-		ids = strconv.AppendInt(append(ids, ','), id, 10)
-	}
-	if err := rows.Err(); err != nil || n > l.db.manyMatches {
-		return false, err
-	}
-	l.match = prefixed(l.query.Prefix).and(condition{[]string{"id IN (SELECT value FROM json_each(?))"}, []any{string(append(ids, ']'))}})
-	l.phrase = "" // it is not needed any more
+	l.among(ids, prefixed(l.query.Prefix))
 	return true, nil
 }
 
 // fill fills in the rows of the page and its Next; along makes it go along the
 // index of the order, where that is not the key's.
 func (l *listing) fill(ctx context.Context, tx *sql.Tx, along bool) error {
-	limit, hint := l.query.Limit, ""
+	limit, hint := l.query.Limit, l.hint
 	if along && l.order.index != "" {
 		hint = fmt.Sprintf(l.db.dialect.useIndex, l.order.index)
 	}
@@ -185,12 +177,12 @@ func pageStatement(hint string, c condition, order string) string {
 
 // count fills in the page's Total and Exact.
 func (l *listing) count(ctx context.Context, tx *sql.Tx) error {
-	matches, args, limit := "SELECT 1 FROM objects"+l.match.where(), l.match.args, l.db.countLimit
+	matches, args, limit := "SELECT 1 FROM objects"+l.hint+l.match.where(), l.match.args, l.db.countLimit
 	if l.query.Search != "" {
 		limit = min(limit, SearchCountLimit)
 	}
-	if l.phrase != "" && l.query.Prefix == "" {
-		matches, args = l.db.dialect.search, []any{l.phrase}
+	if l.matches != "" && l.query.Prefix == "" {
+		matches, args = l.matches, l.matchArgs
 	}
 	var total int64
 	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM ("+matches+" LIMIT ?) AS counted", append(slices.Clone(args), limit+1)...).Scan(&total)

@@ -20,17 +20,21 @@ func fill(t testing.TB, db *DB, n int) {
 	t.Helper()
 	const rows = 500
 	for from := 0; from < n; from += rows {
-		var args []any
+		var args, keys []any
 		for i := from; i < min(from+rows, n); i++ {
 			ms := int64(1_700_000_000_000 + i/10)
-			args = append(args, fmt.Appendf(nil, "holiday/%d/Photo %06d.jpg", i%50, i), fmt.Sprintf("%064x", i), i, "image/jpeg", ms, ms)
+			keys = append(keys, fmt.Appendf(nil, "holiday/%d/Photo %06d.jpg", i%50, i))
+			args = append(args, keys[len(keys)-1], fmt.Sprintf("%064x", i), i, "image/jpeg", ms, ms)
 		}
 		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, 1, ''),", len(args)/6), ",")
 		err := db.write(t.Context(), bulkTimeout, "fill", func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+values, args...); err != nil {
 				return err
 			}
-			return db.addTotal(ctx, tx, int64(len(args)/6))
+			if err := db.addPartsOf(ctx, tx, keys); err != nil {
+				return err
+			}
+			return db.addTotal(ctx, tx, int64(len(keys)))
 		})
 		if err != nil {
 			t.Fatal(err)

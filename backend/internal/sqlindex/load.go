@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 
 	"memcache/backend/internal/storage"
 )
@@ -50,12 +49,15 @@ func (l *Loader) Objects(rows []storage.Object) error {
 	all := int64(len(rows))
 	for len(rows) > 0 {
 		n := min(len(rows), loadRows)
-		var args []any
+		var args, keys []any
 		for _, o := range rows[:n] {
+			keys = append(keys, []byte(o.Key))
 			args = append(args, []byte(o.Key), o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version, o.Checksum)
 		}
-		values := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?),", n), ",")
-		if _, err := l.tx.ExecContext(l.ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+values, args...); err != nil {
+		if _, err := l.tx.ExecContext(l.ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+marks("(?, ?, ?, ?, ?, ?, ?, ?)", n), args...); err != nil {
+			return err
+		}
+		if err := l.db.addPartsOf(l.ctx, l.tx, keys); err != nil {
 			return err
 		}
 		rows = rows[n:]

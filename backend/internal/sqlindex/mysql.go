@@ -34,6 +34,9 @@ evictions = evictions + VALUES(evictions)`,
 	useIndex:  " FORCE INDEX (%s)",
 	total:     "SELECT SUM(objects) FROM totals",
 	addTotal:  "UPDATE totals SET objects = objects + ? WHERE slot = ?",
+	byID:      " FORCE INDEX (objects_id)",
+	partBytes: 8,
+	withPart:  mysqlWithPart,
 	contains:  mysqlContains,
 }
 

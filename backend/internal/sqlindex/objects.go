@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"memcache/backend/internal/storage"
@@ -60,11 +59,14 @@ func (db *DB) putRow(ctx context.Context, tx *sql.Tx, o *storage.Object) error {
 		return err
 	}
 	// The row is locked by now: nobody else's version can be read here.
-	row := tx.QueryRowContext(ctx, "SELECT created, version FROM objects WHERE object_key = ?", []byte(o.Key))
-	var created int64
-	err = row.Scan(&created, &o.Version)
+	row := tx.QueryRowContext(ctx, "SELECT id, created, version FROM objects WHERE object_key = ?", []byte(o.Key))
+	var id, created int64
+	err = row.Scan(&id, &created, &o.Version)
 	o.Created = fromMillis(created)
-	return err
+	if err != nil || o.Version > 1 {
+		return err
+	}
+	return db.addParts(ctx, tx, map[int64]string{id: o.Key})
 }
 
 // Copy gives the row of to what that of from has, as Put would; with remove, the
@@ -87,7 +89,7 @@ func (db *DB) Copy(ctx context.Context, from, to string, modified time.Time, rem
 		if !remove {
 			return db.addTotal(ctx, tx, added(o))
 		}
-		n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(from))
+		n, err := db.removeRow(ctx, tx, from)
 		if err != nil {
 			return err
 		}
@@ -116,7 +118,7 @@ func (db *DB) Delete(ctx context.Context, key string) error {
 }
 
 func (db *DB) deleteRow(ctx context.Context, tx *sql.Tx, key string) error {
-	n, err := execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(key))
+	n, err := db.removeRow(ctx, tx, key)
 	if err == nil && n == 0 {
 		return missing(key)
 	}
@@ -124,6 +126,14 @@ func (db *DB) deleteRow(ctx context.Context, tx *sql.Tx, key string) error {
 		return err
 	}
 	return db.addTotal(ctx, tx, -n)
+}
+
+// removeRow removes the row of key and its parts, and returns how many there were.
+func (db *DB) removeRow(ctx context.Context, tx *sql.Tx, key string) (int64, error) {
+	if err := db.removeParts(ctx, tx, key); err != nil {
+		return 0, err
+	}
+	return execCount(ctx, tx, "DELETE FROM objects WHERE object_key = ?", []byte(key))
 }
 
 // DeleteAll removes every row, all at once, and returns how many there were. What
@@ -208,7 +218,7 @@ func (db *DB) addUsed(ctx context.Context, used map[string]bool, ids []string) e
 	for i, id := range ids {
 		args[i] = id
 	}
-	named := " WHERE blob_id IN (" + strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",") + ")"
+	named := " WHERE blob_id IN (" + marks("?", len(ids)) + ")"
 	// One statement sees one moment: a row that goes from one table to the other is in it.
 	rows, err := db.reader.QueryContext(short, "SELECT blob_id FROM objects"+named+" UNION SELECT blob_id FROM trash"+named, slices.Concat(args, args)...)
 	if err != nil {

@@ -33,6 +33,11 @@ type dialect struct {
 	total        string         // how many objects there are
 	addTotal     string         // changes that number: by, slot; "" where triggers do
 	search       string         // the ids of the keys that contain a phrase of trigrams; "" where nothing knows
+	byID         string         // makes a SELECT find rows by their ids
+	triggers     bool           // the database itself keeps what is kept beside the rows
+	partBytes    int            // the length of the parts of keys
+	// withPart is a query for the ids of keys with a part, and its arguments.
+	withPart func(part string) (string, []any)
 	// What goes around the removal of every object.
 	beforeDeleteAll, afterDeleteAll []string
 	// contains is the condition that a key contains the needle, ASCII
@@ -63,10 +68,12 @@ evictions = evictions + excluded.evictions`,
 	useIndex: " INDEXED BY %s",
 	total:    "SELECT objects FROM totals",
 	search:   "SELECT rowid FROM objects_search WHERE objects_search MATCH ?",
+	triggers: true, partBytes: 2, withPart: sqliteWithPart,
 	// One by one they would leave the index of trigrams far more slowly.
 	beforeDeleteAll: []string{"UPDATE totals SET bulk = 1"},
 	afterDeleteAll: []string{
 		"INSERT INTO objects_search (objects_search) VALUES ('delete-all')",
+		"INSERT INTO key_parts (key_parts) VALUES ('delete-all')",
 		"UPDATE totals SET objects = 0, bulk = 0",
 	},
 	contains: sqliteContains,

@@ -54,6 +54,9 @@ func (db *DB) Restore(ctx context.Context, key string, since time.Time) (o stora
 		if o, err = scanObject(tx.QueryRowContext(ctx, "SELECT "+objectColumns+" FROM objects WHERE object_key = ?", []byte(key)).Scan); err != nil {
 			return err
 		}
+		if err := db.addPartsOf(ctx, tx, []any{[]byte(key)}); err != nil {
+			return err
+		}
 		return db.addTotal(ctx, tx, 1)
 	})
 	if err != nil {
