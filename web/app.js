@@ -123,6 +123,13 @@
     return useLanguage(language);
   };
 
+  // memcacheTheme makes the colours light, dark or, with "", those of the system.
+  window.memcacheTheme = (theme) => {
+    localStore()?.setItem("memcache.theme", theme);
+    document.documentElement.dataset.theme = theme;
+  };
+  document.documentElement.dataset.theme = localStore()?.getItem("memcache.theme") ?? "";
+
   // ---------------------------------------------------------- what is shown
 
   // say shows a message; percent is not read out each time it grows.

@@ -43,6 +43,25 @@ func focus(id string) {
 	}
 }
 
+// openDialog opens the dialog with that id, unless it is open.
+func openDialog(id string) {
+	if d := byID(id); d.Truthy() && !d.Get("open").Truthy() {
+		d.Call("showModal")
+	}
+}
+
+// closeDialog closes the dialog with that id.
+func closeDialog(id string) {
+	if d := byID(id); d.Truthy() {
+		d.Call("close")
+	}
+}
+
+// dialogOpen tells whether any dialog is open.
+func dialogOpen() bool {
+	return app.Window().Get("document").Call("querySelector", "dialog[open]").Truthy()
+}
+
 // listen calls fn for every such event of target, for as long as the page lives.
 func listen(target app.Value, event string, fn func(e app.Value)) {
 	target.Call("addEventListener", event, app.FuncOf(func(_ app.Value, args []app.Value) any {

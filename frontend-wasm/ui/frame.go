@@ -65,18 +65,12 @@ type question struct {
 func (s *session) ask(q question) {
 	s.question = q
 	s.notify(changeFrame, nil)
-	s.ctx.Defer(func(app.Context) {
-		if d := byID("confirm"); d.Truthy() && !d.Get("open").Truthy() {
-			d.Call("showModal")
-		}
-	})
+	s.ctx.Defer(func(app.Context) { openDialog("confirm") })
 }
 
 // answer closes the dialog, and does what it asked about if the answer is yes.
 func (s *session) answer(yes bool) {
-	if d := byID("confirm"); d.Truthy() {
-		d.Call("close")
-	}
+	closeDialog("confirm")
 	if do := s.question.do; yes && do != nil {
 		s.question.do = nil
 		do()

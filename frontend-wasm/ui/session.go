@@ -32,6 +32,7 @@ const (
 	changeUploads                    // the queue of uploads
 	changeFrame                      // what the shell shows: toasts, questions
 	changeClock                      // a second has passed
+	changeTexts                      // the language
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -69,6 +70,8 @@ type session struct {
 	lastToast int
 	question  question
 	said      string // announced to assistive technology
+
+	openPalette func() // set while there is one
 }
 
 func newSession() *session {

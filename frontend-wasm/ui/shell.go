@@ -18,6 +18,7 @@ type shell struct {
 	ctx     app.Context
 	update  bool // a new version is ready
 	started bool
+	renew   bool // the page is about to be mounted anew
 }
 
 func newShell(path string) *shell { return &shell{Path: path, s: newSession()} }
@@ -32,15 +33,31 @@ func (sh *shell) OnMount(ctx app.Context) {
 	sh.started = true
 	sh.s.watch(sh)
 	sh.s.start(ctx)
+	(&keyboard{s: sh.s}).listen()
 }
 
 // OnAppUpdate hears of a new version.
 func (sh *shell) OnAppUpdate(ctx app.Context) { sh.update = ctx.AppUpdateAvailable() }
 
 func (sh *shell) sessionChanged(c change, _ *news) {
+	if c&changeTexts != 0 {
+		sh.drawAnew()
+		return
+	}
 	if c&(changeConn|changeCache|changeStats|changeFrame|changeUploads) != 0 || !sh.s.conn.Online {
 		sh.Update()
 	}
+}
+
+// drawAnew mounts the page once more: a component that has not changed would keep
+// the texts of the language before.
+func (sh *shell) drawAnew() {
+	sh.renew = true
+	sh.Update()
+	sh.ctx.Defer(func(app.Context) {
+		sh.renew = false
+		sh.Update()
+	})
 }
 
 // Render draws the frame around the page.
@@ -53,6 +70,9 @@ func (sh *shell) Render() app.UI {
 		sh.toasts(),
 		app.P().ID("announce").Class("unseen").Role("status").Text(sh.s.said),
 		sh.dialog(),
+		&palette{s: sh.s},
+		help(),
+		sh.prefs(),
 		app.Div().Class("drop-veil").Aria("hidden", "true").Body(
 			app.Div().Class("drop-veil-card").Body(icon("upload"), app.Span().Text(t("Drop to add the files"))),
 		),
@@ -66,6 +86,9 @@ func skipToMain(_ app.Context, e app.Event) {
 }
 
 func (sh *shell) page() app.UI {
+	if sh.renew {
+		return app.Div().Class("page")
+	}
 	switch sh.Path {
 	case pathObject:
 		return &objectPage{s: sh.s}
@@ -88,8 +111,16 @@ func (sh *shell) header() app.UI {
 			),
 			sh.sending(),
 			sh.connection(),
+			tool("open-palette", "search", t("Go to any page or key (Ctrl+K)"), sh.s.togglePalette),
+			tool("open-prefs", "gear", t("Language and appearance"), sh.s.openPrefs),
 		),
 	)
+}
+
+// tool is a button of the header.
+func tool(id, image, name string, do func()) app.UI {
+	return app.Button().ID(id).Class("button-icon").Type("button").Aria("label", name).Title(name).Body(icon(image)).
+		OnClick(func(app.Context, app.Event) { do() }, id)
 }
 
 func (sh *shell) navLink(id, path, image, text string, current bool) app.UI {

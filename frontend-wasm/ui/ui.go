@@ -16,6 +16,7 @@
 // The files: shell.go and session.go hold the frame; objects.go (with list.go
 // and rows.go), object.go, cache.go and stats.go are the pages; uploads.go draws
 // the files that queue.go counts; chart.go draws what chartpath.go computes;
+// palette.go, shortcuts.go and prefs.go are the dialogs that belong to no page;
 // dom.go is all there is of JavaScript; text.go says how texts are written, in
 // two languages. Files without app.UI in them are pure
 // and tested natively.
