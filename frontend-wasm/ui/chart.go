@@ -41,7 +41,7 @@ func (c *chart) OnDismount() {
 }
 
 func (c *chart) sessionChanged(ch change, _ *news) {
-	if ch&changeStats != 0 && !app.Window().Get("document").Get("hidden").Truthy() {
+	if ch&(changeStats|changeWindow) != 0 && !app.Window().Get("document").Get("hidden").Truthy() {
 		c.draw()
 	}
 }
@@ -77,7 +77,7 @@ func (c *chart) follow() {
 
 // onKey moves the readout by the arrow keys, and says what it shows.
 func (c *chart) onKey(e app.Value) {
-	by := map[string]float64{"ArrowLeft": -1, "ArrowRight": 1, "PageUp": -10, "PageDown": 10, "Home": -1000, "End": 1000}[e.Get("key").String()]
+	by := map[string]int{"ArrowLeft": -1, "ArrowRight": 1, "PageUp": -10, "PageDown": 10, "Home": -1e6, "End": 1e6}[e.Get("key").String()]
 	if by == 0 {
 		return
 	}
@@ -85,11 +85,12 @@ func (c *chart) onKey(e app.Value) {
 	if c.at < 0 {
 		c.at = 1
 	}
-	c.point(min(max(c.at+by/60, 0), 1))
-	if i := c.s.stats.at(c.at); i >= 0 {
-		c.s.say(c.spec.readout(c.s.stats.Samples[i]))
+	w := c.s.shown()
+	c.point(w.step(c.at, by))
+	if i := w.at(c.at); i >= 0 {
+		c.s.say(c.spec.readout(w.Samples[i]))
 	} else {
-		c.s.say("No sample here")
+		c.s.say(t("No sample here"))
 	}
 }
 
@@ -101,7 +102,7 @@ func (c *chart) point(x float64) {
 
 // draw sets the lines, the axes and the description.
 func (c *chart) draw() {
-	w := &c.s.stats
+	w := c.s.shown()
 	left, right := c.spec.tops(w)
 	for i, l := range c.spec.Lines {
 		top := left
@@ -121,6 +122,9 @@ func (c *chart) draw() {
 			setText(fmt.Sprintf("%s-r%d", c.spec.ID, i), c.spec.axisText(true, right*part))
 		}
 	}
+	for i, at := range []int64{w.start(), (w.start() + w.Now) / 2, w.Now} {
+		setText(fmt.Sprintf("%s-x%d", c.spec.ID, i), axisTime(at, w.Seconds))
+	}
 	setText(c.spec.ID+"-text", c.spec.describe(w))
 	setAttr(c.spec.ID, "data-points", fmt.Sprint(len(w.Samples)))
 	c.drawReadout()
@@ -128,16 +132,16 @@ func (c *chart) draw() {
 
 // drawReadout shows the sample that is pointed at, else the newest.
 func (c *chart) drawReadout() {
-	w := &c.s.stats
+	w := c.s.shown()
 	i, cross, seen := len(w.Samples)-1, "0", "hidden"
 	if c.at >= 0 {
 		if i = w.at(c.at); i >= 0 {
 			cross, seen = fmt.Sprintf("%.1f", chartX(w, w.Samples[i].Time)), "visible"
 		}
 	}
-	text := "no sample yet"
+	text := t("no sample yet")
 	if c.at >= 0 {
-		text = "no sample here"
+		text = t("no sample here")
 	}
 	if i >= 0 {
 		text = c.spec.readout(w.Samples[i])
@@ -167,7 +171,7 @@ func (c *chart) Render() app.UI {
 			c.rightAxis(),
 		),
 		app.Div().Class("axis-x").Aria("hidden", "true").Body(
-			app.Span().Text("10 min ago"), app.Span().Text("5 min ago"), app.Span().Text("now")),
+			app.Span().ID(id+"-x0"), app.Span().ID(id+"-x1"), app.Span().ID(id+"-x2")),
 		app.P().ID(id+"-text").Class("unseen"),
 	)
 }

@@ -121,7 +121,7 @@ func runs(w *window, value series, top float64) [][]point {
 			open = false
 			continue
 		}
-		if !open || !joined(before, s) {
+		if !open || !w.joined(before, s) {
 			all = append(all, nil)
 		}
 		last := &all[len(all)-1]
@@ -131,8 +131,13 @@ func runs(w *window, value series, top float64) [][]point {
 	return all
 }
 
-// joined tells whether nothing is missing between a and the later b.
-func joined(a, b api.Sample) bool {
+// joined tells whether nothing is missing between a and the later b. In a long
+// window a sample is of many seconds, and so is the time between two.
+func (w *window) joined(a, b api.Sample) bool {
+	if w.Seconds > api.DefaultWindow {
+		const steps, points, recorded = 3, 1000, 5000
+		return b.Time-a.Time <= steps*max(int64(w.Seconds)*1000/points, recorded)
+	}
 	interval := int64(b.Seconds * 1000)
 	return b.Seconds <= maxInterval && b.Time-interval-a.Time <= gapMillis
 }

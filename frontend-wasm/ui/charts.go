@@ -30,7 +30,7 @@ func oneRate(float64) float64 { return 1 }
 
 func rateText(v float64) string  { return short(roundRate(v)) + "/s" }
 func itemText(v float64) string  { return short(roundRate(v)) }
-func bytesText(v float64) string { return api.FormatBytes(int64(v)) }
+func bytesText(v float64) string { return size(int64(v)) }
 
 // roundRate leaves a rate three digits or one decimal.
 func roundRate(v float64) float64 {
@@ -43,20 +43,20 @@ func roundRate(v float64) float64 {
 // chartSpecs are the charts of the statistics page, in their order.
 func chartSpecs() []chartSpec {
 	return []chartSpec{
-		{ID: "chart-rate", Title: "Hit rate", Unit: "% of requests", Lines: []chartLine{
-			{Name: "Hit rate", Class: "line-a", Value: hitRate, Area: true, Format: percent, Top: oneRate},
+		{ID: "chart-rate", Title: t("Hit rate"), Unit: t("% of requests"), Lines: []chartLine{
+			{Name: t("Hit rate"), Class: "line-a", Value: hitRate, Area: true, Format: percent, Top: oneRate},
 		}},
-		{ID: "chart-requests", Title: "Requests", Unit: "per second", Lines: []chartLine{
-			{Name: "Requests", Class: "line-b", Value: requestRate, Format: rateText, Top: niceTop},
-			{Name: "Hits", Class: "line-a", Value: hitsRate, Area: true, Format: rateText, Top: niceTop},
-			{Name: "Misses", Class: "line-c", Value: missesRate, Format: rateText, Top: niceTop},
+		{ID: "chart-requests", Title: t("Requests"), Unit: t("per second"), Lines: []chartLine{
+			{Name: t("Requests"), Class: "line-b", Value: requestRate, Format: rateText, Top: niceTop},
+			{Name: t("Hits"), Class: "line-a", Value: hitsRate, Area: true, Format: rateText, Top: niceTop},
+			{Name: t("Misses"), Class: "line-c", Value: missesRate, Format: rateText, Top: niceTop},
 		}},
-		{ID: "chart-content", Title: "In memory", Unit: "bytes", Right: "items", Lines: []chartLine{
-			{Name: "Bytes", Class: "line-a", Value: byteCount, Area: true, Format: bytesText, Top: niceBytes},
-			{Name: "Items", Class: "line-b", Value: itemCount, Right: true, Format: itemText, Top: niceTop},
+		{ID: "chart-content", Title: t("In memory"), Unit: t("bytes"), Right: t("items"), Lines: []chartLine{
+			{Name: t("Bytes"), Class: "line-a", Value: byteCount, Area: true, Format: bytesText, Top: niceBytes},
+			{Name: t("Items"), Class: "line-b", Value: itemCount, Right: true, Format: itemText, Top: niceTop},
 		}},
-		{ID: "chart-evictions", Title: "Evictions", Unit: "per second", Lines: []chartLine{
-			{Name: "Evictions", Class: "line-c", Value: evictionRate, Area: true, Format: rateText, Top: niceTop},
+		{ID: "chart-evictions", Title: t("Evictions"), Unit: t("per second"), Lines: []chartLine{
+			{Name: t("Evictions"), Class: "line-c", Value: evictionRate, Area: true, Format: rateText, Top: niceTop},
 		}},
 	}
 }
@@ -78,7 +78,7 @@ func (c *chartSpec) tops(w *window) (left, right float64) {
 func (c *chartSpec) axisText(right bool, v float64) string {
 	for _, l := range c.Lines {
 		if l.Right == right {
-			return strings.Replace(strings.TrimSuffix(l.Format(v), "/s"), ".0 ", " ", 1)
+			return strings.Replace(strings.TrimSuffix(l.Format(v), "/s"), written(".0 "), " ", 1)
 		}
 	}
 	return ""
@@ -88,14 +88,14 @@ func (c *chartSpec) axisText(right bool, v float64) string {
 func (c *chartSpec) readout(s api.Sample) string {
 	parts := []string{clock(s.Time)}
 	for _, l := range c.Lines {
-		text := "none"
+		text, missing := t("none"), true
 		if v, ok := l.Value(s); ok {
-			text = l.Format(v)
+			text, missing = l.Format(v), false
 		}
 		if len(c.Lines) > 1 {
-			text = strings.ToLower(l.Name) + " " + text
-		} else if text == "none" {
-			text = "no requests"
+			text = inSentence(l.Name) + " " + text
+		} else if missing {
+			text = t("no requests")
 		}
 		parts = append(parts, text)
 	}
@@ -105,7 +105,7 @@ func (c *chartSpec) readout(s api.Sample) string {
 // describe puts the chart into words, for those who do not see it.
 func (c *chartSpec) describe(w *window) string {
 	var b strings.Builder
-	b.WriteString(c.Title + " over the last " + plural(int64(w.Seconds/60), "minute") + ". ")
+	b.WriteString(c.Title + ". ")
 	for _, l := range c.Lines {
 		least, most, last, any := 0.0, 0.0, 0.0, false
 		for _, s := range w.Samples {
@@ -119,10 +119,10 @@ func (c *chartSpec) describe(w *window) string {
 			least, most, last = min(least, v), max(most, v), v
 		}
 		if !any {
-			b.WriteString(l.Name + ": nothing yet. ")
+			b.WriteString(tf("%s: nothing yet.", l.Name) + " ")
 			continue
 		}
-		b.WriteString(l.Name + ": last " + l.Format(last) + ", between " + l.Format(least) + " and " + l.Format(most) + ". ")
+		b.WriteString(tf("%s: last %s, between %s and %s.", l.Name, l.Format(last), l.Format(least), l.Format(most)) + " ")
 	}
 	return strings.TrimSpace(b.String())
 }

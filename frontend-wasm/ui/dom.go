@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 )
@@ -188,6 +189,7 @@ func checkUpdate() {
 // useLanguage takes the texts that the loader has fetched, if they are not to be
 // English; without them the page works as well.
 func useLanguage() {
+	useLocale()
 	texts := app.Window().Get("memcacheTexts")
 	if !texts.Truthy() {
 		return
@@ -195,4 +197,58 @@ func useLanguage() {
 	if err := setCatalogue(texts.String()); err != nil {
 		app.Log(err)
 	}
+}
+
+// useLocale takes the reader's forms of numbers and times: the browser's own,
+// if they are of the language that is shown.
+func useLocale() {
+	l := browserLocale(app.Window().Get("navigator").Get("language").String(), shownLanguage())
+	reader.Store(&l)
+}
+
+// timeOptions are those of Intl.DateTimeFormat for each style.
+var timeOptions = [...]map[string]any{
+	styleClock:  {"timeStyle": "medium"},
+	styleMinute: {"timeStyle": "short"},
+	styleDay:    {"weekday": "short", "day": "numeric", "month": "short"},
+	styleDate:   {"dateStyle": "medium"},
+	styleExact:  {"dateStyle": "long", "timeStyle": "medium"},
+}
+
+// browserLocale asks the browser how numbers and times are written.
+func browserLocale(preferred, language string) locale {
+	tag := language
+	if strings.HasPrefix(preferred, language) {
+		tag = preferred
+	}
+	intl := app.Window().Get("Intl")
+	l := plainLocale
+	parts := intl.Get("NumberFormat").New(tag).Call("formatToParts", 1234567.5)
+	for i := range parts.Get("length").Int() {
+		switch part := parts.Index(i); part.Get("type").String() {
+		case "group":
+			l.group = part.Get("value").String()
+		case "decimal":
+			l.decimal = part.Get("value").String()
+		}
+	}
+	var forms [len(timeOptions)]app.Value // made when they are needed: they cost some milliseconds
+	l.time = func(style timeStyle, at int64) string {
+		if forms[style] == nil {
+			forms[style] = intl.Get("DateTimeFormat").New(tag, timeOptions[style])
+		}
+		return forms[style].Call("format", float64(at)).String()
+	}
+	return l
+}
+
+// saveFile lets the browser save text as a file.
+func saveFile(name, mediaType, text string) {
+	blob := app.Window().Get("Blob").New([]any{text}, map[string]any{"type": mediaType})
+	address := app.Window().Get("URL").Call("createObjectURL", blob)
+	a := app.Window().Get("document").Call("createElement", "a")
+	a.Set("href", address)
+	a.Set("download", name)
+	a.Call("click")
+	app.Window().Get("URL").Call("revokeObjectURL", address)
 }

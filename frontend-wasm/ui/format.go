@@ -3,7 +3,6 @@ package ui
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ago writes how long before now the time at was: "3 s ago". Both are Unix
@@ -22,17 +21,17 @@ func ago(now, at int64) string {
 	case s < 30*24*3600:
 		return tf("%d days ago", s/(24*3600))
 	}
-	return time.UnixMilli(at).Format("2 Jan 2006")
+	return here().format(styleDate, at)
 }
 
 // exactTime writes a time in full, in the zone of the browser.
 func exactTime(at int64) string {
-	return time.UnixMilli(at).Format("2 January 2006, 15:04:05")
+	return here().format(styleExact, at)
 }
 
 // clock writes the time of day.
 func clock(at int64) string {
-	return time.UnixMilli(at).Format("15:04:05")
+	return here().format(styleClock, at)
 }
 
 // count writes n with its thousands apart: "12,345".
@@ -45,7 +44,7 @@ func count(n int64) string {
 	var b strings.Builder
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
+			b.WriteString(here().group)
 		}
 		b.WriteRune(d)
 	}
@@ -69,26 +68,26 @@ func percent(rate float64) string {
 	case rate >= 1:
 		return "100 %"
 	case rate < 0.001:
-		return "< 0.1 %"
+		return "< " + written("0.1") + " %"
 	case rate > 0.999:
-		return "> 99.9 %"
+		return "> " + written("99.9") + " %"
 	}
-	return strconv.FormatFloat(rate*100, 'f', 1, 64) + " %"
+	return written(strconv.FormatFloat(rate*100, 'f', 1, 64)) + " %"
 }
 
 // millis writes a duration in milliseconds: "0.8 ms", "12 ms", "1.4 s".
 func millis(ms float64) string {
 	switch {
 	case ms < 0.01:
-		return "< 0.01 ms"
+		return "< " + written("0.01") + " ms"
 	case ms < 1:
-		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
+		return written(strconv.FormatFloat(ms, 'f', 2, 64)) + " ms"
 	case ms < 10:
-		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
+		return written(strconv.FormatFloat(ms, 'f', 1, 64)) + " ms"
 	case ms < 1000:
 		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 	}
-	return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"
+	return written(strconv.FormatFloat(ms/1000, 'f', 1, 64)) + " s"
 }
 
 // short writes a number for an axis: "0", "0.5", "12", "1.2k", "3M".
@@ -102,7 +101,7 @@ func short(v float64) string {
 	case v >= 1e4:
 		v, unit = v/1e3, "k"
 	}
-	return strconv.FormatFloat(v, 'g', 4, 64) + unit
+	return written(strconv.FormatFloat(v, 'g', 4, 64)) + unit
 }
 
 // quoted puts a key between quotation marks for a sentence, cut if it is long.

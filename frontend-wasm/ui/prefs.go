@@ -45,6 +45,7 @@ func (s *session) setLanguage(code string) {
 				s.complain(tf("The language stays as it is: %s", err))
 				return
 			}
+			useLocale()
 			s.notify(changeTexts, nil)
 		})
 	}()

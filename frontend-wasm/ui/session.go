@@ -33,6 +33,7 @@ const (
 	changeFrame                      // what the shell shows: toasts, questions
 	changeClock                      // a second has passed
 	changeTexts                      // the language
+	changeWindow                     // the statistics shown are of another window
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -56,6 +57,9 @@ type session struct {
 	cache     *api.Cache
 	cacheAt   int64 // when it was seen, in Unix milliseconds
 	stats     window
+	long      window // a longer one that is shown in its place; of no length when there is none
+	longErr   string // why it could not be read
+	longAt    int64  // when it was read
 	statsAt   int64
 	statsKept int64
 	uploads   queue
@@ -215,6 +219,9 @@ func (s *session) setCache(c *api.Cache) {
 func (s *session) addTicks(ticks []api.Tick) {
 	for _, t := range ticks {
 		s.stats.add(t)
+		if s.long.Seconds > 0 {
+			s.long.add(t)
+		}
 		s.cacheDown = !t.Up
 	}
 	s.statsAt = wallNow()
@@ -222,6 +229,42 @@ func (s *session) addTicks(ticks []api.Tick) {
 	if s.statsAt-s.statsKept > keepEvery {
 		s.keepStats()
 	}
+}
+
+// shown is the window of statistics that is on the page.
+func (s *session) shown() *window {
+	if s.long.Seconds > 0 {
+		return &s.long
+	}
+	return &s.stats
+}
+
+// show asks for a longer window of statistics; the last ten minutes are there.
+// What comes live is added until it is asked for again.
+func (s *session) show(seconds int) {
+	if seconds <= api.DefaultWindow {
+		s.long, s.longErr = window{}, ""
+		s.notify(changeWindow, nil)
+		return
+	}
+	if s.long.Seconds != seconds {
+		s.long = window{Seconds: seconds, Now: s.stats.Now}
+	}
+	s.longAt = wallNow()
+	s.notify(changeWindow, nil)
+	stats := new(api.Stats)
+	s.call(api.MethodSubscribe, api.StatsQuery{Seconds: seconds}, stats, func(err error) {
+		if s.long.Seconds != seconds {
+			return // another one is wanted by now
+		}
+		s.longErr = ""
+		if err != nil {
+			s.longErr = api.AsError(err).Message
+		} else {
+			s.long.renew(*stats)
+		}
+		s.notify(changeWindow, nil)
+	})
 }
 
 func (s *session) keepStats() {

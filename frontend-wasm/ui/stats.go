@@ -1,30 +1,80 @@
 package ui
 
 import (
+	"strconv"
+
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
 	"memcache/shared/api"
 )
 
-// statsPage shows what the cache did in the last minutes.
+// statsPage shows what the cache did in the last minutes, hours or days.
 type statsPage struct {
 	app.Compo
 
-	s *session
+	s    *session
+	ctx  app.Context // nil until mounted
+	open bool        // the table of numbers
 }
+
+// span is a window that can be chosen.
+type span struct {
+	ID      string // in the address
+	Seconds int
+	Name    string
+}
+
+func spans() []span {
+	return []span{
+		{"10m", api.DefaultWindow, t("10 minutes")},
+		{"1h", 3600, t("Hour")},
+		{"1d", 24 * 3600, t("Day")},
+		{"1w", 7 * 24 * 3600, t("Week")},
+	}
+}
+
+// spanOf returns the window that the address names, the first if none.
+func spanOf(id string) span {
+	for _, x := range spans() {
+		if x.ID == id {
+			return x
+		}
+	}
+	return spans()[0]
+}
+
+// renewEvery is after how many milliseconds a long window is read again, because
+// what was added to it live is of single seconds.
+const renewEvery = 60_000
 
 // OnMount follows the statistics, which the session receives all the time.
 func (p *statsPage) OnMount(ctx app.Context) {
-	ctx.Page().SetTitle("Statistics – MemCache")
+	p.ctx = ctx
+	ctx.Page().SetTitle(t("Statistics") + " – MemCache")
 	p.s.watch(p)
+	p.s.show(spanOf(pageQuery(ctx).Get("window")).Seconds)
 	app.Window().Call("scrollTo", 0, 0)
 }
 
+// OnNav follows the address.
+func (p *statsPage) OnNav(ctx app.Context) {
+	if x := spanOf(pageQuery(ctx).Get("window")); p.ctx != nil && x.Seconds != p.s.shown().Seconds {
+		p.s.show(x.Seconds)
+	}
+}
+
 // OnDismount ends it.
-func (p *statsPage) OnDismount() { p.s.unwatch(p) }
+func (p *statsPage) OnDismount() {
+	p.s.unwatch(p)
+	p.s.long = window{}
+}
 
 func (p *statsPage) sessionChanged(c change, _ *news) {
-	if c&(changeStats|changeConn) != 0 {
+	back := c&changeConn != 0 && p.s.live()
+	if p.s.long.Seconds > 0 && p.s.live() && (back || wallNow()-p.s.longAt > renewEvery) {
+		p.s.show(p.s.long.Seconds)
+	}
+	if c&(changeStats|changeConn|changeWindow) != 0 {
 		p.Update()
 	}
 }
@@ -37,18 +87,43 @@ func (p *statsPage) Render() app.UI {
 		charts = append(charts, &chart{s: p.s, spec: spec})
 	}
 	return app.Div().ID("page-stats").Class("page").Body(
-		app.Div().Class("page-head").Body(
-			app.H1().Text("Statistics"),
-			app.P().Class("muted").Text("The last 10 minutes"),
-			asOf(p.s, p.s.statsAt),
-		),
+		app.Div().Class("page-head").Body(app.H1().Text(t("Statistics")), p.spans(), asOf(p.s, p.s.statsAt)),
+		p.failed(),
 		p.tiles(),
 		app.Div().ID("charts").Class("charts").Body(charts...),
+		p.numbers(),
 	)
 }
 
+// spans are the windows to choose from, each an address of its own.
+func (p *statsPage) spans() app.UI {
+	links := make([]app.UI, 0, len(spans()))
+	for _, x := range spans() {
+		path := pathStats
+		if x.Seconds != api.DefaultWindow {
+			path += "?window=" + x.ID
+		}
+		a := app.A().ID("window-" + x.ID).Class("segment").Href(path).Text(x.Name)
+		if x.Seconds == p.s.shown().Seconds {
+			a = a.Aria("current", "true")
+		}
+		links = append(links, a)
+	}
+	return app.Nav().ID("windows").Class("segments").Aria("label", t("Window")).Body(links...)
+}
+
+func (p *statsPage) failed() app.UI {
+	text := p.s.longErr
+	if text == "" && p.s.long.Seconds > 0 && len(p.s.long.Samples) == 0 && p.offline() {
+		text = t("Longer windows are read from the server: they are shown when it answers.")
+	}
+	return app.P().ID("stats-error").Class("bad").Role("alert").Text(text)
+}
+
+func (p *statsPage) offline() bool { return !p.s.live() && p.s.notice().Kind == "offline" }
+
 func (p *statsPage) tiles() app.UI {
-	w := &p.s.stats
+	w := p.s.shown()
 	sum := api.Summarize(w.Samples)
 	last, any := w.last()
 	text := func(s string) string {
@@ -63,16 +138,30 @@ func (p *statsPage) tiles() app.UI {
 		}
 		return percent(r)
 	}
+	all, now := spanNote(w.Seconds), t("in memory now")
 	return app.Dl().ID("tiles").Class("tiles").Body(
-		tile("hit-rate", "Hit rate", rate(sum.HitRate), "of requests"),
-		tile("miss-rate", "Miss rate", rate(sum.MissRate), "of requests"),
-		tile("requests", "Requests", text(count(sum.Requests)), "in 10 minutes"),
-		tile("hits", "Hits", text(count(sum.Hits)), "in 10 minutes"),
-		tile("misses", "Misses", text(count(sum.Misses)), "in 10 minutes"),
-		tile("evictions", "Evictions", text(count(sum.Evictions)), "in 10 minutes"),
-		tile("items", "Items", text(count(last.Items)), "in memory now"),
-		tile("bytes", "Bytes", text(api.FormatBytes(last.Bytes)), "in memory now"),
+		tile("hit-rate", t("Hit rate"), rate(sum.HitRate), t("of requests")),
+		tile("miss-rate", t("Miss rate"), rate(sum.MissRate), t("of requests")),
+		tile("requests", t("Requests"), text(count(sum.Requests)), all),
+		tile("hits", t("Hits"), text(count(sum.Hits)), all),
+		tile("misses", t("Misses"), text(count(sum.Misses)), all),
+		tile("evictions", t("Evictions"), text(count(sum.Evictions)), all),
+		tile("items", t("Items"), text(count(last.Items)), now),
+		tile("bytes", t("Bytes"), text(size(last.Bytes)), now),
 	)
+}
+
+// spanNote says of which time a number is.
+func spanNote(seconds int) string {
+	switch {
+	case seconds <= api.DefaultWindow:
+		return t("in 10 minutes")
+	case seconds <= 3600:
+		return t("in an hour")
+	case seconds <= 24*3600:
+		return t("in a day")
+	}
+	return t("in a week")
 }
 
 func tile(id, name, value, note string) app.UI {
@@ -81,4 +170,51 @@ func tile(id, name, value, note string) app.UI {
 		app.Dd().ID("tile-"+id).Class("tile-value").Text(value),
 		app.Dd().Class("tile-note").Text(note),
 	)
+}
+
+// tableRows is how many rows the table of numbers has at the most.
+const tableRows = 20
+
+// numbers is what the charts show as a table, and all of it as a file.
+func (p *statsPage) numbers() app.UI {
+	var table app.UI
+	if p.open {
+		table = p.table()
+	}
+	return app.Section().Class("panel").Aria("labelledby", "numbers-title").Body(
+		app.Div().Class("panel-head").Body(
+			app.H2().ID("numbers-title").Text(t("The numbers")),
+			app.Div().Class("buttons").Body(
+				app.Button().ID("numbers-open").Class("button").Type("button").Aria("expanded", strconv.FormatBool(p.open)).
+					Aria("controls", "numbers").Text(t("Show as a table")).OnClick(func(app.Context, app.Event) { p.open = !p.open }),
+				app.Button().ID("numbers-csv").Class("button").Type("button").Body(icon("download"), app.Text("CSV")).OnClick(p.onCSV),
+			),
+		),
+		app.Div().ID("numbers").Class("numbers").Body(table),
+	)
+}
+
+func (p *statsPage) table() app.UI {
+	head := []app.UI{}
+	for _, name := range []string{t("Until"), t("Hit rate"), t("Requests"), t("Hits"), t("Misses"), t("Evictions"), t("Items"), t("Bytes")} {
+		head = append(head, app.Th().Scope("col").Text(name))
+	}
+	rows := []app.UI{}
+	for _, x := range p.s.shown().rows(tableRows) {
+		rate := "–"
+		if r, ok := hitRate(x); ok {
+			rate = percent(r)
+		}
+		rows = append(rows, app.Tr().Body(
+			app.Th().Scope("row").Text(axisTime(x.Time, p.s.shown().Seconds)),
+			app.Td().Text(rate), app.Td().Text(count(x.Requests)), app.Td().Text(count(x.Hits)), app.Td().Text(count(x.Misses)),
+			app.Td().Text(count(x.Evictions)), app.Td().Text(count(x.Items)), app.Td().Text(size(x.Bytes)),
+		))
+	}
+	return app.Div().Class("scroll-x").TabIndex(0).Role("region").Aria("labelledby", "numbers-title").Body(
+		app.Table().Class("figures").Body(app.THead().Body(app.Tr().Body(head...)), app.TBody().Body(rows...)))
+}
+
+func (p *statsPage) onCSV(app.Context, app.Event) {
+	saveFile("memcache-statistics.csv", "text/csv", csv(p.s.shown().Samples))
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 )
 
@@ -64,4 +65,13 @@ func tn(n int64, one, many string) string {
 		return fmt.Sprintf(t(one), count(n))
 	}
 	return fmt.Sprintf(t(many), count(n))
+}
+
+// inSentence writes the name of something as it stands within a sentence:
+// English writes it small there, German does not.
+func inSentence(name string) string {
+	if catalogue.Load() == nil {
+		return strings.ToLower(name)
+	}
+	return name
 }

@@ -115,7 +115,7 @@ func literal(e ast.Expr) (string, bool) {
 	return "", false
 }
 
-var verb = regexp.MustCompile(`%(\[\d+\])?[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]|%%`)
+var verb = regexp.MustCompile(`%(\[\d+\])?[-+#0]*\d*(?:\.\d+)?[a-zA-Z]|%%`)
 
 // placeholders returns the verbs of a format in the order of their arguments.
 func placeholders(format string) []string {

@@ -87,3 +87,46 @@ func (w *window) at(x float64) int {
 	}
 	return best
 }
+
+// step returns where the sample is that lies so many samples after the one at
+// the fraction x of the width, or before it; beyond the ends it is the last one.
+// x below 0 stands for the newest.
+func (w *window) step(x float64, by int) float64 {
+	n := len(w.Samples)
+	if n == 0 {
+		return 1
+	}
+	from := n - 1
+	if x >= 0 {
+		want := w.start() + int64(x*float64(w.Seconds)*1000)
+		from = min(sort.Search(n, func(i int) bool { return w.Samples[i].Time >= want }), n-1)
+	}
+	to := min(max(from+by, 0), n-1)
+	return float64(w.Samples[to].Time-w.start()) / (float64(w.Seconds) * 1000)
+}
+
+// rows joins the samples into at most most ones of the same length, the newest
+// first, for a table.
+func (w *window) rows(most int) []api.Sample {
+	span := int64(w.Seconds) * 1000 / int64(most)
+	var rows []api.Sample
+	for i := len(w.Samples) - 1; i >= 0; i-- {
+		s := w.Samples[i]
+		if n := len(rows); n > 0 && (w.Now-s.Time)/span == (w.Now-rows[n-1].Time)/span {
+			rows[n-1] = joinSamples(rows[n-1], s)
+		} else {
+			rows = append(rows, s)
+		}
+	}
+	return rows
+}
+
+// joinSamples adds an earlier sample to a later one.
+func joinSamples(later, earlier api.Sample) api.Sample {
+	later.Seconds += earlier.Seconds
+	later.Requests += earlier.Requests
+	later.Hits += earlier.Hits
+	later.Misses += earlier.Misses
+	later.Evictions += earlier.Evictions
+	return later
+}
