@@ -204,6 +204,7 @@ type cache struct {
 	fills   atomic.Int64 // Fills that were asked
 	keys    sync.Map     // every key that was asked for
 	maxItem int64        // 0: that of MemCache
+	seen    func([]byte) // is given what fills hold that do not get through
 }
 
 var errUnreachable = errors.New("the cache is unreachable")
@@ -236,6 +237,9 @@ func (c *cache) Get(ctx context.Context, key string) (storage.Lookup, error) {
 func (c *cache) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
 	c.fills.Add(1)
 	if err := c.note(key, &c.noFill); err != nil {
+		if c.seen != nil {
+			c.seen(body)
+		}
 		return err
 	}
 	return c.content().Fill(ctx, key, lease, head, body)

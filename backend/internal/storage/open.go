@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"memcache/shared/api"
@@ -199,41 +200,28 @@ func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, 
 	if !r.memory.TryAcquire(row.Size) {
 		return r.stream(row, blob, DetailNoMemory), nil
 	}
-	body, checksum, err := r.readWhole(row, blob)
-	if err != nil {
-		r.memory.Release(row.Size)
+	content := r.bodies.get(row.Size, func() { r.memory.Release(row.Size) })
+	if err := r.readWhole(row, blob, content.b); err != nil {
+		content.done()
+		content.done()
 		return nil, err
 	}
-	r.noteChecksum(row, checksum)
 	r.c.Object, r.c.Source = export(row), Miss
-	done := r.shared(row.Size)
-	r.c.setBytes(body, done)
+	r.c.setBytes(content.b, content.done)
 	filling = r.background(func() {
-		defer done()
-		r.fill(context.WithoutCancel(ctx), f, ck, lease, head, body)
+		defer content.done()
+		r.fill(context.WithoutCancel(ctx), f, ck, lease, head, content)
 	})
 	if !filling {
-		done()
+		content.done()
 	}
 	return r.c, nil
 }
 
-// shared returns a function to be called by both holders of a body: its memory
-// counts until neither needs it.
-func (r *reading) shared(size int64) func() {
-	holders := make(chan struct{}, 1)
-	return func() {
-		select {
-		case holders <- struct{}{}:
-		default:
-			r.memory.Release(size)
-		}
-	}
-}
-
 // fill puts a value into the cache and ends the flight.
-func (r *reading) fill(ctx context.Context, f *flight, ck string, lease uint64, head, body []byte) {
-	err := r.cache.Fill(ctx, ck, lease, head, body)
+func (r *reading) fill(ctx context.Context, f *flight, ck string, lease uint64, head []byte, content *body) {
+	err := r.cache.Fill(ctx, ck, lease, head, content.b)
+	content.lent.Store(err != nil)
 	switch {
 	case err == nil:
 		r.flights.end(ck, f, filled)
@@ -298,23 +286,24 @@ func (r *reading) openSized(ctx context.Context, row Object) (io.ReadSeekCloser,
 	return blob, nil
 }
 
-// readWhole reads a blob into memory, checks it and closes it; it returns its
-// checksum, too.
-func (r *reading) readWhole(row Object, blob io.ReadCloser) (_ []byte, checksum string, _ error) {
+// readWhole reads a blob into body, checks it and closes it.
+func (r *reading) readWhole(row Object, blob io.ReadCloser, body []byte) error {
 	defer blob.Close()
 	start := time.Now()
 	defer func() { r.c.Steps.Blob += time.Since(start) }()
-	body := make([]byte, row.Size)
-	if _, err := io.ReadFull(blob, body); err != nil {
-		return nil, "", fmt.Errorf("read the content of %q: %w", r.key, err)
-	}
 	p := prove(row)
-	_, _ = p.Write(body)
+	for piece := range slices.Chunk(body, proofBytes) {
+		if _, err := io.ReadFull(blob, piece); err != nil {
+			return fmt.Errorf("read the content of %q: %w", r.key, err)
+		}
+		_, _ = p.Write(piece)
+	}
 	checksum, err := p.check(row, bytes.NewReader(body))
 	if err != nil {
-		return nil, "", r.damaged(row, err)
+		return r.damaged(row, err)
 	}
-	return body, checksum, nil
+	r.noteChecksum(row, checksum)
+	return nil
 }
 
 // noteChecksum keeps the checksum of what was read whole, if the row has another

@@ -16,6 +16,9 @@ import (
 // the blob's address, has the last word: it is asked where a row has no checksum
 // yet, and before a blob is called damaged.
 
+// proofBytes are read and checked at a time, while they are in the processor's cache.
+const proofBytes = 128 << 10
+
 var errDamaged = errors.New("its bytes do not have its hash")
 
 // proof are the checksum and the hash of the bytes that a blob gave.

@@ -125,7 +125,8 @@ type Cache interface {
 	Get(ctx context.Context, key string) (Lookup, error)
 	// Fill stores head followed by body under the lease that Get gave.
 	// [ErrLeaseLost] when the entry was deleted or filled meanwhile; any other
-	// error when the value is not kept.
+	// error when the value is not kept. After an error, it may still be looking at
+	// body.
 	Fill(ctx context.Context, key string, lease uint64, head, body []byte) error
 	// Release gives a lease up without filling, so that the next reader wins.
 	Release(ctx context.Context, key string, lease uint64) error

@@ -29,11 +29,11 @@ type Config struct {
 	Log   *slog.Logger
 
 	MaxObject  int64         // bytes of the largest object; 0: 1 GiB
-	FillMemory int64         // bytes that misses may hold in memory together; 0: 128 MiB
+	FillMemory int64         // bytes that misses may hold in memory together; 0: 128 MiB. They may take twice as much.
 	Wait       time.Duration // how long a reader waits for another's fill; 0: 500 ms
 	Grace      time.Duration // age from which Sweep takes a blob that no row names; 0: 1 hour
 
-	Undo       time.Duration // how long Restore brings back what Delete took; 0: it does not
+	Undo time.Duration // how long Restore brings back what Delete took; 0: it does not
 
 	// Lease is how long a backend relies on what it knows of the cache generation,
 	// where several use the Index; a write that cannot reach the cache may have to
@@ -58,6 +58,7 @@ type Store struct {
 	cache   Cache
 	log     *slog.Logger
 	memory  *semaphore.Weighted // bytes of misses in memory
+	bodies  bodies
 	flights flights
 	locks   keyLocks
 	gen     generation

@@ -68,8 +68,8 @@ func indexFenced(t *testing.T, x storage.Index) {
 			_, err := f.Copy(t.Context(), "old", "renamed", time.Now(), true)
 			return err
 		},
-		"Delete":    func(f storage.Index) error { return f.Delete(t.Context(), "there") },
-		"Discard":   func(f storage.Index) error { return f.Discard(t.Context(), "aside", time.Now()) },
+		"Delete":  func(f storage.Index) error { return f.Delete(t.Context(), "there") },
+		"Discard": func(f storage.Index) error { return f.Discard(t.Context(), "aside", time.Now()) },
 		"Restore": func(f storage.Index) error {
 			_, err := f.Restore(t.Context(), "gone", time.Time{})
 			return err
