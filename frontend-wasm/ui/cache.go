@@ -16,19 +16,21 @@ type cachePage struct {
 	s   *session
 	ctx app.Context // nil until mounted
 
-	capacity string // as typed, in MB
+	capacity string // as typed, in unit
+	unit     string // unitMB or unitGB; "" is unitMB
 	policy   string // as chosen
 	edited   bool   // capacity or policy differ from what is set
 	applying bool
-	problem  string // what the server said of the last attempt
-	key      string // to invalidate
+	problem  string           // what the server said of the last attempt
+	before   *api.CacheChange // what was set before the last change, to undo it
+	key      string           // to invalidate
 	keyErr   string
 }
 
 // OnMount shows what is known.
 func (p *cachePage) OnMount(ctx app.Context) {
 	p.ctx = ctx
-	ctx.Page().SetTitle("Cache – MemCache")
+	ctx.Page().SetTitle(t("Cache") + " – MemCache")
 	p.s.watch(p)
 	p.adopt()
 	if p.s.live() {
@@ -54,14 +56,28 @@ func (p *cachePage) adopt() {
 	if p.s.cache == nil || p.edited {
 		return
 	}
-	p.capacity = strconv.FormatInt(p.s.cache.Capacity/api.MB, 10)
+	p.capacity = inUnit(p.s.cache.Capacity/api.MB, p.unit)
 	p.policy = p.s.cache.Policy
-	text := p.capacity
 	p.ctx.Defer(func(app.Context) {
 		if !p.edited {
-			setValue("capacity", text)
+			p.fill()
 		}
 	})
+}
+
+// fill puts the capacity into the field and the slider.
+func (p *cachePage) fill() {
+	setValue("capacity", p.capacity)
+	p.slide()
+}
+
+// slide moves the slider to the capacity that was typed.
+func (p *cachePage) slide() {
+	if set := p.s.cache; set != nil {
+		if bytes, err := parseCapacity(inMB(p.capacity, p.unit), set); err == nil {
+			setValue("capacity-slider", strconv.Itoa(onSlider(bytes/api.MB, set)))
+		}
+	}
 }
 
 // change is what Apply would send; ok is false when there is nothing to send
@@ -71,7 +87,7 @@ func (p *cachePage) change() (c api.CacheChange, problem string, ok bool) {
 	if set == nil {
 		return c, "", false
 	}
-	capacity, err := parseCapacity(p.capacity, set)
+	capacity, err := parseCapacity(inMB(p.capacity, p.unit), set)
 	if err != nil {
 		return c, err.Error(), false
 	}
@@ -86,6 +102,28 @@ func (p *cachePage) change() (c api.CacheChange, problem string, ok bool) {
 
 func (p *cachePage) onCapacity(ctx app.Context, _ app.Event) {
 	p.capacity, p.problem = fieldValue(ctx), ""
+	p.slide()
+	p.noteEdited()
+}
+
+func (p *cachePage) onSlider(ctx app.Context, _ app.Event) {
+	position, err := strconv.Atoi(fieldValue(ctx))
+	if err != nil || p.s.cache == nil {
+		return
+	}
+	p.capacity, p.problem = inUnit(atSlider(position, p.s.cache), p.unit), ""
+	setValue("capacity", p.capacity)
+	p.noteEdited()
+}
+
+// onUnit writes the same capacity in the other unit.
+func (p *cachePage) onUnit(ctx app.Context, _ app.Event) {
+	mb, err := strconv.ParseInt(strings.TrimSpace(inMB(p.capacity, p.unit)), 10, 64)
+	p.unit = fieldValue(ctx)
+	if err == nil {
+		p.capacity = inUnit(mb, p.unit)
+		setValue("capacity", p.capacity)
+	}
 	p.noteEdited()
 }
 
@@ -105,6 +143,19 @@ func (p *cachePage) onApply(_ app.Context, e app.Event) {
 	if !ok || p.applying {
 		return
 	}
+	was := *p.s.cache
+	p.apply(c, &api.CacheChange{Capacity: &was.Capacity, Policy: &was.Policy})
+}
+
+// onUndo sets again what was set before the last change.
+func (p *cachePage) onUndo(app.Context, app.Event) {
+	if p.before != nil && !p.applying {
+		p.apply(*p.before, nil)
+	}
+}
+
+// apply sends a change; before is what undoes it, or nil.
+func (p *cachePage) apply(c api.CacheChange, before *api.CacheChange) {
 	p.applying, p.problem = true, ""
 	set := new(api.Cache)
 	p.s.call(api.MethodConfigure, c, set, func(err error) {
@@ -112,10 +163,10 @@ func (p *cachePage) onApply(_ app.Context, e app.Event) {
 		if err != nil {
 			p.problem = api.AsError(err).Message
 		} else {
-			p.edited = false
+			p.edited, p.before = false, before
 			p.s.setCache(set)
 			p.s.notify(changeCache, nil)
-			p.s.tell("Applied: " + api.FormatBytes(set.Capacity) + ", " + policyTitle(set, set.Policy))
+			p.s.tell(tf("Applied: %s, %s", size(set.Capacity), policyTitle(set, set.Policy)))
 		}
 		p.Update()
 	})
@@ -128,15 +179,15 @@ func (p *cachePage) onReset(app.Context, app.Event) {
 
 func (p *cachePage) onClear(app.Context, app.Event) {
 	p.s.ask(question{
-		Title: "Clear the cache?", Action: "Clear",
-		Text: "Every copy in memory is dropped. The objects themselves stay; they are read from disk until they are in memory again.",
+		Title: t("Clear the cache?"), Action: t("Clear"),
+		Text: t("Every copy in memory is dropped. The objects themselves stay; they are read from disk until they are in memory again."),
 		do: func() {
 			p.s.call(api.MethodClear, api.Empty{}, nil, func(err error) {
 				if err != nil {
-					p.s.complain("Not cleared: " + api.AsError(err).Message)
+					p.s.complain(tf("Not cleared: %s", api.AsError(err).Message))
 					return
 				}
-				p.s.tell("The cache is empty.")
+				p.s.tell(t("The cache is empty."))
 				p.s.loadCache(nil)
 			})
 		},
@@ -174,16 +225,16 @@ func policyTitle(c *api.Cache, name string) string {
 func nodeText(n api.Node) string {
 	if !n.Up {
 		if n.Error != "" {
-			return "not answering: " + n.Error
+			return tf("not answering: %s", n.Error)
 		}
-		return "not answering"
+		return t("not answering")
 	}
-	parts := []string{api.FormatBytes(n.Capacity)}
+	parts := []string{size(n.Capacity)}
 	if n.Policy != "" {
 		parts = append(parts, n.Policy)
 	}
 	if n.Version != "" {
-		parts = append(parts, "version "+n.Version)
+		parts = append(parts, tf("version %s", n.Version))
 	}
 	return strings.Join(parts, " · ")
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
@@ -11,7 +12,7 @@ import (
 // Render draws the page.
 func (p *cachePage) Render() app.UI {
 	return app.Div().ID("page-cache").Class("page").Body(
-		app.Div().Class("page-head").Body(app.H1().Text("Cache"), asOf(p.s, p.s.cacheAt)),
+		app.Div().Class("page-head").Body(app.H1().Text(t("Cache")), asOf(p.s, p.s.cacheAt)),
 		p.useNow(),
 		p.form(),
 		p.forget(),
@@ -43,20 +44,20 @@ func (p *cachePage) useNow() app.UI {
 	if p.s.cache != nil {
 		text = u.text()
 		if u.Up == 0 && u.Nodes > 0 {
-			text = "The cache is not answering"
+			text = t("The cache is not answering")
 		}
 	}
 	return app.Section().Class("panel").Aria("labelledby", "use-title").Body(
 		app.Div().Class("panel-head").Body(
-			app.H2().ID("use-title").Text("In use now"),
+			app.H2().ID("use-title").Text(t("In use now")),
 			app.P().ID("use").Class("use").Text(text),
 		),
-		app.Progress().ID("use-bar").Class("use-bar").Max(1000).Value(u.permille()).Aria("label", "Memory in use"),
+		app.Progress().ID("use-bar").Class("use-bar").Max(1000).Value(u.permille()).Aria("label", t("Memory in use")),
 	)
 }
 
 func (p *cachePage) form() app.UI {
-	_, problem, ok := p.change()
+	change, problem, ok := p.change()
 	if p.problem != "" {
 		problem = p.problem
 	}
@@ -64,18 +65,27 @@ func (p *cachePage) form() app.UI {
 	if !ok || p.applying || !p.s.live() {
 		apply = apply.Disabled(true)
 	}
-	label := "Apply"
+	label := t("Apply")
 	if p.applying {
-		label = "Applying …"
+		label = t("Applying …")
 	}
 	var reset app.UI
 	if p.edited {
-		reset = app.Button().ID("reset").Class("button").Type("button").Text("Undo").OnClick(p.onReset)
+		reset = app.Button().ID("reset").Class("button").Type("button").Text(t("Leave as it is")).OnClick(p.onReset)
+	} else if p.before != nil {
+		reset = app.Button().ID("undo").Class("button").Type("button").OnClick(p.onUndo).
+			Text(tf("Undo: back to %s, %s", size(*p.before.Capacity), policyTitle(p.known(), *p.before.Policy)))
+	}
+	what := "\u00a0"
+	if ok {
+		what = preview(p.usage(), change)
 	}
 	return app.Form().ID("settings").Class("panel").Attr("novalidate", "").OnSubmit(p.onApply).Body(
-		app.Div().Class("panel-head").Body(app.H2().Text("Settings")),
+		app.Div().Class("panel-head").Body(app.H2().Text(t("Settings"))),
 		p.capacityField(problem),
+		p.goals(),
 		p.policies(),
+		app.P().ID("preview-change").Class("preview-change").Role("status").Text(what),
 		app.Div().Class("buttons").Body(apply.Text(label), reset),
 	)
 }
@@ -84,27 +94,78 @@ func (p *cachePage) capacityField(problem string) app.UI {
 	hint := "\u00a0"
 	if c := p.s.cache; c != nil {
 		least, most := capacityRange(c)
-		hint = "From " + count(least) + " to " + count(most) + " MB. What still fits stays in memory."
+		hint = tf("From %s to %s MB. What still fits stays in memory.", count(least), count(most))
 	}
-	input := app.Input().ID("capacity").Type("number").Attr("inputmode", "numeric").Attr("step", "1").AutoComplete(false).
+	step := "1"
+	if p.unit == unitGB {
+		step = "any"
+	}
+	input := app.Input().ID("capacity").Type("number").Attr("inputmode", "decimal").Attr("step", step).AutoComplete(false).
 		Aria("describedby", "capacity-hint capacity-problem").OnInput(p.onCapacity)
-	if c := p.s.cache; c != nil {
-		least, most := capacityRange(c)
-		input = input.Attr("min", least).Attr("max", most)
-	}
 	if problem != "" {
 		input = input.Aria("invalid", "true")
 	}
 	return app.Div().Class("field").Body(
-		app.Label().For("capacity").Text("Capacity"),
-		app.Div().Class("with-unit").Body(input, app.Span().Class("unit").Text("MB")),
+		app.Label().For("capacity").Text(t("Capacity")),
+		app.Div().Class("with-unit").Body(input, p.unitField(), p.slider()),
 		app.P().ID("capacity-hint").Class("muted").Text(hint),
 		app.P().ID("capacity-problem").Class("bad").Role("alert").Text(problem),
 	)
 }
 
+func (p *cachePage) unitField() app.UI {
+	options := make([]app.UI, 0, 2)
+	for _, unit := range []string{unitMB, unitGB} {
+		option := app.Option().Attr("value", unit).Text(unit)
+		if unit == p.unit {
+			option = option.Selected(true)
+		}
+		options = append(options, option)
+	}
+	return app.Select().ID("capacity-unit").Class("unit-field").Aria("label", t("Unit of the capacity")).OnChange(p.onUnit).Body(options...)
+}
+
+func (p *cachePage) slider() app.UI {
+	slider := app.Input().ID("capacity-slider").Class("slider").Type("range").Attr("min", "0").Attr("max", sliderSteps).Attr("step", "1").
+		Aria("label", t("Capacity")).OnInput(p.onSlider)
+	if bytes, err := parseCapacity(inMB(p.capacity, p.unit), p.known()); err == nil && p.s.cache != nil {
+		slider = slider.Aria("valuetext", size(bytes))
+	}
+	return slider
+}
+
+// goal is what someone wants of the cache, and the policy that is best at it.
+type goal struct{ Text, Policy string }
+
+func goals() []goal {
+	return []goal{
+		{t("Most hits"), "wtinylfu"},
+		{t("Least disk traffic"), "lfuda"},
+		{t("Much is read only once"), "s3fifo"},
+		{t("Sizes differ much"), "gdsf"},
+		{t("Least work"), "sieve"},
+	}
+}
+
+// goals chooses a policy by what is wanted; those that are not offered are
+// left out.
+func (p *cachePage) goals() app.UI {
+	buttons := []app.UI{}
+	for _, g := range goals() {
+		if !slices.ContainsFunc(p.known().Policies, func(x api.Policy) bool { return x.Name == g.Policy }) {
+			continue
+		}
+		pressed := strconv.FormatBool(g.Policy == p.policy)
+		buttons = append(buttons, app.Button().ID("goal-"+g.Policy).Class("segment").Type("button").Aria("pressed", pressed).Text(g.Text).
+			OnClick(func(app.Context, app.Event) { p.onPolicy(g.Policy) }, g.Policy))
+	}
+	return app.Div().ID("goals").Class("field").Role("group").Aria("labelledby", "goals-title").Body(
+		app.P().ID("goals-title").Class("field-name").Text(t("What matters most?")),
+		app.Div().Class("segments").Body(buttons...))
+}
+
 func (p *cachePage) policies() app.UI {
-	cards := []app.UI{app.Legend().Text("Replacement policy")}
+	cards := []app.UI{app.Legend().Text(t("Replacement policy"))}
 	for _, x := range p.known().Policies {
 		cards = append(cards, p.policyCard(x))
 	}
@@ -126,7 +187,7 @@ func (p *cachePage) policyCard(x api.Policy) app.UI {
 			OnChange(func(app.Context, app.Event) { p.onPolicy(x.Name) }, x.Name),
 		app.Span().Class("card-text").Body(
 			app.Strong().Text(x.Title),
-			app.Span().ID(id+"-about").Class("muted").Text(x.About),
+			app.Span().ID(id+"-about").Class("muted").Text(told(x.About)),
 		),
 	)
 }
@@ -138,15 +199,15 @@ func (p *cachePage) forget() app.UI {
 	if p.keyErr != "" {
 		field = field.Aria("invalid", "true")
 	}
-	one := app.Button().ID("invalidate-one").Class("button").Type("submit").Text("Invalidate")
-	all := app.Button().ID("clear").Class("button button-quiet-danger").Type("button").Body(icon("broom"), app.Text("Clear the cache")).OnClick(p.onClear)
+	one := app.Button().ID("invalidate-one").Class("button").Type("submit").Text(t("Invalidate"))
+	all := app.Button().ID("clear").Class("button button-quiet-danger").Type("button").Body(icon("broom"), app.Text(t("Clear the cache"))).OnClick(p.onClear)
 	if !p.s.live() {
 		one, all = one.Disabled(true), all.Disabled(true)
 	}
 	return app.Section().Class("panel").Aria("labelledby", "forget-title").Body(
-		app.Div().Class("panel-head").Body(app.H2().ID("forget-title").Text("Drop what is in memory"), all),
+		app.Div().Class("panel-head").Body(app.H2().ID("forget-title").Text(t("Drop what is in memory")), all),
 		app.Form().Class("field").Attr("novalidate", "").OnSubmit(p.onInvalidate).Body(
-			app.Label().For("invalidate-key").Text("Key of one object"),
+			app.Label().For("invalidate-key").Text(t("Key of one object")),
 			app.Div().Class("with-button").Body(field, one),
 			app.P().ID("invalidate-problem").Class("bad").Role("alert").Text(p.keyErr),
 		),
@@ -162,19 +223,19 @@ func (p *cachePage) nodes() app.UI {
 		rows = append(rows, app.Li().Class("node").Body(app.Span().Class("bone bone-long")))
 	}
 	return app.Section().Class("panel").Aria("labelledby", "nodes-title").Body(
-		app.Div().Class("panel-head").Body(app.H2().ID("nodes-title").Text("Cache processes")),
+		app.Div().Class("panel-head").Body(app.H2().ID("nodes-title").Text(t("Cache processes"))),
 		app.Ul().ID("nodes").Class("nodes").Body(rows...),
 	)
 }
 
 func (p *cachePage) node(n api.Node) app.UI {
-	state, word := "on", "Up"
+	state, word := "on", t("Up")
 	if !n.Up {
-		state, word = "warn", "Down"
+		state, word = "warn", t("Down")
 	}
 	var note app.UI
 	if n.Up && !slices.Contains(n.Features, api.FeaturePolicy) {
-		note = app.P().Class("muted").Text("It keeps its own replacement policy.")
+		note = app.P().Class("muted").Text(t("It keeps its own replacement policy."))
 	}
 	return app.Li().Class("node").DataSet("up", n.Up).Body(
 		app.Span().Class("light", "light-"+state).Body(app.Span().Class("light-dot"), app.Span().Text(word)),

@@ -53,3 +53,57 @@ func TestNodeText(t *testing.T) {
 		}
 	}
 }
+
+func TestCapacityInGB(t *testing.T) {
+	c := &api.Cache{MinCapacity: api.MB, MaxCapacity: 20000 * api.MB}
+	for text, want := range map[string]int64{"1": 1024, "1.5": 1536, " 0,25 ": 256, "0.001": 1} {
+		if got, err := parseCapacity(inMB(text, unitGB), c); err != nil || got != want*api.MB {
+			t.Errorf("%q GB is %d bytes (%v), want %d MB", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1", "0", "abc", "NaN", "1e300", "Inf"} {
+		if _, err := parseCapacity(inMB(text, unitGB), c); err == nil {
+			t.Errorf("%q GB is taken", text)
+		}
+	}
+	if got := inUnit(1536, unitGB) + " " + inUnit(100, unitGB) + " " + inUnit(1536, unitMB); got != "1.5 0.098 1536" {
+		t.Errorf("in the units there is %s", got)
+	}
+}
+
+func TestSliderReachesAllCapacities(t *testing.T) {
+	c := &api.Cache{MinCapacity: api.MB, MaxCapacity: 24105 * api.MB}
+	before := int64(0)
+	for at := range sliderSteps + 1 {
+		mb := atSlider(at, c)
+		if mb < before || mb < 1 || mb > 24105 {
+			t.Fatalf("at %d the slider stands for %d MB, after %d", at, mb, before)
+		}
+		if back := onSlider(mb, c); mb > 100 && (back < at-2 || back > at+2) {
+			t.Errorf("%d MB is at %d, and %d leads to it", mb, back, at)
+		}
+		before = mb
+	}
+	if before != 24105 || atSlider(0, c) != 1 || onSlider(1<<40, c) != sliderSteps {
+		t.Error("the ends of the slider are not the ends of the range")
+	}
+	if onSlider(5, &api.Cache{}) != 0 {
+		t.Error("without a range the slider moves")
+	}
+}
+
+func TestPreviewOfAChange(t *testing.T) {
+	u := usage{Items: 100, Bytes: 50 * api.MB, Capacity: 64 * api.MB, Up: 1, Nodes: 1}
+	smaller, fits, larger, lru := int64(40*api.MB), int64(55*api.MB), int64(100*api.MB), "lru"
+	for want, c := range map[string]api.CacheChange{
+		"About 10.0 MB (20 items) would leave memory at once.": {Capacity: &smaller},
+		"All that is in memory still fits.":                    {Capacity: &fits},
+		"Nothing leaves memory, and more will fit.":            {Capacity: &larger},
+		"All that is in memory still fits. The new policy keeps what is in memory and decides from now on what has to go.": {Capacity: &fits, Policy: &lru},
+		"": {},
+	} {
+		if got := preview(u, c); got != want {
+			t.Errorf("the preview is %q, want %q", got, want)
+		}
+	}
+}

@@ -202,9 +202,16 @@ func TestCachePageStates(t *testing.T) {
 	if _, problem, ok := p.change(); ok || !strings.Contains(problem, "out of range") {
 		t.Errorf("99999 MB can be applied, or the problem is %q", problem)
 	}
-	p.capacity, p.policy = "12", "random"
+	p.edited, p.capacity, p.policy = true, "12", "random"
 	if c, problem, ok := p.change(); !ok || problem != "" || *c.Capacity != 12*api.MB || *c.Policy != "random" {
 		t.Errorf("the change is %+v, %q, %v", c, problem, ok)
+	}
+	if markup := draw(t, p); !strings.Contains(markup, "All that is in memory still fits.") || !strings.Contains(markup, `id="reset"`) {
+		t.Errorf("before it is applied, the change is not foretold in %s", markup)
+	}
+	p.edited, p.before = false, &api.CacheChange{Capacity: &s.cache.Capacity, Policy: &s.cache.Policy}
+	if markup := draw(t, p); !strings.Contains(markup, "back to 256.0 MB, LRU") {
+		t.Errorf("after it was applied, there is no way back in %s", markup)
 	}
 	p.capacity = "256"
 	if c, _, ok := p.change(); !ok || c.Capacity != nil {

@@ -49,6 +49,15 @@ func t(text string) string {
 	return text
 }
 
+// told returns what the server says in English, in the language that is shown
+// if the catalogue has it: the sentences about the policies.
+func told(text string) string {
+	if s, ok := lookup(text); ok {
+		return s
+	}
+	return text
+}
+
 // tf is [fmt.Sprintf] in the language that is shown. A catalogue that needs the
 // arguments in another order names them: "%[2]s".
 func tf(format string, args ...any) string {

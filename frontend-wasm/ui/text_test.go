@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"memcache/cache/policy"
 )
 
 var update = flag.Bool("update", false, "rewrite web/lang: sorted, without what is not used any more, and with an empty text where one is missing")
@@ -80,6 +82,9 @@ func usedTexts(t *testing.T) []string {
 			}
 			return true
 		})
+	}
+	for _, p := range policy.Infos() {
+		used[p.About] = true
 	}
 	return slices.Sorted(maps.Keys(used))
 }
