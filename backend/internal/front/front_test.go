@@ -50,7 +50,7 @@ func serve(t testing.TB, h http.Handler, fronted bool) (address string, shutdown
 	return tcp.Addr().String(), shutdown
 }
 
-// client is a connection whose first request, which is net/http's, is over.
+// client is a connection whose first request is over.
 type client struct {
 	*net.TCPConn
 	*bufio.Reader
@@ -351,7 +351,7 @@ func TestReplies(t *testing.T) {
 func TestShutdownWaitsForRepliesUnderWay(t *testing.T) {
 	began, goOn := make(chan struct{}), make(chan struct{})
 	address, shutdown := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if byFront(w) {
+		if byFront(w) && r.URL.Path == "/objects/x" {
 			close(began)
 			<-goOn
 		}
