@@ -281,9 +281,12 @@ func (l *Line) pop() Asker {
 	return who
 }
 
+// Busy tells whether an answer is outstanding.
+func (l *Line) Busy() bool { return l.first < len(l.asked) }
+
 // Check fails when a request has waited too long: the Line must be closed.
 func (l *Line) Check(now time.Time) error {
-	if l.first < len(l.asked) && now.After(l.asked[l.first].deadline) {
+	if l.Busy() && now.After(l.asked[l.first].deadline) {
 		return l.failed(errTimeout)
 	}
 	return nil

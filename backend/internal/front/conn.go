@@ -62,6 +62,7 @@ type rest struct {
 
 // event takes note of what epoll tells of the socket.
 func (c *conn) event(events uint32) {
+	defer c.caught()
 	if events&^unix.EPOLLOUT != 0 {
 		c.unread = true
 		c.ended = c.ended || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
@@ -71,7 +72,7 @@ func (c *conn) event(events uint32) {
 		c.next()
 	case sending:
 		if events&^unix.EPOLLIN != 0 {
-			c.sendRest()
+			c.push()
 		}
 	case handling:
 		if events&^unix.EPOLLIN != 0 {
@@ -132,70 +133,79 @@ func (c *conn) give(read []byte) {
 	lp.running.Go(func() { lp.give(lp, fd, remote, read) })
 }
 
+// caught keeps a panic of Hits from ending more than the connection.
+func (c *conn) caught() {
+	if reason := recover(); reason != nil {
+		c.loop.cfg.Log.Error("a request panicked", "panic", reason, "stack", string(debug.Stack()))
+		c.hit = nil
+		c.close()
+	}
+}
+
 // Answered goes on with what the cache said.
 func (c *conn) Answered(found storage.Lookup, err error) {
-	hit := c.hit
-	c.hit = nil
-	if err != nil {
-		c.handle(hit.GoOn(storage.Lookup{}))
-		return
-	}
-	if found.Value == nil {
-		c.handle(hit.GoOn(found))
-		return
-	}
-	header := c.loop.header
-	clear(header)
-	body, ok := hit.Answer(header, found.Value)
-	if !ok {
+	defer c.caught()
+	switch {
+	case err != nil:
+		c.goOn(storage.Lookup{})
+	case found.Value == nil:
+		c.goOn(found)
+	case !c.answer(found):
 		if found.Release != nil {
 			found.Release()
 		}
-		c.handle(hit.GoOn(storage.Lookup{}))
-		return
-	}
-	c.hit = hit
-	c.loop.head = appendHead(c.loop.head[:0], http.StatusOK, header, false)
-	c.out = rest{head: c.loop.head, body: body, release: found.Release, size: len(body), step: patienceBytes}
-	c.state, c.since = sending, c.loop.now
-	c.send()
-}
-
-// send sends a hit; what the socket does not take now is kept for later.
-func (c *conn) send() {
-	if len(c.out.body) <= joined {
-		c.loop.head = append(c.out.head, c.out.body...)
-		c.out.head, c.out.body = c.loop.head, nil
-	}
-	if c.push() || c.fd < 0 {
-		return
-	}
-	c.out.head = bytes.Clone(c.out.head) // the loop's
-	if c.out.release == nil {
-		c.out.body = bytes.Clone(c.out.body) // the line's
+		c.goOn(storage.Lookup{})
 	}
 }
 
-// sendRest goes on with sending.
-func (c *conn) sendRest() { c.push() }
+// goOn leaves the rest to the handler.
+func (c *conn) goOn(found storage.Lookup) {
+	hit := c.hit
+	c.hit = nil
+	c.handle(hit.GoOn(found))
+}
 
-// push gives the socket as much as it takes; true when that was all.
-func (c *conn) push() bool {
-	for {
+// answer sends what was found; what the socket does not take now is kept for
+// later. It reports false when the value is damaged.
+func (c *conn) answer(found storage.Lookup) bool {
+	lp := c.loop
+	clear(lp.header)
+	body, ok := c.hit.Answer(lp.header, found.Value)
+	if !ok {
+		return false
+	}
+	lp.head = appendHead(lp.head[:0], http.StatusOK, lp.header, false)
+	c.out = rest{head: lp.head, body: body, release: found.Release, size: len(body), step: patienceBytes}
+	if len(body) <= joined {
+		lp.head = append(lp.head, body...)
+		c.out.head, c.out.body = lp.head, nil
+	}
+	c.state, c.since = sending, lp.now
+	c.push()
+	if c.state == sending && c.fd >= 0 {
+		c.out.head = bytes.Clone(c.out.head) // it is the loop's
+		if found.Release == nil {
+			c.out.body = bytes.Clone(c.out.body) // it is the line's
+		}
+	}
+	return true
+}
+
+// push gives the socket as much of a hit as it takes.
+func (c *conn) push() {
+	for len(c.out.head)+len(c.out.body) > 0 {
 		n, err := sock.Send2(c.fd, c.out.head, c.out.body)
 		if err == unix.EAGAIN {
-			return false
+			return
 		}
 		if err != nil {
 			c.close()
-			return false
+			return
 		}
 		c.progress(n)
-		if len(c.out.head)+len(c.out.body) == 0 {
-			c.sent()
-			return true
-		}
 	}
+	c.endHit()
+	c.wait()
 }
 
 // progress notes that n more bytes are gone.
@@ -208,18 +218,16 @@ func (c *conn) progress(n int) {
 	}
 }
 
-// sent ends a hit.
-func (c *conn) sent() {
-	c.endHit(c.out.size)
-	c.wait()
-}
-
-func (c *conn) endHit(bytes int) {
-	if c.out.release != nil {
-		c.out.release()
+// endHit ends a hit, however much of it was sent.
+func (c *conn) endHit() {
+	out, hit := c.out, c.hit
+	c.out, c.hit = rest{}, nil
+	if out.release != nil {
+		out.release()
 	}
-	c.hit.Sent(int64(bytes))
-	c.hit, c.out = nil, rest{}
+	if hit != nil { // or it panicked
+		hit.Sent(int64(max(out.size-len(out.head)-len(out.body), 0)))
+	}
 }
 
 // wait lets the client ask again.
@@ -346,7 +354,7 @@ func (c *conn) close() {
 	_ = unix.Close(c.fd)
 	c.fd = -1
 	if c.state == sending {
-		c.endHit(max(c.out.size-len(c.out.head)-len(c.out.body), 0))
+		c.endHit()
 	}
 }
 

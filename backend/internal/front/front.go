@@ -84,8 +84,11 @@ type Listener struct {
 	done    chan struct{}  // closed when all of them have ended
 }
 
-// maxLoops is the most event loops that there are.
+// maxLoops is the most event loops that there are. One for two processors leaves
+// room for the handlers, and the fewer there are, the more requests share a turn.
 const maxLoops = 4
+
+func loopCount() int { return min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) }
 
 // New returns a listener in front of cfg.Listener.
 func New(cfg Config) *Listener {
@@ -168,7 +171,7 @@ func (l *Listener) run() error {
 		return err
 	}
 	var loops []*loop
-	for range min(runtime.GOMAXPROCS(0), maxLoops) {
+	for range loopCount() {
 		lp, err := newLoop(l)
 		if err != nil {
 			for _, lp := range loops {

@@ -3,6 +3,7 @@ package front
 import (
 	"errors"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -30,8 +31,10 @@ type loop struct {
 	free          []int32 // slots that hold none
 	count         int     // of clients
 	now           time.Time
-	swept         time.Time // when expired clients were looked for
+	checked       time.Time // when requests to the cache were looked at
+	swept         time.Time // when clients were
 	ending        bool
+	hold          int // milliseconds for which it may keep its processor while it waits
 
 	lines  []line      // to the cache nodes
 	in     []byte      // where requests are read to
@@ -63,6 +66,9 @@ func newLoop(l *Listener) (*loop, error) {
 		return nil, errors.Join(err, unix.Close(epoll))
 	}
 	lp := &loop{Listener: l, epoll: epoll, wakeup: wakeup, in: make([]byte, inSize), header: make(http.Header, 16)}
+	if runtime.GOMAXPROCS(0) > loopCount() {
+		lp.hold = 1
+	}
 	if l.cfg.Cache != nil && l.cfg.Hits != nil {
 		lp.lines = make([]line, l.cfg.Cache.Nodes())
 	}
@@ -110,13 +116,14 @@ func (lp *loop) run() {
 	}
 }
 
-// wait waits for events: a moment without telling the scheduler, which would take
-// the processor away and give it back.
+// wait waits for events. A short time it does so without telling the scheduler,
+// which would take the processor away and give it back: that costs more than a
+// request. Where there are no more processors than loops, others want them.
 func (lp *loop) wait(events []unix.EpollEvent) int {
-	if n := sock.Poll(lp.epoll, events, 0); n > 0 {
+	if n := sock.Poll(lp.epoll, events, lp.hold); n > 0 {
 		return n
 	}
-	n, err := unix.EpollWait(lp.epoll, events, int(lp.sweepEvery()/time.Millisecond))
+	n, err := unix.EpollWait(lp.epoll, events, int(lp.longest()/time.Millisecond))
 	if err != nil && err != unix.EINTR {
 		panic(err) // a wrong descriptor: nothing else can go wrong
 	}
@@ -206,17 +213,29 @@ func (lp *loop) flush() {
 	}
 }
 
-// sweepEvery is how often the loop looks for what has taken too long: requests
-// to the cache soon, clients later.
-func (lp *loop) sweepEvery() time.Duration {
-	return 50 * time.Millisecond
+// The loop looks for what has taken too long so often: requests to the cache
+// soon, clients later.
+const (
+	checkEvery = 20 * time.Millisecond
+	sweepEvery = 500 * time.Millisecond
+)
+
+// longest is how long the loop may wait for events.
+func (lp *loop) longest() time.Duration {
+	for i := range lp.lines {
+		if to := lp.lines[i].Line; to != nil && to.Busy() {
+			return checkEvery
+		}
+	}
+	return sweepEvery
 }
 
+// sweep ends what has taken too long.
 func (lp *loop) sweep() {
-	if lp.now.Sub(lp.swept) < lp.sweepEvery() {
+	if lp.now.Sub(lp.checked) < checkEvery {
 		return
 	}
-	lp.swept = lp.now
+	lp.checked = lp.now
 	for i := range lp.lines {
 		if from := lp.lines[i].Line; from != nil {
 			if err := from.Check(lp.now); err != nil {
@@ -224,6 +243,10 @@ func (lp *loop) sweep() {
 			}
 		}
 	}
+	if lp.now.Sub(lp.swept) < sweepEvery {
+		return
+	}
+	lp.swept = lp.now
 	for _, c := range lp.slots {
 		if c != nil && c.expired() {
 			c.close()

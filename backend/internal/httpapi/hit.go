@@ -76,7 +76,7 @@ func (a *asked) Sent(bytes int64) {
 	}
 	took := time.Since(a.start)
 	a.s.Metrics.Request(route, a.r.Method, http.StatusOK, bytes, took)
-	a.s.logRequest(withRequestID(a.r), answered{route, http.StatusOK, bytes, took, a.cache})
+	a.s.logRequest(a.r, answered{route, http.StatusOK, bytes, took, a.cache})
 }
 
 // GoOn returns the request for the handler, which goes on from what was found.

@@ -36,9 +36,11 @@ func RequestID(r *http.Request) string {
 	if !ok {
 		return ""
 	}
-	id.once.Do(func() { id.text = rand.Text()[:16] })
+	id.once.Do(func() { id.text = newRequestID() })
 	return id.text
 }
+
+func newRequestID() string { return rand.Text()[:16] }
 
 // recorder notes what was answered, for the log, and gives up on clients that
 // do not take it (patience.go).
@@ -92,8 +94,12 @@ func (s *server) logRequest(r *http.Request, a answered) {
 	if !s.log.Enabled(r.Context(), slog.LevelInfo) { // then nobody needs an id
 		return
 	}
+	id := RequestID(r)
+	if id == "" { // nobody else heard of it
+		id = newRequestID()
+	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", a.route),
+		slog.String("id", id), slog.String("method", r.Method), slog.String("route", a.route),
 		slog.Int("status", a.status), slog.Int64("bytes", a.bytes), slog.Duration("took", a.took),
 		slog.String("cache", a.cache))
 }
