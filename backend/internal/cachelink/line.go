@@ -94,6 +94,7 @@ func (c *Client) Dial(ctx context.Context, number int) (*Line, error) {
 	}
 	fd, err := sock.Take(cn.nc)
 	if err != nil {
+		_ = cn.nc.Close()
 		return nil, fmt.Errorf("cache node %s: %w", n.name, err)
 	}
 	l := &Line{client: c, node: n, run: who, limit: cn.limit, fd: fd, in: make([]byte, lineBuffer)}

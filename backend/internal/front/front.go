@@ -77,6 +77,7 @@ type Listener struct {
 	given  chan net.Conn   // connections for net/http
 	open   context.Context // ends when the listener is closed
 	shut   context.CancelFunc
+	spare  sock.Spare
 
 	mu      sync.Mutex     // guards what follows
 	loops   []*loop        // nil until they run
@@ -137,6 +138,7 @@ func (l *Listener) Close() error {
 		for _, lp := range l.loops {
 			lp.close()
 		}
+		l.spare.Close()
 		close(l.done)
 	}()
 	return l.cfg.Listener.Close()
@@ -166,6 +168,7 @@ func (l *Listener) run() error {
 	if l.open.Err() != nil {
 		return net.ErrClosed
 	}
+	l.spare.Refill()
 	from, err := newAcceptor(l.cfg.Listener)
 	if err != nil {
 		return err
@@ -208,7 +211,7 @@ func (l *Listener) accept(from *acceptor) {
 // give makes the socket of a connection one of net/http, which reads first what
 // was read of it already.
 func (l *Listener) give(from *loop, fd int, remote string, read []byte) {
-	nc, err := sock.Give(fd)
+	nc, err := sock.Give(fd, &l.spare)
 	if err != nil {
 		l.cfg.Log.Warn("a connection is dropped: net/http cannot have it", "error", err)
 		return

@@ -233,6 +233,10 @@ func TestOnlyWholePlainRequestsAreTaken(t *testing.T) {
 	if _, body := c.ask(t, get); body != "false /objects/x " {
 		t.Errorf("after a body the answer is %q: the connection should be net/http's", body)
 	}
+	<-arrived
+	if n := len(arrived); n > 0 {
+		t.Errorf("%d requests were answered twice", n)
+	}
 }
 
 // TestNetHTTPStillNoticesThatAClientLeaves, though it may not read ahead.

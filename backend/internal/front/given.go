@@ -34,10 +34,11 @@ func (c *given) Read(p []byte) (n int, err error) {
 	if c.aligned && err == nil {
 		err = c.look(p[:n])
 	}
-	if len(c.read) > 0 {
-		c.read = c.read[n:]
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	c.read = c.read[min(n, len(c.read)):]
+	return n, nil
 }
 
 // look looks into what was read, and takes the connection back for a request
@@ -50,7 +51,7 @@ func (c *given) look(b []byte) error {
 	}
 	fd, err := sock.Take(c.TCPConn)
 	if err != nil {
-		return err
+		return nil // as for want of descriptors: net/http answers as well
 	}
 	c.loop.take(fd, c.remote, append([]byte(nil), b...))
 	return io.EOF

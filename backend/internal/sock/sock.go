@@ -8,9 +8,11 @@
 package sock
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -18,31 +20,80 @@ import (
 )
 
 // Take returns the socket of nc, which is closed: package net waits for it no
-// more. The caller closes the descriptor.
+// more. The caller closes the descriptor. It needs one more for a moment; when it
+// fails for want of one, or otherwise, nc is as it was.
 func Take(nc net.Conn) (fd int, err error) {
-	defer nc.Close()
-	fd = -1
 	from, ok := nc.(syscall.Conn)
 	if !ok {
-		return fd, fmt.Errorf("a connection of type %T has no descriptor", nc)
+		return -1, fmt.Errorf("a connection of type %T has no descriptor", nc)
 	}
 	raw, err := from.SyscallConn()
 	if err != nil {
-		return fd, err
+		return -1, err
 	}
 	ended := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
-	if ended != nil {
-		return -1, ended
+	if err := errors.Join(ended, err); err != nil {
+		return -1, err
 	}
-	return fd, err
+	_ = nc.Close()
+	return fd, nil
 }
 
 // Give makes a connection of package net of a socket, which is closed also if
-// that fails.
-func Give(fd int) (net.Conn, error) {
+// that fails. It needs one descriptor more for a moment.
+func Give(fd int, spare *Spare) (nc net.Conn, err error) {
+	defer spare.Refill()
 	f := os.NewFile(uintptr(fd), "socket")
 	defer f.Close()
-	return net.FileConn(f)
+	err = spare.try(func() (err error) {
+		nc, err = net.FileConn(f)
+		return err
+	})
+	return nc, err
+}
+
+// Spare is a descriptor that is kept for when there is no other one left, so that
+// a connection that is there can still change hands.
+type Spare struct {
+	mu sync.Mutex
+	fd int // 0: none
+}
+
+// try calls f, once more without the spare descriptor if there are too few.
+func (s *Spare) try(f func() error) error {
+	err := f()
+	if !errors.Is(err, unix.EMFILE) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
+	return f()
+}
+
+// Refill gets a spare descriptor, if there is one to be had.
+func (s *Spare) Refill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd == 0 {
+		if fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
+			s.fd = fd
+		}
+	}
+}
+
+func (s *Spare) close() {
+	if s.fd != 0 {
+		_ = unix.Close(s.fd)
+		s.fd = 0
+	}
+}
+
+// Close gives the descriptor up.
+func (s *Spare) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
 }
 
 // Recv reads what is there, at most len(b) bytes. 0 bytes without an error are
