@@ -3,6 +3,7 @@ package policy
 // fifo evicts what was stored first, however often it is asked for.
 type fifo struct {
 	uses
+	decay
 	links pages[link]
 	queue list
 	n     int
@@ -23,6 +24,9 @@ func (f *fifo) Add(slot uint32, o Object) {
 }
 
 func (f *fifo) Access(slot uint32) { f.count(slot) }
+
+// Saturated is for as long as the object is there: nothing decays.
+func (f *fifo) Saturated(slot uint32) bool { return f.all(slot) }
 
 func (f *fifo) Remove(slot uint32) {
 	f.queue.remove(slot)

@@ -55,14 +55,6 @@ type Admitter interface {
 	Admit(o Object, room int64) bool
 }
 
-// Batcher is a policy that is told of many accesses in less time than of each
-// by itself, with the same result.
-type Batcher interface {
-	Policy
-	// AccessAll is Access for each of the slots, in order.
-	AccessAll(slots []uint32)
-}
-
 // Info describes a policy for people.
 type Info struct {
 	Name  string // as in flags, settings and the protocol: "lru"
@@ -119,6 +111,32 @@ func New(name string, seed uint64) (Policy, error) {
 	}
 	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
 }
+
+// Saturable is a policy that need not be told of every access: who keeps in mind
+// which objects are saturated can spare the call.
+type Saturable interface {
+	Policy
+	// Saturated tells that accesses to the object in slot change nothing, until
+	// what OnDecay has set is called with it.
+	Saturated(slot uint32) bool
+	// OnDecay sets what is called with each slot that may not be saturated any more,
+	// although its object is still there.
+	OnDecay(func(slot uint32))
+}
+
+// AccessAll is p.Access for each of the slots, in order.
+func AccessAll(p Policy, slots []uint32) {
+	if p, ok := p.(batcher); ok {
+		p.accessAll(slots)
+		return
+	}
+	for _, slot := range slots {
+		p.Access(slot)
+	}
+}
+
+// A batcher has a quicker way for many slots.
+type batcher interface{ accessAll(slots []uint32) }
 
 // MoveSome hands at most n slots of from over to to, in the order in which from
 // would have evicted them, so that to begins with what from knew. object tells

@@ -135,12 +135,60 @@ func TestAccessAllIsAccessOfEach(t *testing.T) {
 			slots[i] = first + uint32(rng.Below(20))
 			each.Access(slots[i])
 		}
-		all.(policy.Batcher).AccessAll(slots)
+		policy.AccessAll(all, slots)
 		for range 10 {
 			got, _ := all.Evict()
 			if want, _ := each.Evict(); got != want {
 				t.Fatalf("slot %d goes, want %d", got, want)
 			}
+		}
+	}
+}
+
+// Who tells a policy only of accesses to what is not saturated gets the same
+// victims, and the same uses.
+func TestSaturatedObjectsNeedNoAccess(t *testing.T) {
+	for _, name := range []string{"fifo", "random", "sieve", "s3fifo"} {
+		rng := splitmix.New(3)
+		all, spared := filled(t, name, 0), filled(t, name, 0).(policy.Saturable)
+		saturated, skipped, decayed := map[uint32]bool{}, 0, 0
+		spared.OnDecay(func(slot uint32) {
+			if saturated[slot] {
+				decayed++
+			}
+			delete(saturated, slot)
+		})
+		for round := range uint32(300) {
+			for slot := 20 * round; slot < 20*round+20; slot++ {
+				o := policy.Object{Hash: rng.Next(), Size: 10, Charge: 1 + int64(rng.Below(1000)), Uses: uint8(rng.Below(16))}
+				all.Add(slot, o)
+				spared.Add(slot, o)
+			}
+			for range 400 {
+				slot := 20*round + uint32(rng.Below(20))
+				all.Access(slot)
+				if saturated[slot] {
+					skipped++
+					continue
+				}
+				spared.Access(slot)
+				saturated[slot] = spared.Saturated(slot)
+			}
+			for range 15 {
+				got, _ := spared.Evict()
+				if want, _ := all.Evict(); got != want {
+					t.Fatalf("%s: slot %d goes, want %d", name, got, want)
+				}
+				delete(saturated, got)
+			}
+			for slot := range saturated {
+				if policy.Uses(spared, slot) != policy.Uses(all, slot) {
+					t.Fatalf("%s: %d uses, want %d", name, policy.Uses(spared, slot), policy.Uses(all, slot))
+				}
+			}
+		}
+		if decays := name == "sieve" || name == "s3fifo"; skipped == 0 || decays != (decayed > 0) {
+			t.Errorf("%s: %d accesses were spared, %d objects decayed", name, skipped, decayed)
 		}
 	}
 }

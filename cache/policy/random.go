@@ -6,6 +6,7 @@ import "memcache/cache/internal/splitmix"
 // one dense array, and the last one fills the hole that another leaves.
 type random struct {
 	uses
+	decay
 	slots pages[uint32] // present, in no order
 	place pages[uint32] // by slot: where in slots it stands
 	n     uint32
@@ -23,6 +24,9 @@ func (r *random) Add(slot uint32, o Object) {
 }
 
 func (r *random) Access(slot uint32) { r.count(slot) }
+
+// Saturated is for as long as the object is there: nothing decays.
+func (r *random) Saturated(slot uint32) bool { return r.all(slot) }
 
 func (r *random) Remove(slot uint32) {
 	r.n--

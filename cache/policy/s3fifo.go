@@ -10,6 +10,7 @@ package policy
 // not. The ghost counts bytes, not objects, for the same reason.
 type s3fifo struct {
 	uses
+	decay
 	links       pages[link]
 	objects     pages[trace]
 	small, main list
@@ -60,6 +61,7 @@ func (s *s3fifo) Add(slot uint32, o Object) {
 func (s *s3fifo) toMain(slot uint32) {
 	mark := s.marks.at(slot)
 	*mark = *mark&^frequency | inMain
+	s.decayed(slot)
 	s.main.pushFront(slot)
 }
 
@@ -68,6 +70,11 @@ func (s *s3fifo) Access(slot uint32) {
 	if mark := s.marks.at(slot); *mark&frequency < frequency {
 		*mark += once
 	}
+}
+
+// Saturated is until the object comes to the end of its queue.
+func (s *s3fifo) Saturated(slot uint32) bool {
+	return s.all(slot) && *s.marks.at(slot)&frequency == frequency
 }
 
 func (s *s3fifo) Remove(slot uint32) {
@@ -121,6 +128,7 @@ func (s *s3fifo) evictMain() (slot uint32, out bool) {
 		return slot, true
 	}
 	*mark -= once
+	s.decayed(slot)
 	s.main.moveToFront(slot)
 	return slot, false
 }

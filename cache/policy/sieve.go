@@ -25,6 +25,11 @@ func (s *sieve) Access(slot uint32) {
 	}
 }
 
+// Saturated is until the hand comes by.
+func (s *sieve) Saturated(slot uint32) bool {
+	return s.all(slot) && *s.marks.at(slot)&visited != 0
+}
+
 func (s *sieve) Remove(slot uint32) {
 	if s.hand == slot {
 		s.hand = s.queue.towardsHead(slot)
@@ -47,6 +52,7 @@ func (s *sieve) Evict() (uint32, bool) {
 			return slot, true
 		}
 		*mark &^= visited
+		s.decayed(slot)
 		s.hand = s.queue.towardsHead(slot)
 	}
 }

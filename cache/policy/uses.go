@@ -16,4 +16,18 @@ func (u *uses) count(slot uint32) {
 	}
 }
 
+// all tells that there are no more uses to count.
+func (u *uses) all(slot uint32) bool { return *u.marks.at(slot)&maxUses == maxUses }
+
 func (u *uses) usesOf(slot uint32) uint8 { return *u.marks.at(slot) & maxUses }
+
+// decay tells who wants to know when a slot is not saturated any more.
+type decay struct{ tell func(slot uint32) }
+
+func (d *decay) OnDecay(tell func(slot uint32)) { d.tell = tell }
+
+func (d *decay) decayed(slot uint32) {
+	if d.tell != nil {
+		d.tell(slot)
+	}
+}

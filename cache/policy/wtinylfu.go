@@ -96,9 +96,9 @@ func (w *wtinylfu) spill() {
 
 func (w *wtinylfu) Access(slot uint32) { w.sketch.add(w.touch(slot), 1) }
 
-// AccessAll first finds out the hashes of some, so that the processor waits for
+// accessAll first finds out the hashes of some, so that the processor waits for
 // the memory of all of them at once, and again for that of the sketch.
-func (w *wtinylfu) AccessAll(slots []uint32) {
+func (w *wtinylfu) accessAll(slots []uint32) {
 	var hashes [16]uint32
 	for some := range slices.Chunk(slots, len(hashes)) {
 		for i, slot := range some {

@@ -310,14 +310,15 @@ func TestFault71_ANodeThatDoesNotRead(t *testing.T) {
 
 func TestLeasesAreBounded(t *testing.T) {
 	var l leases
-	first := l.add(run{}, 1)
+	cn := &conn{}
+	first := l.add(cn, 1)
 	for range maxLeases - 1 {
-		l.add(run{}, 2)
+		l.add(cn, 2)
 	}
 	if _, cas, ok := l.find(first); !ok || cas != 1 {
 		t.Errorf("the oldest of %d leases is %d, %t", maxLeases, cas, ok)
 	}
-	l.add(run{}, 3)
+	l.add(cn, 3)
 	if _, _, ok := l.find(first); ok {
 		t.Error("one lease too many is remembered")
 	}

@@ -36,11 +36,9 @@ func RequestID(r *http.Request) string {
 	if !ok {
 		return ""
 	}
-	id.once.Do(func() { id.text = newRequestID() })
+	id.once.Do(func() { id.text = rand.Text()[:16] })
 	return id.text
 }
-
-func newRequestID() string { return rand.Text()[:16] }
 
 // recorder notes what was answered, for the log, and gives up on clients that
 // do not take it (patience.go).
@@ -77,31 +75,18 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // note counts and logs a request that was answered.
 func (s *server) note(r *http.Request, w *recorder, took time.Duration) {
 	s.Metrics.Request(w.route, r.Method, w.status, w.bytes, took)
-	s.logRequest(r, answered{w.route, w.status, w.bytes, took, w.Header().Get("Cache-Status")})
-}
-
-// answered is what the log tells of a request.
-type answered struct {
-	route  string
-	status int
-	bytes  int64
-	took   time.Duration
-	cache  string // Cache-Status
+	s.logRequest(r, w, took)
 }
 
 // logRequest writes one line a request.
-func (s *server) logRequest(r *http.Request, a answered) {
+func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 	if !s.log.Enabled(r.Context(), slog.LevelInfo) { // then nobody needs an id
 		return
 	}
-	id := RequestID(r)
-	if id == "" { // nobody else heard of it
-		id = newRequestID()
-	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("id", id), slog.String("method", r.Method), slog.String("route", a.route),
-		slog.Int("status", a.status), slog.Int64("bytes", a.bytes), slog.Duration("took", a.took),
-		slog.String("cache", a.cache))
+		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
+		slog.String("cache", w.Header().Get("Cache-Status")))
 }
 
 // keyAfter returns the key that the request names: after prefix in the path, or

@@ -49,65 +49,49 @@ func (s *Store) Open(ctx context.Context, key string) (*Content, error) {
 	if err := api.CheckKey(key); err != nil {
 		return nil, err
 	}
-	return s.read(key, time.Now()).open(ctx)
-}
-
-func (s *Store) read(key string, start time.Time) *reading {
-	return &reading{Store: s, key: key, start: start, c: &Content{}}
-}
-
-func (r *reading) open(ctx context.Context) (*Content, error) {
+	r := &reading{Store: s, key: key, start: time.Now(), c: &Content{}}
 	waited := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		g, why, ok := r.readable(ctx)
+		g, why, ok := s.readable(ctx)
 		if !ok {
 			return r.direct(ctx, why)
 		}
-		ck := cacheKey(g, r.key)
-		if f := r.flights.running(ck); f != nil {
+		ck := cacheKey(g, key)
+		if f := s.flights.running(ck); f != nil {
 			waited = true
 			if why, err := r.join(ctx, f); why != "" || err != nil {
 				return r.directUnless(ctx, err, why)
 			}
 		}
-		found, err := r.cache.Get(ctx, ck)
-		if err != nil {
+		found, err := s.cache.Get(ctx, ck)
+		switch {
+		case err != nil:
 			return r.directUnless(ctx, ctx.Err(), cacheTrouble(err))
-		}
-		if c, err := r.take(ctx, ck, found, waited); c != nil || err != nil {
-			return c, err
+		case found.Value != nil:
+			if r.hit(found, waited) {
+				return r.c, nil
+			}
+			s.log.Warn("a cached value is damaged: it is dropped", "key", key)
+			if err := s.cache.Delete(ctx, ck); err != nil {
+				return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
+			}
+		case found.Lease != 0:
+			return r.load(ctx, ck, found.Lease)
+		case found.Held:
+			return r.direct(ctx, DetailWriting)
 		}
 		// Another reader fills: one of this process is joined at once, one of
 		// another backend is waited for.
 		waited = true
-		if r.flights.running(ck) == nil {
+		if s.flights.running(ck) == nil {
 			if err := sleep(ctx, pause); err != nil {
 				return nil, err
 			}
 		}
-		if time.Since(r.start) > r.cfg.Wait {
+		if time.Since(r.start) > s.cfg.Wait {
 			return r.direct(ctx, DetailTimeout)
 		}
 	}
-}
-
-// take goes on with what the cache found; nil when it must be asked again.
-func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool) (*Content, error) {
-	switch {
-	case found.Value != nil:
-		if r.hit(found, waited) {
-			return r.c, nil
-		}
-		r.log.Warn("a cached value is damaged: it is dropped", "key", r.key)
-		if err := r.cache.Delete(ctx, ck); err != nil {
-			return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
-		}
-	case found.Lease != 0:
-		return r.load(ctx, ck, found.Lease)
-	case found.Held:
-		return r.direct(ctx, DetailWriting)
-	}
-	return nil, nil
 }
 
 func cacheTrouble(err error) string {

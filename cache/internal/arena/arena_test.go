@@ -99,11 +99,13 @@ func TestAValueThatOnlyAReaderHoldsDoesNotMove(t *testing.T) {
 	}
 	last := len(all) - 1
 	a.Retain(all[last])
-	if a.Disown(all[last]) {
+	a.Leave(all[last])
+	if a.Release(all[last]) {
 		t.Fatal("the owner's reference was the last although there is a reader")
 	}
 	for _, h := range all[2:last] { // so that its slab is the sparsest
-		if a.Disown(h) {
+		a.Leave(h)
+		if a.Release(h) {
 			a.Free(h)
 		}
 	}
@@ -209,7 +211,8 @@ func TestRandomOperationsWithReaders(t *testing.T) {
 			}
 		case 2, 3:
 			for o, v := range live {
-				if a.Disown(v.h) {
+				a.Leave(v.h)
+				if a.Release(v.h) {
 					a.Free(v.h)
 				}
 				delete(live, o)
@@ -255,9 +258,8 @@ func TestFullArena(t *testing.T) {
 // moves is told of what moves.
 type moves func(owner uint32, to Handle)
 
-func (m moves) Lock(uint32)                   {}
 func (m moves) Moved(owner uint32, to Handle) { m(owner, to) }
-func (m moves) Unlock(uint32)                 {}
+func (m moves) Wait()                         {}
 
 func newArena(t *testing.T) *Arena {
 	t.Helper()

@@ -1,12 +1,13 @@
 package arena
 
-// A slab is divided into blocks of one size class. The largest class is a
-// chunk; the others are for the tails of chains, an eighth apart, each as large
-// as its number of blocks in a slab allows.
+// A slab is divided into blocks of one size class. The largest class is a chunk,
+// which has room for 64 KiB, a size that is asked for often, and what stands
+// before a value. The others are for shorter values and the tails of chains, an
+// eighth apart, each as large as its number of blocks in a slab allows.
 const (
-	slabSize  = 512 << 10
-	chunkSize = 64 << 10
-	unit      = 32 // bytes; every block begins at a multiple of it
+	chunkSize = 64<<10 + 512
+	slabSize  = 8 * chunkSize
+	unit      = 64 // bytes, a cache line; every block begins at a multiple of it
 	minBlock  = 64
 )
 
@@ -46,7 +47,7 @@ func classFor(n int) uint8 { return classOf[(n+unit-1)/unit] }
 // first block holds what belongs to the value as a whole, too.
 const (
 	linkBytes = 8              // next, previous
-	headBytes = linkBytes + 16 // references, length, owner, unused
+	headBytes = linkBytes + 12 // references, length, owner
 )
 
 // headRoom and linkRoom are the payload of a whole chunk.

@@ -1,5 +1,7 @@
 package arena
 
+import "sync/atomic"
+
 // Compact empties one sparse slab by moving its blocks into the room that other
 // slabs of their class have, and tells whether it could. It copies at most half
 // a MiB; call it again until it returns false, and Trim then.
@@ -27,7 +29,10 @@ func (a *Arena) emptySparsest(c uint8) bool {
 	// Out of the list, so that no block moves within the slab.
 	a.unlist(number)
 	a.partial[c].free -= room
-	a.moveBlocks(number)
+	if left := a.moveBlocks(number); len(left) > 0 {
+		a.owners.Wait()
+		a.freeLeft(number, left)
+	}
 	if s := &a.slabs[number]; s.live > 0 {
 		a.list(number)
 		a.partial[c].free += per - s.live
@@ -38,20 +43,35 @@ func (a *Arena) emptySparsest(c uint8) bool {
 	return true
 }
 
-// moveBlocks moves every block of the slab that may move. The slab is in no
-// list; its count of live blocks is kept here.
-func (a *Arena) moveBlocks(number uint32) {
+// moveBlocks copies every block of the slab that may move to another, and
+// returns those that it has copied.
+func (a *Arena) moveBlocks(number uint32) (left []Handle) {
 	s := &a.slabs[number]
 	c := classes[s.class]
 	for i := range c.perSlab {
-		if s.taken[i/64]>>(i%64)&1 == 0 {
-			continue
+		h := handle(number) + Handle(i*c.size/unit)
+		if s.taken[i/64]>>(i%64)&1 != 0 && a.moveBlock(h, s.class) {
+			left = append(left, h)
 		}
-		h := Handle(number)*unitsPerSlab + Handle(i*c.size/unit)
-		if !a.moveBlock(h, s.class) {
-			continue
+	}
+	return left
+}
+
+// freeLeft frees blocks that were copied elsewhere. The slab is in no list; its
+// count of live blocks is kept here. A reader that took a reference to a value
+// of one block before it moved keeps the block.
+func (a *Arena) freeLeft(number uint32, left []Handle) {
+	s := &a.slabs[number]
+	c := classes[s.class]
+	for _, h := range left {
+		if previous(a.at(h, linkBytes)) == None {
+			a.Leave(h)
+			if !a.Release(h) {
+				continue
+			}
 		}
-		s.clearBit(i)
+		_, off := slabOf(h)
+		s.clearBit(off / c.size)
 		s.live--
 		a.used -= int64(c.size)
 	}
@@ -63,12 +83,7 @@ func (a *Arena) moveBlocks(number uint32) {
 func (a *Arena) moveBlock(h Handle, c uint8) bool {
 	head := a.headOf(h)
 	owner := owner(a.at(head, headBytes))
-	if owner == noOwner || a.partial[c].first == 0 {
-		return false
-	}
-	a.owners.Lock(owner)
-	defer a.owners.Unlock(owner)
-	if a.Pinned(head) {
+	if owner == NoOwner || a.partial[c].first == 0 || a.pinned(head) {
 		return false
 	}
 	to, err := a.take(c)
@@ -82,9 +97,10 @@ func (a *Arena) moveBlock(h Handle, c uint8) bool {
 	}
 	if h != head {
 		setNext(a.at(previous(b), linkBytes), to)
-	} else {
-		a.owners.Moved(owner, to)
+		return true
 	}
+	atomic.StoreUint32(refs(b), 1) // a reader may have found the old one meanwhile
+	a.owners.Moved(owner, to)
 	return true
 }
 

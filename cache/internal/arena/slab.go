@@ -2,6 +2,7 @@ package arena
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,15 +24,15 @@ func (a *Arena) take(c uint8) (Handle, error) {
 	if s.live == classes[c].perSlab {
 		a.unlist(number)
 	}
-	return Handle(number)*unitsPerSlab + Handle(i*classes[c].size/unit), nil
+	return handle(number) + Handle(i*classes[c].size/unit), nil
 }
 
 // giveBack frees the block at h, and its slab when that is empty.
 func (a *Arena) giveBack(h Handle) {
-	number := uint32(h / unitsPerSlab)
+	number, off := slabOf(h)
 	s := &a.slabs[number]
 	c := classes[s.class]
-	s.clearBit(int(h%unitsPerSlab) * unit / c.size)
+	s.clearBit(off / c.size)
 	a.used -= int64(c.size)
 	if s.live == c.perSlab {
 		a.list(number)
@@ -89,17 +90,34 @@ func (a *Arena) emptySlab() (uint32, error) {
 	return number, nil
 }
 
-// Trim gives the memory of all empty slabs back to the system.
+// Trim gives the memory of all empty slabs back to the system. From then on their
+// regions get small pages: in a huge one, the system would take for a slab that is
+// in use the memory of its empty neighbours too.
 func (a *Arena) Trim() error {
 	for n := len(a.warm); n > 0; n = len(a.warm) {
 		number := a.warm[n-1]
-		if err := unix.Madvise(a.at(Handle(number)*unitsPerSlab, slabSize), unix.MADV_DONTNEED); err != nil {
+		if err := a.splitPages(number / regionSlabs); err != nil {
+			return err
+		}
+		if err := unix.Madvise(a.at(handle(number), slabSize), unix.MADV_DONTNEED); err != nil {
 			return err
 		}
 		a.slabs[number].taken = nil
 		a.warm, a.cold = a.warm[:n-1], append(a.cold, number)
 	}
 	return nil
+}
+
+func (a *Arena) splitPages(region uint32) error {
+	if a.small[region] {
+		return nil
+	}
+	a.small[region] = true
+	err := unix.Madvise(unsafe.Slice((*byte)(a.regions[region]), regionSize), unix.MADV_NOHUGEPAGE)
+	if err == unix.EINVAL { // this system has no huge pages
+		return nil
+	}
+	return err
 }
 
 // list puts a slab at the front of its class's list.

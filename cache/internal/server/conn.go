@@ -241,7 +241,7 @@ func (c *conn) close(why error) {
 		return
 	}
 	if c.writing {
-		c.writer.Abort()
+		c.abort()
 	}
 	if c.out != nil {
 		c.out.reset()

@@ -121,6 +121,7 @@ func (l *loop) run() {
 // which would take the processor away and give it back, and watch over it every
 // 20 µs: that costs more than a request. Reader.Flush comes before a longer wait.
 func (l *loop) wait(events []unix.EpollEvent) int {
+	l.reader.Rest()
 	hold := l.hold
 	if len(l.ready) > 0 {
 		hold = 0

@@ -66,6 +66,7 @@ func (o *out) value(v store.Value, size int) {
 		return
 	}
 	o.cutBuffer()
+	v.Keep()
 	o.vecs = v.Segments(o.vecs)
 	o.pins = append(o.pins, v)
 	o.pinned += size

@@ -159,6 +159,7 @@ func (c *conn) data() error {
 		if len(c.part) > 0 {
 			return errMore
 		}
+		c.l.reader.Rest()
 		b, err := c.writer.Next()
 		if err != nil {
 			c.abort()
@@ -181,6 +182,7 @@ func (c *conn) gotData(n int) int {
 }
 
 func (c *conn) abort() {
+	c.l.reader.Rest()
 	c.writer.Abort()
 	c.writing, c.part = false, nil
 }

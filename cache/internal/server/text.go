@@ -68,14 +68,25 @@ func (c *conn) get() error {
 
 func (c *conn) getOne(key []byte) error {
 	touch := c.req.Command == memproto.Gat || c.req.Command == memproto.Gats
+	if !touch {
+		if f, ok := c.l.reader.Find(key); ok {
+			c.value(key, f.Flags(), f.Size(), f.CAS(), f.Value())
+			return nil
+		}
+	}
 	it, found, err := c.l.reader.Get(key, store.GetOptions{Value: true, Touch: touch, TTL: c.req.Exptime})
 	if err != nil || !found {
 		return err
 	}
-	b := c.out.room(memproto.MaxHeader)
-	c.out.took(memproto.AppendValue(b, key, it.Flags, it.Size, it.CAS, c.req.WithCAS()))
-	c.out.value(it.Value, it.Size)
+	c.value(key, it.Flags, it.Size, it.CAS, it.Value)
 	return nil
+}
+
+// value answers with a value.
+func (c *conn) value(key []byte, flags uint32, size int, cas uint64, v store.Value) {
+	b := c.out.room(memproto.MaxHeader)
+	c.out.took(memproto.AppendValue(b, key, flags, size, cas, c.req.WithCAS()))
+	c.out.value(v, size)
 }
 
 func (c *conn) set() error {

@@ -97,7 +97,7 @@ func (s *Store) surveySome(all *survey, from uint32) (more bool) {
 		}
 		c := &all.classes[e.class()]
 		c.Items++
-		c.Bytes += int64(e.keyLen) + int64(e.size)
+		c.Bytes += int64(e.keyLen()) + int64(e.size)
 		c.Age = max(c.Age, e.idle(now))
 		all.sizes[(e.charge()+sizeStep-1)/sizeStep*sizeStep]++
 	}

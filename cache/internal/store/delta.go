@@ -54,17 +54,14 @@ func (s *Store) Delta(key []byte, o DeltaOptions) (Number, Outcome, error) {
 		return Number{}, NotNumber, nil
 	}
 	n = o.apply(n)
-	if err := s.writeNumber(slot, key, n); err != nil {
+	text := numberText(n, int(e.size))
+	if err := s.rewrite(slot, key, text, o.NewCAS, func(to *entry) { to.stored(now) }); err != nil {
 		return Number{}, NotStored, err
 	}
-	e = s.entry(slot)
-	t := s.lock(e)
-	e.setCAS(s.takeCAS(o.NewCAS))
-	t.Unlock()
-	e.access = now
 	if o.HasTTL {
 		s.setExpiryAfter(slot, o.TTL, now)
 	}
+	e = s.entry(slot)
 	return Number{Value: n, CAS: e.cas(), TTL: e.ttl(now)}, Stored, nil
 }
 
@@ -103,31 +100,10 @@ func (s *Store) number(slot uint32) (uint64, error) {
 	return strconv.ParseUint(string(text), 10, 64)
 }
 
-// writeNumber puts n in place of the item's value: over it when it fits and
-// nobody is reading it.
-func (s *Store) writeNumber(slot uint32, key []byte, n uint64) error {
-	e := s.entry(slot)
+// numberText is the number in at least so many bytes.
+func numberText(n uint64, size int) []byte {
 	text := strconv.AppendUint(nil, n, 10)
-	if blanks := int(e.size) - len(text); blanks > 0 {
-		text = append(text, bytes.Repeat([]byte{' '}, blanks)...)
-	}
-	if len(text) > int(e.size) || !s.overwrite(slot, text) {
-		return s.rewrite(slot, key, text)
-	}
-	s.order.of(e).Access(slot)
-	return nil
-}
-
-// overwrite puts a value in the place of one that is as long, unless somebody is
-// reading that.
-func (s *Store) overwrite(slot uint32, value []byte) bool {
-	t := s.lock(s.entry(slot))
-	defer t.Unlock()
-	if s.arena.Pinned(s.place(slot).item) {
-		return false
-	}
-	copy(s.value(slot), value)
-	return true
+	return append(text, bytes.Repeat([]byte{' '}, max(0, size-len(text)))...)
 }
 
 // value returns what the first block of an item has of its value.
@@ -146,8 +122,7 @@ func (s *Store) vivifyNumber(key []byte, o DeltaOptions, now uint32) (Number, Ou
 	if err != nil {
 		return Number{}, NotStored, err
 	}
-	e := entry{size: uint32(len(text)), expire: expire, access: now}
-	e.setCAS(s.takeCAS(o.NewCAS))
+	e := s.newEntry(len(text), 0, expire, now, o.NewCAS)
 	s.add(key, &w, e)
 	return Number{Value: o.Initial, CAS: e.cas(), TTL: e.ttl(now)}, Stored, nil
 }

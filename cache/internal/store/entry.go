@@ -1,6 +1,7 @@
 package store
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"memcache/cache/internal/arena"
@@ -14,20 +15,17 @@ const (
 
 // entry is what is known of an item besides its key and its value. The three
 // stand one after the other in the arena, so that a lookup goes from the index
-// straight to where all is that it needs. Blocks are aligned to four bytes.
+// straight to where all is that it needs.
 //
-// Store.mu guards it. Lookups read it with the lock of its stripe alone, except
-// for access and marks.
+// It is changed under Store.mu, but for access. Lookups read it without a lock,
+// and what changes while they may do so is read and written as one word.
 type entry struct {
-	casLow, casHigh uint32
-	size            uint32 // bytes of the value
-	flags           uint32 // the client's
-	expire          uint32 // tick; 0 for never
-	access          uint32 // tick of the last access
-	keyLen          uint8
-	state           state
-	stripe          uint8 // its part of the index
-	marks           marks
+	size     uint32    // bytes of the value
+	casWords [2]uint32 // see cas
+	flags    uint32    // the client's
+	expire   uint32    // tick; 0 for never
+	access   uint32    // twice the tick of the last access, and 1 when there was one since it was stored
+	info     uint32    // see load
 }
 
 const entrySize = int(unsafe.Sizeof(entry{}))
@@ -41,6 +39,18 @@ type page [pageSize]place
 type place struct {
 	item   arena.Handle // None for a slot that is free
 	expire uint32       // the entry's; of a free slot the next free one
+	stamp  uint32       // see stamp
+}
+
+// stamp tells an object with this cas value from the others that have its slot
+// one after the other. 0 is none of an object.
+func stamp(cas uint64) uint32 { return uint32(cas) }
+
+func (e *entry) stamp() uint32 {
+	if e.is(lease) {
+		return 0
+	}
+	return stamp(e.cas())
 }
 
 // state is what sets an item apart from an object that lookups may serve, whose
@@ -53,59 +63,104 @@ const (
 	won                     // a reader has been told to store it anew
 )
 
-// marks are what lookups do not read.
+// marks are what the order knows of an object.
 type marks uint8
 
 const (
-	fetched marks = 1 << iota // it has been asked for since it was stored
-	side                      // which of the two policies has it: see Store.side
+	side      marks = 1 << iota // which of the two policies has it: see order.side
+	saturated                   // the policy need not be told of accesses: see policy.Saturable
 )
 
-func (e *entry) is(s state) bool { return e.state&s != 0 }
+// info is what an entry has in less than a word: bytes of the key, state and
+// marks, eight bits each.
+type info uint32
 
-func (e *entry) fetched() bool { return e.marks&fetched != 0 }
+func (i info) keyLen() int  { return int(uint8(i)) }
+func (i info) state() state { return state(i >> 8) }
+func (i info) marks() marks { return marks(i >> 16) }
 
-func (e *entry) cas() uint64 { return uint64(e.casHigh)<<32 | uint64(e.casLow) }
+func (e *entry) load() info { return info(atomic.LoadUint32(&e.info)) }
 
-func (e *entry) setCAS(cas uint64) { e.casHigh, e.casLow = uint32(cas>>32), uint32(cas) }
+func (e *entry) setInfo(keyLen int, s state, m marks) {
+	atomic.StoreUint32(&e.info, uint32(keyLen)|uint32(s)<<8|uint32(m)<<16)
+}
 
-func (e *entry) charge() int64 { return Charge(int(e.keyLen), int(e.size)) }
+func (e *entry) keyLen() int  { return e.load().keyLen() }
+func (e *entry) state() state { return e.load().state() }
+func (e *entry) marks() marks { return e.load().marks() }
+
+func (e *entry) setState(s state) { e.setInfo(e.keyLen(), s, e.marks()) }
+
+func (e *entry) setMarks(m marks) { e.setInfo(e.keyLen(), e.state(), m) }
+
+func (e *entry) is(s state) bool { return e.state()&s != 0 }
+
+// casWord is aligned: an entry begins 20 bytes behind the beginning of a block.
+func (e *entry) casWord() *uint64 { return (*uint64)(unsafe.Pointer(&e.casWords)) }
+
+func (e *entry) cas() uint64 { return atomic.LoadUint64(e.casWord()) }
+
+func (e *entry) setCAS(cas uint64) { atomic.StoreUint64(e.casWord(), cas) }
+
+func (e *entry) expiry() uint32 { return atomic.LoadUint32(&e.expire) }
+
+// accessed notes an access. What need not be written stays shared between
+// processors.
+func (e *entry) accessed(now uint32) {
+	if to := now<<1 | 1; atomic.LoadUint32(&e.access) != to {
+		atomic.StoreUint32(&e.access, to)
+	}
+}
+
+// stored notes that the item was stored, and not asked for since.
+func (e *entry) stored(now uint32) { e.access = now << 1 }
+
+func (e *entry) fetched() bool { return atomic.LoadUint32(&e.access)&1 != 0 }
+
+func (e *entry) lastAccess() uint32 { return atomic.LoadUint32(&e.access) >> 1 }
+
+func (e *entry) charge() int64 { return Charge(e.keyLen(), int(e.size)) }
 
 // skip is how many bytes stand before the value.
-func (e *entry) skip() int { return entrySize + int(e.keyLen) }
+func (e *entry) skip() int { return entrySize + e.keyLen() }
 
 func (s *Store) place(slot uint32) *place { return &s.pages[slot/pageSize][slot%pageSize] }
 
-func (s *Store) at(item arena.Handle) *entry {
-	return (*entry)(unsafe.Pointer(unsafe.SliceData(s.arena.Prefix(item, entrySize))))
-}
+func (s *Store) at(item arena.Handle) *entry { return (*entry)(s.arena.Data(item)) }
 
 // entry returns the entry of a slot that is not free.
 func (s *Store) entry(slot uint32) *entry { return s.at(s.place(slot).item) }
 
 func (s *Store) key(item arena.Handle) []byte {
-	return s.arena.Prefix(item, s.at(item).skip())[entrySize:]
+	e := s.at(item)
+	return e.next(e.keyLen())
 }
 
-// lock locks the stripe of an entry, for a change of what lookups read.
-func (s *Store) lock(e *entry) *stripe {
-	t := &s.index.parts[e.stripe]
-	t.Lock()
-	return t
+// next are the n bytes behind the entry: of the key, which stands there.
+func (e *entry) next(n int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(e), entrySize)), n)
 }
 
-// lookup returns the item of key, or arena.None. Store.mu or the lock of t is held.
-func (s *Store) lookup(t *stripe, h hash, key []byte) arena.Handle {
-	if len(t.cells) == 0 {
-		return arena.None
+// has tells whether the key is that of the item.
+func (e *entry) has(key []byte) bool {
+	return e.keyLen() == len(key) && string(e.next(len(key))) == string(key)
+}
+
+// lookup returns the item of key, or arena.None. A search beside which cells are
+// moved may miss it, and is not sure.
+func (s *Store) lookup(p *stripe, h hash, key []byte) (item arena.Handle, sure bool) {
+	shifts := p.shifts.Load()
+	t := p.table.Load()
+	if t == nil {
+		return arena.None, true
 	}
 	for i := t.home(makeCell(h, 0)); ; i = t.after(i) {
-		c := t.cells[i]
+		c := t.at(i)
 		if c == 0 {
-			return arena.None
+			return arena.None, shifts&1 == 0 && p.shifts.Load() == shifts
 		}
-		if c.matches(h) && int(s.at(c.item()).keyLen) == len(key) && string(s.key(c.item())) == string(key) {
-			return c.item()
+		if c.matches(h) && s.at(c.item()).has(key) {
+			return c.item(), true
 		}
 	}
 }
@@ -113,7 +168,7 @@ func (s *Store) lookup(t *stripe, h hash, key []byte) arena.Handle {
 // find returns the item of key, which has not expired, or nil.
 func (s *Store) find(key []byte, now uint32) (slot uint32, e *entry) {
 	h := s.index.hash(key)
-	item := s.lookup(s.index.stripe(h), h, key)
+	item, _ := s.lookup(s.index.stripe(h), h, key)
 	if item == arena.None {
 		return none, nil
 	}
@@ -129,21 +184,18 @@ func (s *Store) find(key []byte, now uint32) (slot uint32, e *entry) {
 // other fields of e.
 func (s *Store) add(key []byte, w *arena.Writer, e entry) {
 	h := s.index.hash(key)
-	e.keyLen, e.stripe = uint8(len(key)), h.stripe()
 	slot := s.takeSlot()
-	item := s.put(slot, w, e)
+	item := s.put(slot, len(key), w, e)
 	s.list(slot, 0)
-	t := s.index.stripe(h)
-	t.Lock()
-	defer t.Unlock()
-	t.insert(makeCell(h, item))
+	s.index.stripe(h).insert(makeCell(h, item))
 }
 
 // put gives what w has written, with the entry e before it, to slot.
-func (s *Store) put(slot uint32, w *arena.Writer, e entry) arena.Handle {
+func (s *Store) put(slot uint32, keyLen int, w *arena.Writer, e entry) arena.Handle {
+	e.setInfo(keyLen, e.state(), e.marks())
 	item := w.Done(slot)
 	*s.at(item) = e
-	*s.place(slot) = place{item, e.expire}
+	*s.place(slot) = place{item, e.expire, e.stamp()}
 	s.account(&e, 1)
 	return item
 }
@@ -154,18 +206,22 @@ func (s *Store) swap(slot uint32, w *arena.Writer, e entry, uses uint8) {
 	item := s.place(slot).item
 	old := s.at(item)
 	s.account(old, -1)
-	e.keyLen, e.stripe = old.keyLen, old.stripe
-	t := s.lock(old)
-	s.repoint(t, item, s.put(slot, w, e))
-	t.Unlock()
+	s.repoint(item, s.put(slot, old.keyLen(), w, e))
 	s.list(slot, uses)
-	s.release(item)
+	s.retire(item)
 }
 
 // repoint makes the index find an item in its new place. Both hold its key.
-func (s *Store) repoint(t *stripe, from, to arena.Handle) {
+func (s *Store) repoint(from, to arena.Handle) {
 	h := s.index.hash(s.key(to))
-	t.cells[t.find(makeCell(h, from))] = makeCell(h, to)
+	s.index.stripe(h).replace(makeCell(h, from), makeCell(h, to))
+}
+
+// setCAS gives the item another cas value.
+func (s *Store) setCAS(slot uint32, cas uint64) {
+	e := s.entry(slot)
+	e.setCAS(cas)
+	s.place(slot).stamp = e.stamp()
 }
 
 // account adds an item to what is counted, or with -1 takes it away.
@@ -191,20 +247,11 @@ func (s *Store) forget(slot uint32) {
 	item := p.item
 	e := s.at(item)
 	h := s.index.hash(s.key(item))
-	t := s.lock(e)
-	t.remove(makeCell(h, item))
-	t.Unlock()
+	s.index.stripe(h).remove(makeCell(h, item))
 	s.account(e, -1)
 	*p = place{expire: s.free}
 	s.free = slot
-	s.release(item)
-}
-
-// release gives up the index's reference to an item.
-func (s *Store) release(item arena.Handle) {
-	if s.arena.Disown(item) {
-		s.arena.Free(item)
-	}
+	s.retire(item)
 }
 
 func (s *Store) takeSlot() uint32 {
@@ -220,13 +267,12 @@ func (s *Store) takeSlot() uint32 {
 }
 
 // owners lets the arena move items while lookups go on.
-type owners struct{ s *Store }
-
-func (o owners) Lock(slot uint32)   { o.s.lock(o.s.entry(slot)) }
-func (o owners) Unlock(slot uint32) { o.s.index.parts[o.s.entry(slot).stripe].Unlock() }
+type owners struct{ *Store }
 
 func (o owners) Moved(slot uint32, to arena.Handle) {
-	p := o.s.place(slot)
-	o.s.repoint(&o.s.index.parts[o.s.at(to).stripe], p.item, to)
+	p := o.place(slot)
+	o.repoint(p.item, to)
 	p.item = to
 }
+
+func (o owners) Wait() { o.await() }

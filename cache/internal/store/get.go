@@ -4,7 +4,7 @@ import "memcache/cache/internal/arena"
 
 // GetOptions say what a get does besides looking.
 type GetOptions struct {
-	Value      bool // pin the value
+	Value      bool // the value too
 	Compete    bool // take the right to store anew what is stale or ageing; without it, nobody would know of Item.Won
 	NoBump     bool // leave no trace of the access
 	History    bool // tell Item.Idle and Item.Fetched, which Reader.Get leaves out else
@@ -32,36 +32,50 @@ type Item struct {
 	Stale   bool // the item was invalidated
 }
 
-// Value is a value that stays as it is until it is released, whatever becomes
-// of its item.
+// Value is a value that stays as it is until it is released, whatever becomes of
+// its item. One that a Reader has found is only lent, and must be kept to stay
+// beyond the Reader's next call.
 type Value struct {
 	s    *Store
 	head arena.Handle
-	skip int // bytes of the entry and the key before it
+	skip int32 // bytes of the entry and the key before it
+	kept bool
+}
+
+// lend returns the value of an item for as long as this cannot go.
+func (s *Store) lend(item arena.Handle) Value {
+	return Value{s: s, head: item, skip: int32(s.at(item).skip())}
 }
 
 // pin returns the value of an item, for the caller to release.
 func (s *Store) pin(item arena.Handle) Value {
-	s.arena.Retain(item)
-	return Value{s, item, s.at(item).skip()}
+	v := s.lend(item)
+	v.Keep()
+	return v
+}
+
+// Keep makes the value stay until it is released.
+func (v *Value) Keep() {
+	if !v.kept {
+		v.s.arena.Retain(v.head)
+		v.kept = true
+	}
 }
 
 // Segments appends the value's memory to dst. It must not be written to, nor
 // read after Release.
 func (v Value) Segments(dst [][]byte) [][]byte {
-	return v.s.arena.Segments(v.head, v.skip, dst)
+	return v.s.arena.Segments(v.head, int(v.skip), dst)
 }
 
-func (v Value) size() int { return v.s.arena.Length(v.head) - v.skip }
+func (v Value) size() int { return v.s.arena.Length(v.head) - int(v.skip) }
 
-// Release gives the value up. It must be called once for each Value.
+// Release gives the value up. It must be called once for each Value, unless that
+// was only lent. It does not wait for anybody.
 func (v Value) Release() {
-	if !v.s.arena.Release(v.head) {
-		return
+	if v.kept && v.s.arena.Release(v.head) {
+		v.s.leaveDead(v.head)
 	}
-	v.s.mu.Lock()
-	defer v.s.mu.Unlock()
-	v.s.arena.Free(v.head)
 }
 
 // Get looks key up. When it is missing, found is false, unless o.Vivify made a
@@ -124,15 +138,9 @@ func (s *Store) compete(e *entry, it *Item, o GetOptions, now uint32) {
 		s.count.LeasesLost++
 	case it.Stale || ageing:
 		it.Won = true
-		s.setState(e, e.state|won)
+		e.setState(e.state() | won)
 		s.count.LeasesWon++
 	}
-}
-
-func (s *Store) setState(e *entry, to state) {
-	t := s.lock(e)
-	defer t.Unlock()
-	e.state = to
 }
 
 // vivify makes a lease for a key that is missing; the caller has won it.
@@ -152,8 +160,7 @@ func (s *Store) vivify(key []byte, o GetOptions, now uint32) (it Item, found boo
 	if err != nil {
 		return it, false, err
 	}
-	e := entry{state: lease | won, expire: expire, access: now}
-	e.setCAS(s.takeCAS(o.NewCAS))
+	e := s.newEntry(0, lease|won, expire, now, o.NewCAS)
 	item := w.Head()
 	s.add(key, &w, e)
 	s.count.LeasesWon++

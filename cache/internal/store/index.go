@@ -4,34 +4,37 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"memcache/cache/internal/arena"
 )
 
-// stripes is how many parts the index has. Lookups lock one of them for some
-// tens of nanoseconds, so that two at once seldom meet; a part grows by itself,
-// so that growing never holds a lookup up for long.
+// stripes is how many parts the index has, each of which grows by itself, so
+// that growing never takes long.
 const stripes = 256
 
-// index finds the item of a key. It holds no pointer.
+// index finds the item of a key. It holds no pointer but to its tables. Changes
+// are made under Store.mu; lookups take no lock.
 type index struct {
 	seed  maphash.Seed
 	parts [stripes]stripe
 }
 
-// stripe is a part of the index, with the lock that guards it and those fields
-// of its entries that lookups read: to change them, hold Store.mu and the
-// stripe's lock, in this order. With Store.mu alone they may be read.
+// stripe is a part of the index.
 type stripe struct {
-	sync.Mutex
-	n     int
-	cells []cell
-	_     [24]byte // a cache line each
+	table atomic.Pointer[table] // nil while it is empty
+	// shifts is odd while cells are moved to where a search under way has been
+	// already, and another number afterwards.
+	shifts atomic.Uint32
+	n      int
+	_      [40]byte // a cache line each
 }
 
-// cell is a place of a hash table with linear probing: bits of the key's hash in
-// the high half, the handle of the item in the low half. 0 is empty.
+// table is a hash table with linear probing.
+type table struct{ cells []atomic.Uint64 }
+
+// cell is a place of a table: bits of the key's hash in the high half, the handle
+// of the item in the low half. 0 is empty.
 type cell uint64
 
 // hash is a key's hash: its highest bits choose the stripe, its lowest the place
@@ -50,15 +53,18 @@ func (c cell) item() arena.Handle { return arena.Handle(c) }
 
 func (c cell) matches(h hash) bool { return uint32(c>>32) == uint32(h) }
 
+func (t *table) at(i int) cell     { return cell(t.cells[i].Load()) }
+func (t *table) set(i int, c cell) { t.cells[i].Store(uint64(c)) }
+
 // home is where the search for a cell begins. It needs no key, so that growing
 // touches the table alone, and no power of two, so that growing by an eighth is
 // enough.
-func (t *stripe) home(c cell) int {
+func (t *table) home(c cell) int {
 	high, _ := bits.Mul64(uint64(c)&^(1<<32-1), uint64(len(t.cells)))
 	return int(high)
 }
 
-func (t *stripe) after(i int) int {
+func (t *table) after(i int) int {
 	if i++; i < len(t.cells) {
 		return i
 	}
@@ -71,73 +77,95 @@ const minCells = 8
 // then a search for what is missing looks at some 18 cells, three cache lines.
 // A large one is hardly ever less than three quarters full, so that an item
 // takes 10 to 11 bytes of it.
-func (t *stripe) insert(c cell) {
-	if (t.n+1)*6 > len(t.cells)*5 {
-		t.resize(len(t.cells) + len(t.cells)/12 + minCells)
+func (p *stripe) insert(c cell) {
+	size := p.size()
+	if (p.n+1)*6 > size*5 {
+		p.resize(size + size/12 + minCells)
 	}
-	t.n++
-	t.put(c)
+	p.n++
+	p.table.Load().put(c)
 }
 
-func (t *stripe) put(c cell) {
+func (p *stripe) size() int {
+	if t := p.table.Load(); t != nil {
+		return len(t.cells)
+	}
+	return 0
+}
+
+func (t *table) put(c cell) {
 	i := t.home(c)
-	for t.cells[i] != 0 {
+	for t.at(i) != 0 {
 		i = t.after(i)
 	}
-	t.cells[i] = c
+	t.set(i, c)
 }
 
 // find returns the place of a cell, which is there.
-func (t *stripe) find(c cell) int {
+func (t *table) find(c cell) int {
 	i := t.home(c)
-	for t.cells[i] != c {
+	for t.at(i) != c {
 		i = t.after(i)
 	}
 	return i
 }
 
+// replace puts a cell in the place of another, which has the same home.
+func (p *stripe) replace(old, c cell) {
+	t := p.table.Load()
+	t.set(t.find(old), c)
+}
+
 // remove takes out a cell, which is there, and moves those behind it up, so that
 // no search ends too early.
-func (t *stripe) remove(c cell) {
-	hole := t.find(c)
-	for i := t.after(hole); t.cells[i] != 0; i = t.after(i) {
-		if t.distance(t.home(t.cells[i]), i) >= t.distance(hole, i) {
-			t.cells[hole] = t.cells[i]
-			hole = i
-		}
-	}
-	t.cells[hole] = 0
-	t.n--
-	if len(t.cells) > 8*minCells && t.n*4 < len(t.cells) {
-		t.resize(len(t.cells) / 2)
+func (p *stripe) remove(c cell) {
+	p.shifts.Add(1)
+	p.table.Load().remove(c)
+	p.shifts.Add(1)
+	p.n--
+	if size := p.size(); size > 8*minCells && p.n*4 < size {
+		p.resize(size / 2)
 	}
 }
 
+func (t *table) remove(c cell) {
+	hole := t.find(c)
+	for i := t.after(hole); t.at(i) != 0; i = t.after(i) {
+		if t.distance(t.home(t.at(i)), i) >= t.distance(hole, i) {
+			t.set(hole, t.at(i))
+			hole = i
+		}
+	}
+	t.set(hole, 0)
+}
+
 // distance is how many cells to lies behind from.
-func (t *stripe) distance(from, to int) int {
+func (t *table) distance(from, to int) int {
 	if to < from {
 		to += len(t.cells)
 	}
 	return to - from
 }
 
-func (t *stripe) resize(size int) {
-	old := t.cells
-	t.cells = slices.Grow([]cell(nil), size)
-	t.cells = t.cells[:cap(t.cells)] // what the allocator rounds up to is of use
-	for _, c := range old {
-		if c != 0 {
-			t.put(c)
+// resize gives the stripe another table. Searches in the old one go on.
+func (p *stripe) resize(size int) {
+	cells := slices.Grow([]atomic.Uint64(nil), size)
+	to := &table{cells[:cap(cells)]} // what the allocator rounds up to is of use
+	if from := p.table.Load(); from != nil {
+		for i := range from.cells {
+			if c := from.at(i); c != 0 {
+				to.put(c)
+			}
 		}
 	}
+	p.table.Store(to)
 }
 
 // clear takes everything out.
 func (x *index) clear() {
 	for i := range x.parts {
-		t := &x.parts[i]
-		t.Lock()
-		t.n, t.cells = 0, nil
-		t.Unlock()
+		p := &x.parts[i]
+		p.n = 0
+		p.table.Store(nil)
 	}
 }

@@ -56,7 +56,7 @@ func (w *Writer) pinOld(o SetOptions) (old Value, outcome Outcome, cas uint64, e
 
 // copyWith fills both with the old value and w's.
 func (w *Writer) copyWith(old Value, both *Writer, m Mode) error {
-	first, second := old, Value{w.s, w.w.Head(), old.skip}
+	first, second := old, Value{s: w.s, head: w.w.Head(), skip: old.skip}
 	if m == Prepend {
 		first, second = second, first
 	}
@@ -104,13 +104,12 @@ func (w *Writer) replace(old Value, o SetOptions) (cas uint64, ok bool) {
 		return 0, false
 	}
 	uses := s.unlist(slot)
-	cas = s.takeCAS(o.NewCAS)
-	to := entry{size: uint32(w.size), flags: e.flags, expire: e.expire, access: now}
-	to.setCAS(cas)
+	to := s.newEntry(w.size, 0, e.expire, now, o.NewCAS)
+	to.flags = e.flags
 	s.swap(slot, &w.w, to, uses)
 	s.count.Sets++
 	s.count.Stored++
-	return cas, true
+	return to.cas(), true
 }
 
 // name is the key, in the memory that w has taken.

@@ -62,6 +62,7 @@ func (s *Store) compact(slack int64) {
 func (s *Store) compactSlab(slack int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.empty() // what nobody owns does not move
 	return s.tidy(s.arena.Used(), slack)
 }
 
@@ -74,9 +75,11 @@ func (s *Store) tidy(inUse, slack int64) bool {
 	return s.arena.Occupied() > inUse+inUse/slackShare+slack && s.arena.Compact()
 }
 
+// trim gives free memory back to the system, that of what lookups still use too.
 func (s *Store) trim() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.empty()
 	return s.arena.Trim()
 }
 
@@ -112,7 +115,7 @@ func (s *Store) reset() {
 	s.flushAt.Store(0)
 	s.slots, s.free, s.cursor = 0, none, 0
 	s.mortal, s.bytes, s.leaseBytes = 0, 0, 0
-	s.order.policy, s.order.old = newPolicy(s.order.name, s.order.seed), nil
+	s.order.policy, s.order.old = s.follow(newPolicy(s.order.name, s.order.seed)), nil
 	s.leases = newPolicy("lru", 0)
 }
 
@@ -125,7 +128,7 @@ func (s *Store) bury() bool {
 	some := s.dying[0][s.buried : s.buried+step]
 	for i := range some {
 		if item := some[i].item; item != arena.None {
-			s.release(item)
+			s.retire(item)
 		}
 	}
 	if s.buried += step; s.buried == pageSize {

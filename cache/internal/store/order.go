@@ -15,7 +15,7 @@ type order struct {
 
 // of returns the policy that has the entry's slot.
 func (o *order) of(e *entry) policy.Policy {
-	if e.marks&side == o.side {
+	if e.marks()&side == o.side {
 		return o.policy
 	}
 	return o.old
@@ -52,7 +52,7 @@ func (s *Store) list(slot uint32, uses uint8) {
 // adopt marks the slot as the policy's, and tells what is in it.
 func (s *Store) adopt(slot uint32) policy.Object {
 	e := s.entry(slot)
-	e.marks = e.marks&^side | s.order.side
+	e.setMarks(s.order.side)
 	return policy.Object{Hash: uint64(s.index.hash(s.key(s.place(slot).item))), Size: int64(e.size), Charge: e.charge()}
 }
 
@@ -79,13 +79,11 @@ func (s *Store) access(slot uint32, now uint32) {
 	}
 }
 
-// accessAll notes hits of objects, in order.
-func (s *Store) accessAll(slots []uint32, now uint32) {
-	for _, slot := range slots {
-		s.entry(slot).accessed(now)
-	}
-	if p, ok := s.order.policy.(policy.Batcher); ok && s.order.old == nil {
-		p.AccessAll(slots)
+// accessAll tells the policy of hits of objects, in order.
+func (s *Store) accessAll(slots []uint32) {
+	if s.order.old == nil {
+		policy.AccessAll(s.order.policy, slots)
+		s.saturate(slots)
 		return
 	}
 	for _, slot := range slots {
@@ -93,11 +91,30 @@ func (s *Store) accessAll(slots []uint32, now uint32) {
 	}
 }
 
-func (e *entry) accessed(now uint32) {
-	if e.access != now || e.marks&fetched == 0 { // what need not be written stays shared between processors
-		e.access = now
-		e.marks |= fetched
+// saturate marks those of the slots of which the policy need not be told any more.
+func (s *Store) saturate(slots []uint32) {
+	p, ok := s.order.policy.(policy.Saturable)
+	if !ok {
+		return
 	}
+	for _, slot := range slots {
+		if p.Saturated(slot) {
+			e := s.entry(slot)
+			e.setMarks(e.marks() | saturated)
+		}
+	}
+}
+
+// follow makes the marks follow what a new policy forgets.
+func (s *Store) follow(p policy.Policy) policy.Policy {
+	if p, ok := p.(policy.Saturable); ok {
+		p.OnDecay(func(slot uint32) {
+			if e := s.entry(slot); e.marks()&saturated != 0 {
+				e.setMarks(e.marks() &^ saturated)
+			}
+		})
+	}
+	return p
 }
 
 // SetPolicy switches the replacement policy, and returns when the new one has
@@ -125,7 +142,7 @@ func (s *Store) beginSwitch(name string, p policy.Policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := &s.order
-	o.name, o.old, o.policy, o.side = name, o.policy, p, o.side^side
+	o.name, o.old, o.policy, o.side = name, o.policy, s.follow(p), o.side^side
 }
 
 // moveSome hands at most n slots over. It returns whether any are left.

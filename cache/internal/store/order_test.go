@@ -31,6 +31,7 @@ func TestSwitchingLosesNothing(t *testing.T) {
 	others.Go(func() { // reads
 		r := s.NewReader()
 		for i := 0; !switched.Load(); i++ {
+			r.Tick()
 			if _, found, err := r.Get([]byte(benchKey(i%n)), GetOptions{}); !found || err != nil {
 				t.Errorf("%s: found %v (%v)", benchKey(i%n), found, err)
 				return

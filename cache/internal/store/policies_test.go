@@ -42,6 +42,7 @@ func keepsWhatWasWritten(t *testing.T, seed uint64, operations int) {
 			if want, ever := written[key]; err != nil || found && (!ever || values(it, GetOptions{Value: true}) != want) {
 				t.Fatalf("operation %d: %s is not what was written last (%v)", i, key, err)
 			}
+			r.Rest()
 		case op < 185:
 			s.Delete([]byte(key), DeleteOptions{})
 			delete(written, key)

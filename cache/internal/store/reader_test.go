@@ -95,6 +95,7 @@ func TestALateLookupIsNoAccessOfAnotherItem(t *testing.T) {
 	if _, found, _ := r.Get([]byte("old"), GetOptions{}); !found {
 		t.Fatal("not found")
 	}
+	r.Rest()
 	s.Delete([]byte("old"), DeleteOptions{})
 	commit(t, s, "new", "value", SetOptions{})
 	r.Flush()
@@ -104,6 +105,7 @@ func TestALateLookupIsNoAccessOfAnotherItem(t *testing.T) {
 	if _, found, _ := r.Get([]byte("new"), GetOptions{}); !found {
 		t.Fatal("not found")
 	}
+	r.Rest()
 	if err := s.FlushAll(0); err != nil {
 		t.Fatal(err)
 	}
@@ -136,18 +138,18 @@ func TestAReaderSeesADelayedFlush(t *testing.T) {
 // is never exceeded; nothing is left in the end.
 func TestFault75_ReadersUnderAMixedLoad(t *testing.T) {
 	s := newStore(t, Config{Capacity: 4 * mb, ItemLimit: mb})
-	var work, disturbance sync.WaitGroup
-	for worker := range uint64(3) {
-		work.Go(func() { readMixed(t, s, worker) })
-	}
+	var work, others sync.WaitGroup
 	for worker := range uint64(2) {
 		work.Go(func() { changeMixed(t, s, worker) })
 	}
 	done := make(chan struct{})
-	disturbance.Go(func() { disturb(t, s, done) })
+	for worker := range uint64(3) {
+		others.Go(func() { readMixed(t, s, worker, done) })
+	}
+	others.Go(func() { disturb(t, s, done) })
 	work.Wait()
 	close(done)
-	disturbance.Wait()
+	others.Wait()
 	if err := s.FlushAll(0); err != nil {
 		t.Fatal(err)
 	}
@@ -163,28 +165,32 @@ func mixedValue(k, length int) string {
 	return strings.Repeat(string([]byte{byte('a' + k/8), byte('a' + k%8)}), length)
 }
 
-func readMixed(t *testing.T, s *Store, seed uint64) {
+func readMixed(t *testing.T, s *Store, seed uint64, done <-chan struct{}) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	r := s.NewReader()
 	defer r.Flush()
 	var kept []Value
-	for range 6000 {
+	for !isClosed(done) {
 		k := rng.IntN(mixedKeys)
 		it, found, err := r.Get(fmt.Append(nil, k), GetOptions{Value: true, NoBump: k%7 == 0})
 		if err != nil || !found {
 			continue
 		}
+		if rng.IntN(2) == 0 {
+			it.Value.Keep()
+		}
 		value := string(bytes.Join(it.Value.Segments(nil), nil))
 		if len(value) != it.Size || value != mixedValue(k, len(value)/2) {
 			t.Errorf("%d bytes for key %d are not what was stored", len(value), k)
 		}
+		it.Value.Keep()
 		if kept = append(kept, it.Value); len(kept) > rng.IntN(5) {
 			for _, v := range kept {
 				v.Release()
 			}
 			kept = kept[:0]
 		}
-		if rng.IntN(20) == 0 {
+		if r.Rest(); rng.IntN(20) == 0 {
 			r.Tick()
 			r.Flush()
 		}
@@ -196,7 +202,7 @@ func readMixed(t *testing.T, s *Store, seed uint64) {
 
 func changeMixed(t *testing.T, s *Store, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	for range 1500 {
+	for range 3000 {
 		k := rng.IntN(mixedKeys)
 		key := fmt.Append(nil, k)
 		switch rng.IntN(8) {
@@ -222,13 +228,17 @@ func changeMixed(t *testing.T, s *Store, seed uint64) {
 }
 
 func disturb(t *testing.T, s *Store, done <-chan struct{}) {
-	for i := 0; ; i++ {
-		select {
-		case <-done:
-			return
-		default:
-			shake(t, s, i)
-		}
+	for i := 0; !isClosed(done); i++ {
+		shake(t, s, i)
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -239,7 +249,7 @@ func shake(t *testing.T, s *Store, i int) {
 		s.SetPolicy([]string{"lru", "random"}[i%2]),
 		s.Maintain(),
 	)
-	if i%10 == 0 {
+	if i%1000 == 0 {
 		err = errors.Join(err, s.FlushAll(0))
 	}
 	if err != nil {

@@ -118,6 +118,7 @@ func (w *Writer) take() ([]byte, error) { return w.s.next(&w.w, 0) }
 // and takes it.
 func (s *Store) next(w *arena.Writer, more int64) ([]byte, error) {
 	if s.makeRoom(w.NextCost() + more) {
+		s.bound()
 		// The capacity is a promise about memory: it does not grow while there are
 		// slabs to empty.
 		s.tidy(s.capacity, slackBytes)
@@ -141,9 +142,10 @@ func (s *Store) write(key, value []byte, more int64) (arena.Writer, error) {
 	return w, err
 }
 
-// rewrite gives the item in slot another value, a short one. What key points to
-// must not be the item's own memory, which may move.
-func (s *Store) rewrite(slot uint32, key, value []byte) error {
+// rewrite gives the item in slot another value, a short one, and another cas
+// value; edit may change what else is known of it. What key points to must not be
+// the item's own memory, which may move.
+func (s *Store) rewrite(slot uint32, key, value []byte, c CAS, edit func(*entry)) error {
 	uses := s.unlist(slot) // so that making room does not take it
 	w, err := s.write(key, value, entryCharge)
 	if err != nil {
@@ -151,9 +153,21 @@ func (s *Store) rewrite(slot uint32, key, value []byte) error {
 		return err
 	}
 	to := *s.entry(slot)
-	to.state, to.size = to.state&^lease, uint32(len(value))
+	to.size = uint32(len(value))
+	to.setState(to.state() &^ lease)
+	to.setCAS(s.takeCAS(c))
+	edit(&to)
 	s.swap(slot, &w, to, uses)
 	return nil
+}
+
+// newEntry returns an entry of an item that is stored now.
+func (s *Store) newEntry(size int, st state, expire, now uint32, c CAS) (e entry) {
+	e.size, e.expire = uint32(size), expire
+	e.setState(st)
+	e.setCAS(s.takeCAS(c))
+	e.stored(now)
+	return e
 }
 
 // Size is how many bytes the value has; once it is appended or prepended, all of
@@ -187,7 +201,7 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 	now := s.tick()
 	s.count.Sets++
 	slot, e := s.find(w.name(), now)
-	outcome, marks := s.decide(e, o)
+	outcome, left := s.decide(e, o)
 	if outcome != Stored {
 		if outcome == NotStored && e != nil {
 			s.access(slot, now)
@@ -196,7 +210,7 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 		return outcome, 0, nil
 	}
 	expire, past := s.expiry(o.Exptime, now)
-	if marks != 0 {
+	if left != 0 {
 		expire, past = e.expire, false
 	}
 	if past {
@@ -209,8 +223,8 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 		return NotStored, 0, ErrNoMemory
 	}
 	s.count.Stored++
-	to := entry{state: marks, size: uint32(w.size), flags: o.Flags, expire: expire, access: now}
-	to.setCAS(s.takeCAS(o.NewCAS))
+	to := s.newEntry(w.size, left, expire, now, o.NewCAS)
+	to.flags = o.Flags
 	if e != nil {
 		s.swap(slot, &w.w, to, s.unlist(slot))
 	} else {
@@ -228,8 +242,8 @@ func (w *Writer) drop(slot uint32, e *entry) {
 	w.w.Abort()
 }
 
-// decide tells whether a value may be stored over e, and the marks that it then
-// takes over from e.
+// decide tells whether a value may be stored over e, and what is left then of the
+// state of e.
 func (s *Store) decide(e *entry, o SetOptions) (Outcome, state) {
 	switch {
 	case o.Mode == Add && e != nil, o.Mode == Replace && e == nil:
@@ -244,7 +258,7 @@ func (s *Store) decide(e *entry, o SetOptions) (Outcome, state) {
 		s.count.CASHits++
 		return Stored, 0
 	case o.Invalidate && o.CAS < e.cas():
-		return Stored, stale | e.state&won
+		return Stored, stale | e.state()&won
 	}
 	s.count.CASBad++
 	s.count.Refused++
@@ -290,15 +304,10 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 	}
 	s.count.DeleteHits++
 	if o.Clear {
-		if s.rewrite(slot, key, nil) != nil {
+		if s.rewrite(slot, key, nil, o.NewCAS, func(to *entry) { to.flags = 0; to.setState(0) }) != nil {
 			s.remove(slot) // the value must go in any case
 			return Stored
 		}
-		e = s.entry(slot)
-		t := s.lock(e)
-		e.flags, e.state = 0, 0
-		e.setCAS(s.takeCAS(o.NewCAS))
-		t.Unlock()
 	}
 	if o.Invalidate {
 		s.invalidate(slot, o, now)
@@ -313,10 +322,8 @@ func (s *Store) invalidate(slot uint32, o DeleteOptions, now uint32) {
 		s.setExpiryAfter(slot, o.TTL, now)
 	}
 	e := s.entry(slot)
-	t := s.lock(e)
-	defer t.Unlock()
-	e.state = e.state&^won | stale
-	e.setCAS(s.takeCAS(o.NewCAS))
+	e.setState(e.state()&^won | stale) // first: who reads the new cas value must see it
+	s.setCAS(slot, s.takeCAS(o.NewCAS))
 }
 
 // Drop takes the item out, if hasCAS only one with the cas value, because a

@@ -34,7 +34,7 @@ const (
 )
 
 const (
-	// entryCharge is what an item takes besides its blocks: its places by slot (8
+	// entryCharge is what an item takes besides its blocks: its places by slot (12
 	// bytes), in the index (at most 13) and in the policy (at most 21).
 	entryCharge = 48
 	// leaseShare is the part of the capacity that leases may take: 1/16.
@@ -74,6 +74,7 @@ type Store struct {
 
 	switching  sync.Mutex // one switch of the policy at a time
 	mu         sync.Mutex // everything below, and all changes above
+	limbo      limbo
 	arena      *arena.Arena
 	pages      []*page // places by slot
 	slots      uint32  // slots ever used
@@ -111,6 +112,7 @@ func New(c Config) (*Store, error) {
 		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}
 	s.arena = arena.New(owners{s})
+	s.limbo.epoch.Store(atRest + 1)
 	s.reset()
 	return s, nil
 }
@@ -123,6 +125,7 @@ func (s *Store) Close() error {
 	s.reset()
 	for s.bury() {
 	}
+	s.empty()
 	return s.arena.Close()
 }
 
@@ -181,6 +184,7 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick()
+	s.empty()
 	return Stats{
 		Counters: s.counters(),
 		Capacity: s.capacity, MaxItem: s.maxItem(), Policy: s.order.name,
@@ -227,9 +231,10 @@ func (s *Store) shrink() bool {
 	return true
 }
 
-// held is the memory that counts against the capacity.
+// held is the memory that counts against the capacity. What is in limbo has a
+// bound of its own.
 func (s *Store) held() int64 {
-	return s.arena.Used() + int64(s.order.len()+s.leases.Len())*entryCharge
+	return s.arena.Used() - s.limbo.bytes + int64(s.order.len()+s.leases.Len())*entryCharge
 }
 
 // makeRoom evicts until n more bytes fit. It evicts nothing when that cannot be
@@ -251,6 +256,7 @@ func (s *Store) makeRoom(n int64) bool {
 
 // roomFor tells whether n more bytes fit, once what was flushed is freed.
 func (s *Store) roomFor(n int64) bool {
+	s.freeDead()
 	for s.held()+n > s.capacity && s.bury() {
 	}
 	return s.held()+n <= s.capacity

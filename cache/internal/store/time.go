@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,24 +62,26 @@ func (s *Store) setExpiry(slot, tick uint32) {
 	e := s.entry(slot)
 	s.place(slot).expire = tick
 	s.account(e, -1)
-	t := s.lock(e)
-	e.expire = tick
-	t.Unlock()
+	atomic.StoreUint32(&e.expire, tick)
 	s.account(e, 1)
 }
 
-func (e *entry) expired(now uint32) bool { return e.expire != 0 && now >= e.expire }
+func (e *entry) expired(now uint32) bool {
+	at := e.expiry()
+	return at != 0 && now >= at
+}
 
 // ttl is the time left in seconds, rounded up; -1 for ever.
 func (e *entry) ttl(now uint32) int64 {
-	if e.expire == 0 {
+	at := e.expiry()
+	if at == 0 {
 		return -1
 	}
-	return (int64(e.expire) - int64(now) + int64(perSecond) - 1) / int64(perSecond)
+	return (int64(at) - int64(now) + int64(perSecond) - 1) / int64(perSecond)
 }
 
 // idle is the time since the last access in seconds.
-func (e *entry) idle(now uint32) int64 { return int64((now - e.access) / perSecond) }
+func (e *entry) idle(now uint32) int64 { return int64((now - e.lastAccess()) / perSecond) }
 
 // expire takes an expired item out.
 func (s *Store) expire(slot uint32) {
