@@ -144,7 +144,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 	})
 	hub, err = live.New(live.Config{
-		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control,
+		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index,
 		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Log: a.log,
 	})
 	if err != nil {
@@ -272,11 +272,18 @@ func (a *app) close() error {
 	return errors.Join(errs...)
 }
 
-// liveObjects is the store as the WebSocket uses it: without conditions.
+// liveObjects is the store as the WebSocket uses it: with simpler conditions.
 type liveObjects struct{ *storage.Store }
 
-func (o liveObjects) Put(ctx context.Context, key string, r io.Reader) (api.Object, error) {
-	return o.Store.Put(ctx, key, r, storage.Cond{})
+func (o liveObjects) Put(ctx context.Context, key string, r io.Reader, cond api.Condition) (api.Object, error) {
+	var c storage.Cond
+	if cond.IfMatch != "" {
+		c.IfMatch = []string{cond.IfMatch}
+	}
+	if cond.IfNew {
+		c.IfNoneMatch = []string{"*"}
+	}
+	return o.Store.Put(ctx, key, r, c)
 }
 
 func (o liveObjects) Delete(ctx context.Context, key string) error {

@@ -264,7 +264,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		}
 	})
 	running.Go(func() {
-		if _, err := c.Upload(t.Context(), "k", memory("data"), nil); code(err) != api.Unavailable {
+		if _, err := c.Upload(t.Context(), Upload{Key: "k"}, memory("data"), nil); code(err) != api.Unavailable {
 			t.Errorf("the upload: %v", err)
 		}
 	})
@@ -302,11 +302,11 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 		return api.Empty{}
 	})
 	c, _ := start(t, s.url, nil)
-	if object, err := c.Upload(t.Context(), "k", memory(""), nil); err != nil || object.Key != "k" {
+	if object, err := c.Upload(t.Context(), Upload{Key: "k"}, memory(""), nil); err != nil || object.Key != "k" {
 		t.Errorf("%+v, %v after %d starts", object, err, starts.Load())
 	}
 	starts.Store(-1 << 40)
-	if _, err := c.Upload(t.Context(), "k", memory(""), nil); code(err) != api.TooMany {
+	if _, err := c.Upload(t.Context(), Upload{Key: "k"}, memory(""), nil); code(err) != api.TooMany {
 		t.Errorf("a server that stays busy: %v", err)
 	}
 }
@@ -328,7 +328,7 @@ func TestUploadsWaitForTheirTurn(t *testing.T) {
 	var running sync.WaitGroup
 	for i := range 10 * maxUploads {
 		running.Go(func() {
-			if _, err := c.Upload(t.Context(), fmt.Sprint(i), memory(""), nil); err != nil {
+			if _, err := c.Upload(t.Context(), Upload{Key: fmt.Sprint(i)}, memory(""), nil); err != nil {
 				t.Error(err)
 			}
 		})

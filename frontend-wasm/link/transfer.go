@@ -2,8 +2,7 @@ package link
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 // transfer is one upload, over however many connections it takes.
 type transfer struct {
 	id, key  string
+	cond     api.Condition
+	remember bool // the upload may be sent again
 	src      Source
 	progress func(sent, size int64)
 	shown    int64 // what progress was last told
@@ -23,14 +24,15 @@ type transfer struct {
 	state api.UploadState // the furthest that the server told
 }
 
-func newTransfer(key string, src Source, progress func(sent, size int64)) *transfer {
-	// The runtime seeds this generator (ChaCha8) with the browser's randomness;
-	// crypto/rand would make the program 2 % larger.
-	id := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+func newTransfer(u Upload, src Source, progress func(sent, size int64)) *transfer {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	return &transfer{id: id, key: key, src: src, progress: progress, shown: -1, changed: make(chan struct{}, 1)}
+	t := &transfer{id: u.ID, key: u.Key, cond: u.Cond, remember: u.ID != "", src: src, progress: progress, shown: -1, changed: make(chan struct{}, 1)}
+	if t.id == "" {
+		t.id = NewID()
+	}
+	return t
 }
 
 // busyError is the failure to start of an upload that may start later.
@@ -70,7 +72,9 @@ func (t *transfer) start(ctx context.Context, s *session) (int64, error) {
 	t.state = api.UploadState{} // a server that was restarted begins anew
 	t.mu.Unlock()
 	var state api.UploadState
-	err := s.call(ctx, api.MethodUpload, api.UploadStart{Upload: t.id, Key: t.key, Size: t.src.Size()}, &state)
+	err := s.call(ctx, api.MethodUpload, api.UploadStart{
+		Upload: t.id, Key: t.key, Size: t.src.Size(), Remember: t.remember, Condition: t.cond,
+	}, &state)
 	if err != nil {
 		if code := api.AsError(err).Code; code == api.TooMany || code == api.Unavailable {
 			err = busyError{err}
@@ -162,6 +166,9 @@ func (t *transfer) sendChunk(ctx context.Context, s *session, message []byte, of
 
 // cancel drops an upload that ctx has ended, and returns why it is not stored.
 func (t *transfer) cancel(ctx context.Context, s *session) *api.Error {
+	if errors.Is(context.Cause(ctx), ErrPaused) {
+		return givenUp(t.key, ctx)
+	}
 	if err := t.drop(ctx, s); err != nil && api.AsError(err).Code == api.PreconditionFailed {
 		return api.AsError(err) // it was too late: the object is stored
 	}

@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"memcache/shared/api"
@@ -12,24 +14,46 @@ import (
 // confirm that nothing of it is left.
 const cancelWithin = 5 * time.Second
 
-// Upload stores the bytes of src under key and returns the stored object.
+// ErrPaused, as the cause of the end of an upload's context, leaves what the
+// server has there, so that an Upload with the same ID goes on from it. The
+// server keeps it for some minutes.
+var ErrPaused = errors.New("paused")
+
+// Upload is what is to be stored where.
+type Upload struct {
+	// ID is that of [NewID]. An upload with the ID of one that the server has
+	// stored within a day is answered with what was stored then. "" is for one
+	// that is never sent again.
+	ID   string
+	Key  string
+	Cond api.Condition
+}
+
+// NewID returns an ID for an upload.
+func NewID() string {
+	// The runtime seeds this generator (ChaCha8) with the browser's randomness;
+	// crypto/rand would make the program 2 % larger.
+	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+}
+
+// Upload stores the bytes of src and returns the stored object.
 // progress, if not nil, is told how many bytes the server has taken; it is never
 // called twice at once, and goes back when a restarted server needs all again.
 // A few uploads run at once, the others wait. While there is no connection it
 // waits, and then goes on from the byte that the server has. When ctx is done,
-// the server is told to drop the upload. Errors are *[api.Error]; those after
-// ctx is done have its error as their cause.
-func (c *Client) Upload(ctx context.Context, key string, src Source, progress func(sent, size int64)) (api.Object, error) {
-	if err := api.CheckKey(key); err != nil {
+// the server is told to drop the upload, but see [ErrPaused]. Errors are
+// *[api.Error]; those after ctx is done have its error as their cause.
+func (c *Client) Upload(ctx context.Context, u Upload, src Source, progress func(sent, size int64)) (api.Object, error) {
+	if err := api.CheckKey(u.Key); err != nil {
 		return api.Object{}, err
 	}
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return api.Object{}, givenUp(key, ctx)
+		return api.Object{}, givenUp(u.Key, ctx)
 	}
-	t := newTransfer(key, src, progress)
+	t := newTransfer(u, src, progress)
 	c.follow(t)
 	defer c.unfollow(t)
 	return c.send(ctx, t)

@@ -12,12 +12,25 @@ import (
 // After a lost connection, upload.start with the same Upload (and key and size)
 // answers the offset from which to go on. An upload that nobody resumes is
 // dropped.
+//
+// A client that may be gone before it hears the outcome, such as a page that is
+// closed, asks with Remember: for a day, upload.start then answers that all bytes
+// have arrived, and upload.finish with the object, and nothing is stored again.
 
 // UploadStart begins an upload, or resumes the one called Upload.
 type UploadStart struct {
-	Upload string `json:"upload"` // chosen by the client: 32 random hexadecimal digits
-	Key    string `json:"key"`
-	Size   int64  `json:"size"` // bytes, exactly
+	Upload   string `json:"upload"` // chosen by the client: 32 random hexadecimal digits
+	Key      string `json:"key"`
+	Size     int64  `json:"size"` // bytes, exactly
+	Remember bool   `json:"remember,omitempty"`
+	Condition
+}
+
+// Condition is what must be so for a change to be made; else it fails with
+// [PreconditionFailed]. The zero value is no condition.
+type Condition struct {
+	IfMatch string `json:"ifMatch,omitempty"` // the ETag that the object must have
+	IfNew   bool   `json:"ifNew,omitempty"`   // there must be no object with the key
 }
 
 // UploadRef names an upload.

@@ -169,7 +169,7 @@ func TestLinkUploads(t *testing.T) {
 		running.Go(func() {
 			data, key := pattern(size), fmt.Sprint(i)
 			var told []int64
-			object, err := l.Upload(t.Context(), key, &bytesSource{data: data}, func(sent, total int64) {
+			object, err := l.Upload(t.Context(), link.Upload{Key: key}, &bytesSource{data: data}, func(sent, total int64) {
 				if total != int64(size) {
 					t.Errorf("progress of %d bytes said %d", size, total)
 				}
@@ -198,7 +198,7 @@ func TestFault79_LinkSendsOnlyTheRest(t *testing.T) {
 	p := s.cutting(t, size/10, size/2, size*99/100)
 	l := connectLink(t, p.addr)
 	source := &bytesSource{data: pattern(size)}
-	object, err := l.Upload(t.Context(), "k", source, nil)
+	object, err := l.Upload(t.Context(), link.Upload{Key: "k"}, source, nil)
 	stored, puts := s.get("k")
 	if err != nil || object.Size != size || !bytes.Equal(stored, source.data) || puts != 1 {
 		t.Fatalf("%+v, %v, stored %d bytes in %d puts", object, err, len(stored), puts)
@@ -229,7 +229,7 @@ func TestLinkUploadsAnewToARestartedServer(t *testing.T) {
 	done := make(chan error, 1)
 	source := &bytesSource{data: pattern(size)}
 	go func() {
-		_, err := l.Upload(t.Context(), "k", source, nil)
+		_, err := l.Upload(t.Context(), link.Upload{Key: "k"}, source, nil)
 		done <- err
 	}()
 	<-reading
@@ -241,6 +241,48 @@ func TestLinkUploadsAnewToARestartedServer(t *testing.T) {
 	err := <-done
 	if stored, _ := second.get("k"); err != nil || !bytes.Equal(stored, source.data) {
 		t.Errorf("%v, %d bytes are stored", err, len(stored))
+	}
+}
+
+func TestAPausedUploadGoesOnWhereItWas(t *testing.T) {
+	const size = 3 * window
+	s := serve(t, nil)
+	l := connectLink(t, s.http.URL)
+	source := &bytesSource{data: pattern(size)}
+	up := link.Upload{ID: link.NewID(), Key: "k"}
+	ctx, pause := context.WithCancelCause(t.Context())
+	_, err := l.Upload(ctx, up, source, func(sent, _ int64) {
+		if sent > window {
+			pause(link.ErrPaused)
+		}
+	})
+	if !errors.Is(err, link.ErrPaused) {
+		t.Fatalf("paused: %v", err)
+	}
+	var first int64 = -1
+	_, err = l.Upload(t.Context(), up, source, func(sent, _ int64) {
+		if first < 0 {
+			first = sent
+		}
+	})
+	stored, puts := s.get("k")
+	if err != nil || !bytes.Equal(stored, source.data) || puts != 1 {
+		t.Fatalf("%v, %d bytes are stored in %d puts", err, len(stored), puts)
+	}
+	if first <= window || source.read > size+window {
+		t.Errorf("it went on at %d, and %d bytes were read", first, source.read)
+	}
+	// Sent once more, it is answered without a byte of it.
+	before := source.read
+	if object, err := l.Upload(t.Context(), up, source, nil); err != nil || object.Size != size || source.read != before {
+		t.Errorf("again: %+v, %v, %d bytes read", object, err, source.read-before)
+	}
+	up = link.Upload{ID: link.NewID(), Key: "k", Cond: api.Condition{IfNew: true}}
+	if _, err := l.Upload(t.Context(), up, source, nil); api.AsError(err).Code != api.PreconditionFailed {
+		t.Errorf("as a new one: %v", err)
+	}
+	if _, puts := s.get("k"); puts != 1 {
+		t.Errorf("stored %d times", puts)
 	}
 }
 
@@ -257,7 +299,7 @@ func TestLinkCancelsUploads(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := l.Upload(ctx, "k", &bytesSource{data: pattern(2 * window)}, nil)
+		_, err := l.Upload(ctx, link.Upload{Key: "k"}, &bytesSource{data: pattern(2 * window)}, nil)
 		done <- err
 	}()
 	eventually(t, "some of it has arrived", func() bool { return s.arrived() > 0 })
@@ -302,7 +344,7 @@ func TestLinkUploadsFailPlainly(t *testing.T) {
 		"the database fell": {"k", &bytesSource{data: pattern(5)}, api.Errorf(api.Unavailable, "no database"), api.Unavailable},
 	} {
 		s.beforePut = func(context.Context) error { return c.put }
-		_, err := l.Upload(t.Context(), c.key, c.source, nil)
+		_, err := l.Upload(t.Context(), link.Upload{Key: c.key}, c.source, nil)
 		if e, ok := errors.AsType[*api.Error](err); !ok || e.Code != c.code {
 			t.Errorf("%s: %v, want code %q", name, err, c.code)
 		}
@@ -316,7 +358,7 @@ func BenchmarkLinkUpload(b *testing.B) {
 	source := &bytesSource{data: pattern(64 * api.MB)}
 	b.SetBytes(source.Size())
 	for b.Loop() {
-		if _, err := l.Upload(b.Context(), "k", source, nil); err != nil {
+		if _, err := l.Upload(b.Context(), link.Upload{Key: "k"}, source, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -325,7 +367,7 @@ func BenchmarkLinkUpload(b *testing.B) {
 // discard is a store that keeps nothing.
 type discard struct{ *memory }
 
-func (discard) Put(_ context.Context, key string, r io.Reader) (api.Object, error) {
+func (discard) Put(_ context.Context, key string, r io.Reader, _ api.Condition) (api.Object, error) {
 	n, err := io.Copy(io.Discard, r)
 	return api.Object{Key: key, Size: n}, err
 }

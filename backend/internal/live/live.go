@@ -28,9 +28,9 @@ import (
 // Objects is the store, as the WebSocket uses it. Errors that are *[api.Error]
 // reach the client as they are; others are logged and hidden.
 type Objects interface {
-	// Put reads r to its end and stores it. It fails with r's error, and then
-	// leaves nothing behind.
-	Put(ctx context.Context, key string, r io.Reader) (api.Object, error)
+	// Put reads r to its end and stores it if the condition holds. It fails with
+	// r's error, and then leaves nothing behind.
+	Put(ctx context.Context, key string, r io.Reader, cond api.Condition) (api.Object, error)
 	Stat(ctx context.Context, key string) (api.Object, error)
 	List(ctx context.Context, q api.ListQuery) (api.List, error)
 	Starts(ctx context.Context, prefix string) (api.Starts, error)
@@ -54,12 +54,21 @@ type Stats interface {
 	Window(ctx context.Context, seconds int) (api.Stats, error)
 }
 
+// Answers keeps the outcomes of uploads that are to be remembered.
+type Answers interface {
+	// Answer returns what is kept under id; fs.ErrNotExist when that is nothing.
+	Answer(ctx context.Context, id [32]byte) ([]byte, error)
+	// KeepAnswer keeps the answer under id for some time.
+	KeepAnswer(ctx context.Context, id [32]byte, answer []byte, keep time.Duration) error
+}
+
 // Config sets a Hub up. Everything is required but the bounds.
 type Config struct {
 	Log     *slog.Logger
 	Objects Objects
 	Cache   Cache
 	Stats   Stats
+	Answers Answers
 	// AllowOrigin tells whether the request comes from one of our own pages, or
 	// from a program, which sends no Origin.
 	AllowOrigin func(*http.Request) bool
@@ -135,8 +144,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Log == nil:
 		return errors.New("Config.Log is missing")
-	case c.Objects == nil || c.Cache == nil || c.Stats == nil:
-		return errors.New("Config needs Objects, Cache and Stats")
+	case c.Objects == nil || c.Cache == nil || c.Stats == nil || c.Answers == nil:
+		return errors.New("Config needs Objects, Cache, Stats and Answers")
 	case c.AllowOrigin == nil:
 		return errors.New("Config.AllowOrigin is missing: without it any site's page could command this server")
 	case c.RequestID == nil:

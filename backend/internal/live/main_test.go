@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,7 @@ type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	puts    int
+	answers map[[32]byte][]byte
 	capital int64  // the cache's capacity
 	calls   string // the last of the cache's methods called, with its parameter
 
@@ -35,10 +37,13 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{objects: make(map[string][]byte), capital: api.MB}
+	return &memory{objects: make(map[string][]byte), answers: make(map[[32]byte][]byte), capital: api.MB}
 }
 
-func (m *memory) Put(ctx context.Context, key string, r io.Reader) (api.Object, error) {
+func (m *memory) Put(ctx context.Context, key string, r io.Reader, cond api.Condition) (api.Object, error) {
+	if old, _ := m.get(key); old != nil && cond.IfNew || old == nil && cond.IfMatch != "" {
+		return api.Object{}, api.Errorf(api.PreconditionFailed, "the condition %+v does not hold for %q", cond, key)
+	}
 	if err := hook(ctx, m.beforePut); err != nil {
 		return api.Object{}, err
 	}
@@ -54,6 +59,22 @@ func (m *memory) Put(ctx context.Context, key string, r io.Reader) (api.Object, 
 	m.objects[key] = b
 	m.puts++
 	return api.Object{Key: key, Size: int64(len(b))}, nil
+}
+
+func (m *memory) Answer(_ context.Context, id [32]byte) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if answer := m.answers[id]; answer != nil {
+		return answer, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (m *memory) KeepAnswer(_ context.Context, id [32]byte, answer []byte, _ time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answers[id] = answer
+	return nil
 }
 
 func hook(ctx context.Context, f func(context.Context) error) error {
@@ -191,7 +212,7 @@ func serve(t testing.TB, change func(*Config, *limits)) *server {
 	s := &server{memory: newMemory(), log: new(logged)}
 	config := Config{
 		Log:     slog.New(slog.NewTextHandler(s.log, nil)),
-		Objects: s.memory, Cache: s.memory, Stats: s.memory,
+		Objects: s.memory, Cache: s.memory, Stats: s.memory, Answers: s.memory,
 		AllowOrigin: rules.AllowOrigin,
 		RequestID:   func(*http.Request) string { return "the-id" },
 		MaxObject:   64 * api.MB,

@@ -155,8 +155,8 @@ func (h *Hub) unsubscribe(_ context.Context, c *conn, _ api.Empty) (any, error) 
 	return api.Empty{}, nil
 }
 
-func (h *Hub) startUpload(_ context.Context, c *conn, s api.UploadStart) (any, error) {
-	return h.uploads.start(c, s)
+func (h *Hub) startUpload(ctx context.Context, c *conn, s api.UploadStart) (any, error) {
+	return h.uploads.start(ctx, c, s)
 }
 
 func (h *Hub) finishUpload(ctx context.Context, _ *conn, r api.UploadRef) (any, error) {

@@ -31,7 +31,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *rawPeer)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		hub, err := New(Config{
-			Log: slog.New(slog.DiscardHandler), Objects: m, Cache: m, Stats: m, MaxObject: 1,
+			Log: slog.New(slog.DiscardHandler), Objects: m, Cache: m, Stats: m, Answers: m, MaxObject: 1,
 			AllowOrigin: func(*http.Request) bool { return true },
 			RequestID:   func(*http.Request) string { return "the-id" },
 		})

@@ -18,6 +18,7 @@ const window = 2 << 20
 type upload struct {
 	id, key string
 	size    int64
+	cond    api.Condition
 	ctx     context.Context // of Objects.Put
 	stop    context.CancelFunc
 	done    chan struct{} // closed when Objects.Put has returned
@@ -37,7 +38,7 @@ type upload struct {
 }
 
 func newUpload(c client, s api.UploadStart) *upload {
-	u := &upload{id: s.Upload, key: s.Key, size: s.Size, owner: c, active: time.Now(), done: make(chan struct{})}
+	u := &upload{id: s.Upload, key: s.Key, size: s.Size, cond: s.Condition, owner: c, active: time.Now(), done: make(chan struct{})}
 	u.moved.L = &u.mu
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	return u

@@ -21,6 +21,7 @@ const maxKept = 256
 // connection before it heard the outcome, or may still be sending.
 type uploads struct {
 	objects   Objects
+	answers   Answers
 	log       *slog.Logger
 	limits    limits
 	maxObject int64
@@ -35,6 +36,7 @@ type uploads struct {
 func newUploads(config Config, limits limits) *uploads {
 	return &uploads{
 		objects:   config.Objects,
+		answers:   config.Answers,
 		log:       config.Log,
 		limits:    limits,
 		maxObject: config.MaxObject,
@@ -50,8 +52,12 @@ type client interface {
 }
 
 // start begins an upload, or lets c go on with one that it had begun.
-func (us *uploads) start(c client, s api.UploadStart) (api.UploadState, error) {
+func (us *uploads) start(ctx context.Context, c client, s api.UploadStart) (api.UploadState, error) {
 	if err := us.check(s); err != nil {
+		return api.UploadState{}, err
+	}
+	done, err := us.recall(ctx, s)
+	if err != nil {
 		return api.UploadState{}, err
 	}
 	us.mu.Lock()
@@ -59,12 +65,17 @@ func (us *uploads) start(c client, s api.UploadStart) (api.UploadState, error) {
 	if u := us.byID[s.Upload]; u != nil {
 		return u.resume(c, s)
 	}
+	if done != nil {
+		us.makeRoom()
+		us.byID[s.Upload] = done
+		return done.resume(c, s)
+	}
 	if err := us.admit(c); err != nil {
 		return api.UploadState{}, err
 	}
 	u := newUpload(c, s)
 	us.byID[s.Upload] = u
-	us.running.Go(func() { us.put(u) })
+	us.running.Go(func() { us.put(u, s.Remember) })
 	return u.state(), nil
 }
 
@@ -90,32 +101,43 @@ func (us *uploads) admit(c client) error {
 		return api.Errorf(api.Unavailable, "the server is shutting down: try again soon")
 	}
 	total, own := 0, 0
-	var oldest string
-	var oldestSettled time.Time
 	for _, u := range us.byID {
 		owner, settled := u.status()
-		switch {
-		case settled.IsZero():
+		if settled.IsZero() {
 			total++
 			if owner == c {
 				own++
 			}
-		case oldest == "" || settled.Before(oldestSettled):
-			oldest, oldestSettled = u.id, settled
 		}
 	}
 	if own >= us.limits.perClient || total >= us.maxTotal {
 		return api.Errorf(api.TooMany, "%d uploads are running, %d of them yours: wait until one is finished", total, own)
 	}
-	if len(us.byID) >= maxKept {
-		delete(us.byID, oldest)
-	}
+	us.makeRoom()
 	return nil
 }
 
+// makeRoom forgets the upload that was settled first, if there are too many.
+func (us *uploads) makeRoom() {
+	if len(us.byID) < maxKept {
+		return
+	}
+	var oldest string
+	var since time.Time
+	for id, u := range us.byID {
+		if _, settled := u.status(); !settled.IsZero() && (oldest == "" || settled.Before(since)) {
+			oldest, since = id, settled
+		}
+	}
+	delete(us.byID, oldest)
+}
+
 // put stores what arrives, and keeps the outcome.
-func (us *uploads) put(u *upload) {
+func (us *uploads) put(u *upload, remember bool) {
 	object, err := us.store(u)
+	if err == nil && remember {
+		us.remember(u, object)
+	}
 	if cause := u.settle(object, err); cause != nil && cause.Code == api.Internal {
 		us.log.Error("upload failed", "key", u.key, "size", u.size, "err", err)
 	}
@@ -128,7 +150,7 @@ func (us *uploads) store(u *upload) (object api.Object, err error) {
 			err = fmt.Errorf("panic while storing: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return us.objects.Put(u.ctx, u.key, u)
+	return us.objects.Put(u.ctx, u.key, u, u.cond)
 }
 
 // find returns an upload, running or remembered.

@@ -289,7 +289,7 @@ func TestFault81_AbandonedUploadsExpire(t *testing.T) {
 			_ int
 		})
 		begin := func(c client, n int) {
-			if _, err := us.start(c, api.UploadStart{Upload: uploadID(n), Key: uploadID(n), Size: 2}); err != nil {
+			if _, err := us.start(t.Context(), c, api.UploadStart{Upload: uploadID(n), Key: uploadID(n), Size: 2}); err != nil {
 				t.Fatal(err)
 			}
 			us.chunk(c, uploadID(n), 0, []byte("1"))
@@ -311,7 +311,7 @@ func TestFault81_AbandonedUploadsExpire(t *testing.T) {
 			}
 		}
 		after(limits.keepUpload-time.Second, true, true, true)
-		if _, err := us.start(here, api.UploadStart{Upload: uploadID(3), Key: uploadID(3), Size: 2}); err != nil {
+		if _, err := us.start(t.Context(), here, api.UploadStart{Upload: uploadID(3), Key: uploadID(3), Size: 2}); err != nil {
 			t.Fatal(err) // somebody goes on with it
 		}
 		after(time.Second, false, true, true)
@@ -334,7 +334,7 @@ func TestFault81_RememberedUploadsAreBounded(t *testing.T) {
 	c := new(silentClient)
 	for i := range 2 * maxKept {
 		id := uploadID(i)
-		if _, err := us.start(c, api.UploadStart{Upload: id, Key: "k"}); err != nil {
+		if _, err := us.start(t.Context(), c, api.UploadStart{Upload: id, Key: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := us.finish(t.Context(), id); err != nil {
