@@ -10,6 +10,7 @@ const assets = new Map(Object.entries(JSON.parse(`{{assets}}`)));
 
 const shellCache = "memcache-shell-" + version;
 const seenCache = "memcache-seen";
+const sharePath = "/share"; // as in the manifest
 
 // Bounds of the seen cache.
 const maxSeenEntries = 200;
@@ -76,6 +77,10 @@ self.addEventListener("fetch", (event) => {
   const request = event.request;
   const url = new URL(request.url);
   if (url.origin !== location.origin) {
+    return;
+  }
+  if (request.method === "POST" && url.pathname === sharePath) {
+    event.respondWith(share(request));
     return;
   }
   const data = /^\/(objects|api)(\/|$)/.test(url.pathname);
@@ -230,4 +235,61 @@ function forgetAll() {
     sizes = undefined;
     await caches.delete(seenCache);
   });
+}
+
+// ------------------------------------------------------------------ sharing
+
+// What is shared with the installed app comes as a form to this address, which
+// only the worker knows. Its files go into the outbox of the app, of which package
+// frontend-wasm/outbox tells more, and the app is opened. It sends them by itself
+// where it is installed; in a browser's tab, where any page could have sent the
+// form, the user has to say so.
+async function share(request) {
+  try {
+    const form = await request.formData();
+    await putIntoOutbox(form.getAll("files").filter((file) => file instanceof File));
+    return Response.redirect("/?shared", 303);
+  } catch (err) {
+    console.warn("what was shared is not kept:", err);
+    return Response.redirect("/?shared=failed", 303);
+  }
+}
+
+async function putIntoOutbox(files) {
+  const db = await openOutbox();
+  try {
+    const change = db.transaction(["items", "files"], "readwrite", { durability: "strict" });
+    const done = new Promise((resolve, reject) => {
+      change.oncomplete = resolve;
+      change.onabort = () => reject(change.error);
+    });
+    files.forEach((file, n) => {
+      const [id, token] = [randomID(), randomID()];
+      const item = {
+        id, token, kind: "upload", key: file.name, name: file.name, size: file.size, made: Date.now() + n, ifNew: true, shared: true,
+      };
+      change.objectStore("items").put({ id, owner: "", item: JSON.stringify(item) });
+      change.objectStore("files").put({ id, file });
+    });
+    await done;
+  } finally {
+    db.close();
+  }
+}
+
+function openOutbox() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open("memcache-outbox", 1);
+    request.onupgradeneeded = () => {
+      for (const name of ["items", "files"]) {
+        request.result.createObjectStore(name, { keyPath: "id" });
+      }
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+function randomID() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

@@ -6,7 +6,7 @@
 // items of a tab that is gone belong to whoever calls Adopt first. A tab is alive
 // as long as it holds a Web Lock with its name. That the server carries an item
 // out once, although a tab may end between its sending and its removal, is due to
-// the item's ID: see [Item].
+// the item's token: see [Item].
 //
 // The files ending in _js.go do the work; elsewhere there is no outbox. The
 // service worker (web/app-worker.js) writes items of the same form when something
@@ -31,14 +31,15 @@ const (
 
 // Item is one change that waits.
 type Item struct {
-	// ID names the upload on the WebSocket, and is the Idempotency-Key of what goes
-	// over HTTP: 32 hexadecimal digits. It stays the same until the server's answer
-	// is known, and is another one when the item is tried anew after that.
-	ID   string `json:"id"`
-	Kind Kind   `json:"kind"`
-	Key  string `json:"key"`
-	To   string `json:"to,omitempty"`   // Rename: the new key
-	Made int64  `json:"made,omitempty"` // when it was made, in Unix milliseconds; items are sent in that order
+	ID string `json:"id"` // of the item, for as long as it is kept
+	// Token names the upload on the WebSocket, and is the Idempotency-Key of what
+	// goes over HTTP: 32 hexadecimal digits. It stays the same until the server's
+	// answer is known, and is another one when the item is tried anew after that.
+	Token string `json:"token"`
+	Kind  Kind   `json:"kind"`
+	Key   string `json:"key"`
+	To    string `json:"to,omitempty"`   // Rename: the new key
+	Made  int64  `json:"made,omitempty"` // when it was made, in Unix milliseconds; items are sent in that order
 
 	IfMatch string `json:"ifMatch,omitempty"` // the ETag of what it is about, as the user saw it
 	IfNew   bool   `json:"ifNew,omitempty"`   // Upload, Rename: not in the place of an object
@@ -51,7 +52,9 @@ type Item struct {
 	Shrink bool   `json:"shrink,omitempty"` // Upload: make a photograph smaller before it is sent
 	Shared bool   `json:"shared,omitempty"` // Upload: another app shared it with this one
 
-	File any `json:"-"` // Upload: the browser's File or Blob
+	// File is the browser's File or Blob of an Upload. Put keeps it apart, where it
+	// is not written again when the rest changes: nil leaves it as it is.
+	File any `json:"-"`
 }
 
 // The errors of a Box.

@@ -10,12 +10,13 @@ import (
 	"syscall/js"
 )
 
-// How the items are kept; the service worker has the same names. A record is
-// {id, owner, item, file}: item is the JSON of an [Item], owner the name of a tab,
-// or "" before any has it.
+// How the items are kept; the service worker has the same names. There are two
+// kinds of records: {id, owner, item}, where item is the JSON of an [Item] and
+// owner the name of a tab, or "" before any has it; and {id, file}.
 const (
 	database   = "memcache-outbox"
-	store      = "items"
+	itemStore  = "items"
+	fileStore  = "files"
 	lockPrefix = "memcache-tab-"
 )
 
@@ -38,7 +39,9 @@ func Open(ctx context.Context) (b *Box, err error) {
 	b = &Box{tab: fmt.Sprintf("%s%016x", lockPrefix, rand.Uint64())}
 	request := indexedDB.Call("open", database, 1)
 	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
-		request.Get("result").Call("createObjectStore", store, map[string]any{"keyPath": "id"})
+		for _, name := range []string{itemStore, fileStore} {
+			request.Get("result").Call("createObjectStore", name, map[string]any{"keyPath": "id"})
+		}
 		return nil
 	})
 	defer upgrade.Release()
@@ -72,32 +75,25 @@ func (b *Box) lock(ctx context.Context, locks js.Value) error {
 func (b *Box) Put(ctx context.Context, item Item) (err error) {
 	defer catch(&err)
 	b.persist.Do(askToPersist)
-	record, err := b.record(item)
-	if err != nil {
-		return err
-	}
-	tx := b.begin()
-	tx.Call("objectStore", store).Call("put", record)
-	return settled(ctx, tx, "oncomplete", "onabort")
-}
-
-func (b *Box) record(item Item) (js.Value, error) {
 	text, err := json.Marshal(item)
 	if err != nil {
-		return js.Undefined(), fmt.Errorf("keep the item %s: %w", item.ID, err)
+		return fmt.Errorf("keep the item %s: %w", item.ID, err)
 	}
-	record := js.ValueOf(map[string]any{"id": item.ID, "owner": b.tab, "item": string(text)})
+	tx := b.begin()
+	tx.Call("objectStore", itemStore).Call("put", map[string]any{"id": item.ID, "owner": b.tab, "item": string(text)})
 	if file, ok := item.File.(js.Value); ok {
-		record.Set("file", file)
+		tx.Call("objectStore", fileStore).Call("put", map[string]any{"id": item.ID, "file": file})
 	}
-	return record, nil
+	return settled(ctx, tx, "oncomplete", "onabort")
 }
 
 // Remove forgets an item.
 func (b *Box) Remove(ctx context.Context, id string) (err error) {
 	defer catch(&err)
 	tx := b.begin()
-	tx.Call("objectStore", store).Call("delete", id)
+	for _, name := range []string{itemStore, fileStore} {
+		tx.Call("objectStore", name).Call("delete", id)
+	}
 	return settled(ctx, tx, "oncomplete", "onabort")
 }
 
@@ -110,23 +106,25 @@ func (b *Box) Adopt(ctx context.Context) (items []Item, err error) {
 		return nil, err
 	}
 	tx := b.begin()
-	records := tx.Call("objectStore", store)
-	all := records.Call("getAll")
-	// The transaction ends when nothing is asked of it: all is done at once here.
+	records, files := tx.Call("objectStore", itemStore), tx.Call("objectStore", fileStore).Call("getAll")
+	all := records.Call("getAll") // after the files
+	// The transaction ends when nothing more is asked of it: all is done at once here.
 	take := js.FuncOf(func(js.Value, []js.Value) any {
+		byID := filesByID(files.Get("result"))
 		found := all.Get("result")
 		for i := range found.Length() {
 			record := found.Index(i)
 			if owner := record.Get("owner").String(); owner == b.tab || alive[owner] {
 				continue
 			}
-			if item, ok := read(record); ok {
-				items = append(items, item)
-				record.Set("owner", b.tab)
-				records.Call("put", record)
-			} else {
+			item, ok := read(record, byID)
+			if !ok {
 				records.Call("delete", record.Get("id")) // another version's: nobody will ever send it
+				continue
 			}
+			items = append(items, item)
+			record.Set("owner", b.tab)
+			records.Call("put", record)
 		}
 		return nil
 	})
@@ -139,16 +137,26 @@ func (b *Box) Adopt(ctx context.Context) (items []Item, err error) {
 	return items, nil
 }
 
-func read(record js.Value) (Item, bool) {
+func filesByID(records js.Value) map[string]js.Value {
+	files := make(map[string]js.Value)
+	for i := range records.Length() {
+		record := records.Index(i)
+		files[record.Get("id").String()] = record.Get("file")
+	}
+	return files
+}
+
+func read(record js.Value, files map[string]js.Value) (Item, bool) {
 	var item Item
 	text := record.Get("item")
 	if text.Type() != js.TypeString || json.Unmarshal([]byte(text.String()), &item) != nil || item.ID == "" {
 		return item, false
 	}
-	if file := record.Get("file"); file.Truthy() {
+	file, has := files[item.ID]
+	if has {
 		item.File = file
 	}
-	return item, item.Kind != Upload || item.File != nil
+	return item, has || item.Kind != Upload
 }
 
 // aliveTabs returns the names of the locks that tabs hold.
@@ -166,7 +174,7 @@ func aliveTabs(ctx context.Context) (map[string]bool, error) {
 }
 
 func (b *Box) begin() js.Value {
-	return b.db.Call("transaction", store, "readwrite", map[string]any{"durability": "strict"})
+	return b.db.Call("transaction", []any{itemStore, fileStore}, "readwrite", map[string]any{"durability": "strict"})
 }
 
 // askToPersist asks the browser not to throw away what is kept when its disk gets

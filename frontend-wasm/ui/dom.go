@@ -153,6 +153,33 @@ func fetch(ctx context.Context, path, rangeHeader string) (reply, error) {
 	return r, err
 }
 
+// send asks the server for a change. body may be "".
+func send(ctx context.Context, method, path string, headers map[string]any, body string) (status int, answer []byte, err error) {
+	abort := app.Window().Get("AbortController").New()
+	defer context.AfterFunc(ctx, func() { abort.Call("abort") })()
+	init := map[string]any{"method": method, "headers": headers, "signal": abort.Get("signal")}
+	if body != "" {
+		headers["Content-Type"], init["body"] = "application/json", body
+	}
+	res, err := await(ctx, app.Window().Call("fetch", path, init))
+	if err != nil {
+		return 0, nil, err
+	}
+	r := reply{Status: res.Get("status").Int()}
+	if r.blob, err = await(ctx, res.Call("blob")); err != nil {
+		return 0, nil, err
+	}
+	const most = 64 << 10
+	answer, err = r.bytes(ctx, most)
+	return r.Status, answer, err
+}
+
+// installed tells whether the page is the installed app, in a window of its own.
+func installed() bool {
+	is := app.Window().Get("goappIsAppInstalled")
+	return is.Truthy() && is.Invoke().Truthy()
+}
+
 // bytes copies at most limit bytes of the reply.
 func (r reply) bytes(ctx context.Context, limit int) ([]byte, error) {
 	buffer, err := await(ctx, r.blob.Call("slice", 0, limit).Call("arrayBuffer"))

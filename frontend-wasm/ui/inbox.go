@@ -23,6 +23,7 @@ type news struct {
 	changed  bool            // objects were stored or deleted
 	keys     map[string]bool // which; nil when that is not known
 	progress map[int]int64   // bytes sent by upload
+	shrunk   map[int]int64   // what is left of the bytes of photographs, by upload
 	finished []finished      // at most one per upload
 }
 
@@ -92,4 +93,11 @@ func (n *news) addProgress(id int, sent int64) {
 		n.progress = make(map[int]int64)
 	}
 	n.progress[id] = sent
+}
+
+func (n *news) addShrunk(id int, size int64) {
+	if n.shrunk == nil {
+		n.shrunk = make(map[int]int64)
+	}
+	n.shrunk[id] = size
 }

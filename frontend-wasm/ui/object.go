@@ -121,10 +121,19 @@ func (p *objectPage) onAgain(app.Context, app.Event) {
 	}
 }
 
+// etag is that of the object as it is shown, or as it was seen last; "" when it is
+// not known.
+func (p *objectPage) etag() string {
+	if p.object == nil {
+		return p.s.seen.object(p.key).Value.ETag
+	}
+	return p.object.ETag
+}
+
 func (p *objectPage) onReplace(ctx app.Context, _ app.Event) {
 	input := ctx.JSSrc()
 	if files := input.Get("files"); files.Get("length").Int() > 0 {
-		p.s.replace(p.key, files.Index(0))
+		p.s.replace(p.key, p.etag(), files.Index(0))
 	}
 	input.Set("value", "")
 }

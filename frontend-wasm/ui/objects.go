@@ -290,6 +290,11 @@ func (p *objectsPage) askDelete(key string) {
 
 // delete deletes an object, tells how it went, and runs done if it is gone.
 func (s *session) delete(key string, done func()) {
+	if s.away() && s.deleteLater(key, s.seen.object(key).Value.ETag) {
+		s.tell(tf("Queued: %s is deleted when the server answers", quoted(key)))
+		done()
+		return
+	}
 	s.call(api.MethodDelete, api.KeyParams{Key: key}, nil, func(err error) {
 		if e := api.AsError(err); e != nil && e.Code != api.NotFound {
 			s.complain("Not deleted: " + e.Message)

@@ -6,45 +6,65 @@ import (
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
+	"memcache/frontend-wasm/outbox"
 	"memcache/shared/api"
 )
 
 // maxSending is how many files are sent at the same time; the others wait.
 const maxSending = 2
 
-// uploadState is how far a chosen file is.
+// maxQueued is how many files the queue takes.
+const maxQueued = 10_000
+
+// uploadState is how far something in the queue is.
 type uploadState int
 
 const (
 	uploadReady   uploadState = iota // chosen; its key can be changed
-	uploadWaiting                    // to be sent as soon as a place is free
+	uploadWaiting                    // to be sent as soon as a place is free and the server answers
 	uploadSending
 	uploadStored
-	uploadFailed // Err says why; it can be tried again
+	uploadFailed   // Err says why; it can be tried again
+	uploadPaused   // the user has stopped it, and may let it go on
+	uploadConflict // what it is about is not what the user saw: the user has to decide
 )
 
-// upload is one chosen file.
+// upload is one chosen file, or a deletion or renaming that waits for the
+// network. Names and sizes are of files alone.
 type upload struct {
-	ID      int
-	Name    string // the file's own name
-	Key     string // where it goes
+	ID      int // in this page
+	Kind    outbox.Kind
+	Name    string // the file's own name, with its folders
+	Key     string // where it goes, or what it is about
+	To      string // the new key of a renaming
 	Size    int64
 	Sent    int64
 	State   uploadState
 	Err     string
-	Replace bool // chosen on an object's page: its key is settled
+	Replace bool   // chosen on an object's page: its key is settled
+	IfMatch string // the ETag that the user saw
+	IfNew   bool   // not in the place of an object
+	Both    bool   // the user keeps both objects where the key is taken
+	Photo   bool   // a photograph that can be made smaller
+	Shrink  bool   // make it so before it is sent
 
-	file   app.Value
-	cancel context.CancelFunc
-	told   int // the quarter of the progress that was announced last
+	keptAs  string // the ID in the outbox
+	token   string // see outbox.Item
+	made    int64
+	shared  bool
+	unsaved bool // it waits, and the browser has no room to keep it
+	file    app.Value
+	cancel  context.CancelCauseFunc
+	told    int // the quarter of the progress that was announced last
+	speed   speed
 }
 
 // editable tells whether the key may still be changed.
 func (u *upload) editable() bool {
-	return !u.Replace && (u.State == uploadReady || u.State == uploadFailed)
+	return u.Kind == outbox.Upload && !u.Replace && (u.State == uploadReady || u.State == uploadFailed)
 }
 
-// busy tells whether the file waits or is being sent.
+// busy tells whether it waits or is being sent.
 func (u *upload) busy() bool {
 	return u.State == uploadWaiting || u.State == uploadSending
 }
@@ -60,17 +80,49 @@ func (u *upload) percent() int {
 	return int(u.Sent * 100 / u.Size)
 }
 
-// queue is the chosen files, in the order in which they were chosen.
+// item is what the outbox keeps of it, without the file.
+func (u *upload) item() outbox.Item {
+	return outbox.Item{
+		ID: u.keptAs, Token: u.token, Kind: u.Kind, Key: u.Key, To: u.To, Made: u.made, IfMatch: u.IfMatch, IfNew: u.IfNew,
+		Name: u.Name, Size: u.Size, Asked: u.busy() || u.State == uploadConflict, Paused: u.State == uploadPaused,
+		Fixed: u.Replace, Shrink: u.Shrink, Shared: u.shared,
+	}
+}
+
+// restore makes an upload of what the outbox kept.
+func restore(i outbox.Item, file app.Value) *upload {
+	u := &upload{
+		Kind: i.Kind, Name: i.Name, Key: i.Key, To: i.To, Size: i.Size, Replace: i.Fixed, IfMatch: i.IfMatch, IfNew: i.IfNew, Shrink: i.Shrink,
+		keptAs: i.ID, token: i.Token, made: i.Made, shared: i.Shared, file: file,
+	}
+	u.Photo = i.Shrink || file != nil && shrinkable(file.Get("type").String())
+	switch {
+	case i.Paused:
+		u.State = uploadPaused
+	case i.Asked:
+		u.State = uploadWaiting
+	}
+	return u
+}
+
+// queue is what was chosen, in that order.
 type queue struct {
-	items []*upload
-	last  int
+	items  []*upload
+	last   int
+	prefix string         // before the keys of all files
+	taken  map[string]int // the first upload that goes to a key; nil when it has to be found anew
 }
 
 // add appends a file under the key.
 func (q *queue) add(name, key string, size int64, file app.Value) *upload {
+	return q.append(&upload{Kind: outbox.Upload, Name: name, Key: key, Size: size, IfNew: true, file: file})
+}
+
+func (q *queue) append(u *upload) *upload {
 	q.last++
-	u := &upload{ID: q.last, Name: name, Key: key, Size: size, file: file}
+	u.ID = q.last
 	q.items = append(q.items, u)
+	q.taken = nil
 	return u
 }
 
@@ -86,45 +138,23 @@ func (q *queue) get(id int) *upload {
 
 // remove forgets a file that is not being sent.
 func (q *queue) remove(id int) {
-	kept := q.items[:0]
-	for _, u := range q.items {
-		if u.ID != id || u.busy() {
-			kept = append(kept, u)
-		}
-	}
-	q.set(kept)
+	q.drop(func(u *upload) bool { return u.ID == id && !u.busy() })
 }
 
 // removeStored forgets the files that are stored.
 func (q *queue) removeStored() {
+	q.drop(func(u *upload) bool { return u.State == uploadStored })
+}
+
+func (q *queue) drop(gone func(*upload) bool) {
 	kept := q.items[:0]
 	for _, u := range q.items {
-		if u.State != uploadStored {
+		if !gone(u) {
 			kept = append(kept, u)
 		}
 	}
-	q.set(kept)
-}
-
-func (q *queue) set(kept []*upload) {
 	clear(q.items[len(kept):])
-	q.items = kept
-}
-
-// problem says why u cannot be sent under its key, or "".
-func (q *queue) problem(u *upload) string {
-	if err := api.CheckKey(u.Key); err != nil {
-		return err.Error()
-	}
-	for _, other := range q.items {
-		if other == u {
-			return ""
-		}
-		if other.Key == u.Key && other.State != uploadStored {
-			return "another file in this list goes to the same key: change one of them"
-		}
-	}
-	return ""
+	q.items, q.taken = kept, nil
 }
 
 // ask lets u wait for its turn; false when its key is not possible.
@@ -132,7 +162,10 @@ func (q *queue) ask(u *upload) bool {
 	if u.busy() || u.State == uploadStored || q.problem(u) != "" {
 		return false
 	}
-	u.State, u.Err, u.Sent, u.told = uploadWaiting, "", 0, 0
+	if u.State != uploadPaused {
+		u.Sent, u.told = 0, 0
+	}
+	u.State, u.Err, u.speed = uploadWaiting, "", speed{}
 	return true
 }
 
@@ -158,14 +191,15 @@ func (q *queue) next() *upload {
 	return first
 }
 
-// progress notes how many bytes were sent, and returns the quarter that was
-// reached by that (25, 50 or 75), or 0.
-func (q *queue) progress(id int, sent int64) int {
+// progress notes how many bytes were sent by the time at, in milliseconds, and
+// returns the quarter that was reached by that (25, 50 or 75), or 0.
+func (q *queue) progress(id int, sent int64, at float64) int {
 	u := q.get(id)
 	if u == nil || u.State != uploadSending || sent < u.Sent {
 		return 0
 	}
 	u.Sent = min(sent, u.Size)
+	u.speed.note(u.Sent, at)
 	quarter := u.percent() / 25 * 25
 	if quarter <= u.told || quarter >= 100 {
 		return 0
@@ -174,36 +208,70 @@ func (q *queue) progress(id int, sent int64) int {
 	return quarter
 }
 
-// finish notes how the upload ended. One that was cancelled is ready again.
+// finish notes how the upload ended. One that was cancelled is ready again. As
+// long as the server's answer is not known the token stays, so that what the
+// server has done is not done twice.
 func (q *queue) finish(id int, err error) {
 	u := q.get(id)
 	if u == nil {
 		return
 	}
-	u.cancel = nil
+	u.cancel, q.taken = nil, nil
+	code := api.AsError(err)
 	switch {
 	case err == nil:
 		u.State, u.Sent, u.file = uploadStored, u.Size, nil
+		return
+	case errors.Is(err, errPaused):
+		u.State = uploadPaused
+		return
+	case errors.Is(err, errAway):
+		u.State = uploadWaiting
+		return
 	case errors.Is(err, context.Canceled):
 		u.State, u.Err, u.Sent = uploadReady, "", 0
+	case code.Code == api.PreconditionFailed:
+		u.State, u.Err, u.Sent = uploadConflict, code.Message, 0
 	default:
-		u.State, u.Err = uploadFailed, api.AsError(err).Message
+		u.State, u.Err = uploadFailed, code.Message
+		if code.Code == api.Unavailable {
+			return
+		}
 	}
+	u.token = newToken()
+}
+
+// errAway is why something was not sent that goes out when the server is back.
+var errAway = errors.New("the server does not answer")
+
+// tally is how many there are in each state.
+type tally struct{ ready, busy, stored, failed, paused, conflicts int }
+
+func (q *queue) tally() tally {
+	var t tally
+	for _, u := range q.items {
+		switch u.State {
+		case uploadWaiting, uploadSending:
+			t.busy++
+		case uploadStored:
+			t.stored++
+		case uploadFailed:
+			t.failed++
+		case uploadPaused:
+			t.paused++
+		case uploadConflict:
+			t.conflicts++
+		default:
+			t.ready++
+		}
+	}
+	return t
 }
 
 // counts returns how many files can be started, are under way, and are stored.
 func (q *queue) counts() (startable, busy, stored int) {
-	for _, u := range q.items {
-		switch {
-		case u.busy():
-			busy++
-		case u.State == uploadStored:
-			stored++
-		default:
-			startable++
-		}
-	}
-	return startable, busy, stored
+	t := q.tally()
+	return t.ready + t.failed + t.paused, t.busy, t.stored
 }
 
 // shown returns at most limit of the files, those that still need something

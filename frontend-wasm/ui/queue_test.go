@@ -41,14 +41,14 @@ func TestQueueSendsAFewAtATimeInOrder(t *testing.T) {
 func TestQueueProgress(t *testing.T) {
 	q := filled("a")
 	u := q.items[0]
-	if q.progress(u.ID, 500) != 0 || u.Sent != 0 {
+	if q.progress(u.ID, 500, 0) != 0 || u.Sent != 0 {
 		t.Error("a file that is not being sent makes progress")
 	}
 	q.ask(u)
 	q.next()
 	var told []int
 	for _, sent := range []int64{10, 250, 260, 200, 770, 1000, 9000} {
-		if quarter := q.progress(u.ID, sent); quarter > 0 {
+		if quarter := q.progress(u.ID, sent, 0); quarter > 0 {
 			told = append(told, quarter)
 		}
 	}
@@ -58,7 +58,7 @@ func TestQueueProgress(t *testing.T) {
 	if u.Sent != 1000 || u.percent() != 100 {
 		t.Errorf("sent %d (%d %%), want all and no more", u.Sent, u.percent())
 	}
-	if q.progress(77, 1) != 0 {
+	if q.progress(77, 1, 0) != 0 {
 		t.Error("an unknown upload makes progress")
 	}
 }

@@ -15,7 +15,7 @@ func (p *objectsPage) Render() app.UI {
 			app.H1().Text("Objects"),
 			p.total(),
 		),
-		p.dropZone(),
+		chooser(p.s),
 		&uploadsPanel{s: p.s},
 		app.Section().ID("list").Class("panel", "list").Aria("label", "All objects").Body(
 			p.tools(),
@@ -32,22 +32,6 @@ func (p *objectsPage) total() app.UI {
 		text = totalText(p.list, p.q.Search)
 	}
 	return app.P().ID("total").Class("muted").Aria("live", "polite").Text(text)
-}
-
-func (p *objectsPage) dropZone() app.UI {
-	return app.Div().ID("drop").Class("drop").Body(
-		icon("upload"),
-		app.P().Body(app.Span().Class("only-wide").Text("Drop files anywhere on this page, or "), app.Span().Class("only-narrow").Text("Keep files here: ")),
-		app.Input().ID("files").Class("unseen").Type("file").Multiple(true).OnChange(p.onFiles),
-		app.Label().Class("button button-primary").For("files").Text("Choose files"),
-	)
-}
-
-// onFiles takes the chosen files, and lets the same ones be chosen again.
-func (p *objectsPage) onFiles(ctx app.Context, _ app.Event) {
-	input := ctx.JSSrc()
-	p.s.addFiles(input.Get("files"))
-	input.Set("value", "")
 }
 
 func (p *objectsPage) tools() app.UI {

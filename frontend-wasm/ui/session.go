@@ -13,7 +13,7 @@ import (
 // client is the connection to the backend. Its errors are *[api.Error].
 type client interface {
 	Call(ctx context.Context, method string, params, result any) error
-	Upload(ctx context.Context, key string, file app.Value, progress func(sent, size int64)) error
+	Upload(ctx context.Context, what sending, file app.Value, progress func(sent, size int64)) error
 	Retry() // dial at once if there is no connection
 }
 
@@ -63,6 +63,11 @@ type session struct {
 	statsAt   int64
 	statsKept int64
 	uploads   queue
+	outbox    box // nil until it is open, or where there is none
+	saver     saver
+	noOutbox  bool // nothing can wait for the network in this browser
+	adopting  bool
+	shrink    bool // make photographs smaller
 	seen      seen
 
 	trail     trail
@@ -90,6 +95,7 @@ func (s *session) start(ctx app.Context) {
 	s.recallAll()
 	s.conn.Since = time.Now()
 	s.listenToBrowser()
+	s.openOutbox()
 	s.client = connect(
 		func(c connState) { s.box.put(func(n *news) { n.conn = &c }) },
 		func(method string, params json.RawMessage) { s.box.put(func(n *news) { n.note(method, params) }) },
@@ -163,7 +169,7 @@ func (s *session) receive(app.Context) {
 	if n.changed {
 		c |= changeObjects
 	}
-	if len(n.progress)+len(n.finished) > 0 {
+	if len(n.progress)+len(n.finished)+len(n.shrunk) > 0 {
 		c |= changeUploads
 		s.takeProgress(&n)
 	}
@@ -178,6 +184,8 @@ func (s *session) connected(c connState) {
 	s.conn = c
 	if came {
 		s.subscribe()
+		s.adopt()
+		s.pump()
 		checkUpdate()
 	}
 }
@@ -304,6 +312,9 @@ func (s *session) notify(c change, n *news) {
 
 // live tells whether what a page shows is as the server has it now.
 func (s *session) live() bool { return s.conn.Online }
+
+// away tells whether there is no connection, after there was time for one.
+func (s *session) away() bool { return !s.conn.Online && !s.conn.Since.IsZero() }
 
 // notice is what the shell says about the connection.
 func (s *session) notice() notice {

@@ -1,11 +1,9 @@
 package ui
 
 import (
-	"fmt"
-
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
-	"memcache/shared/api"
+	"memcache/frontend-wasm/outbox"
 )
 
 // maxUploadRows is how many chosen files are drawn at once.
@@ -46,7 +44,7 @@ func (p *uploadsPanel) OnMount(ctx app.Context) {
 func (p *uploadsPanel) OnDismount() { p.s.unwatch(p) }
 
 func (p *uploadsPanel) sessionChanged(c change, _ *news) {
-	if c&changeUploads != 0 {
+	if c&(changeUploads|changeConn) != 0 {
 		p.Update()
 		p.s.ctx.Defer(func(app.Context) { p.fill() })
 	}
@@ -57,9 +55,10 @@ func (p *uploadsPanel) fill() {
 	items, _ := p.shown()
 	for _, u := range items {
 		if u.editable() {
-			setValue(fmt.Sprintf("upload-key-%d", u.ID), u.Key)
+			setValue(keyField(u), u.Key)
 		}
 	}
+	setValue("upload-prefix", p.s.uploads.prefix)
 }
 
 // Render draws the panel, or nothing visible.
@@ -74,141 +73,137 @@ func (p *uploadsPanel) Render() app.UI {
 	}
 	var more app.UI
 	if hidden > 0 {
-		more = app.P().Class("muted").Text("and " + plural(int64(hidden), "more file"))
+		more = app.P().Class("muted").Text(tn(int64(hidden), "and %s more file", "and %s more files"))
 	}
-	return app.Section().ID("uploads").Class("panel", "uploads").Aria("label", "Chosen files").Body(
-		p.head(), app.Ul().Class("upload-list").Body(rows...), more)
+	return app.Section().ID("uploads").Class("panel", "uploads").Aria("label", t("Chosen files")).Body(
+		p.head(), p.options(), p.conflicts(), app.Ul().Class("upload-list").Body(rows...), more)
 }
 
 func (p *uploadsPanel) head() app.UI {
 	if p.Key != "" {
-		return app.H2().Class("panel-head").Text("Replacing")
+		return app.H2().Class("panel-head").Text(t("Replacing"))
 	}
-	startable, busy, stored := p.s.uploads.counts()
+	n := p.s.uploads.tally()
 	var buttons []app.UI
-	if stored > 0 {
-		buttons = append(buttons, app.Button().ID("clear-stored").Class("button").Type("button").Text("Clear finished").
-			OnClick(p.onClear))
+	if n.stored > 0 {
+		buttons = append(buttons, headButton("clear-stored", "button", t("Clear finished"), p.onClear))
 	}
-	if startable > 0 {
-		buttons = append(buttons, app.Button().ID("upload-all").Class("button button-primary").Type("button").Text("Upload all").
-			OnClick(p.onAll))
+	if n.failed > 0 {
+		buttons = append(buttons, headButton("retry-all", "button", t("Retry all"), p.onRetryAll))
 	}
-	title := "Ready to upload"
-	switch {
-	case busy > 0:
-		title = "Uploading"
-	case startable == 0:
-		title = "Uploaded"
+	if n.paused > 0 {
+		buttons = append(buttons, headButton("resume-all", "button", t("Resume all"), p.onResumeAll))
 	}
-	return app.Div().Class("panel-head").Body(app.H2().Text(title), app.Div().Class("buttons").Body(buttons...))
+	if n.ready > 0 || n.failed > 0 {
+		buttons = append(buttons, headButton("upload-all", "button button-primary", t("Upload all"), p.onAll))
+	}
+	return app.Div().Class("panel-head").Body(app.H2().Text(p.title(n)), app.Div().Class("buttons").Body(buttons...))
 }
+
+func headButton(id, class, text string, do app.EventHandler) app.UI {
+	return app.Button().ID(id).Class(class).Type("button").Text(text).OnClick(do)
+}
+
+// title says "queued" where nothing can be sent now.
+func (p *uploadsPanel) title(n tally) string {
+	switch {
+	case n.busy > 0 && p.s.away():
+		return t("Queued until the server answers")
+	case n.busy > 0:
+		return t("Uploading")
+	case n.ready+n.failed+n.conflicts > 0:
+		return t("Ready to upload")
+	case n.paused > 0:
+		return t("Paused")
+	}
+	return t("Uploaded")
+}
+
+// options are what holds for all files that are still to be sent.
+func (p *uploadsPanel) options() app.UI {
+	files, photos, shrinking := 0, 0, 0
+	for _, u := range p.s.uploads.items {
+		if u.editable() {
+			files++
+			if u.Photo {
+				photos++
+			}
+			if u.Shrink {
+				shrinking++
+			}
+		}
+	}
+	if p.Key != "" || files == 0 {
+		return nil
+	}
+	body := []app.UI{app.Div().Class("field").Body(
+		app.Label().For("upload-prefix").Text(t("Before all keys")),
+		app.Input().ID("upload-prefix").Class("upload-key-field").Type("text").AutoComplete(false).Spellcheck(false).Dir("auto").
+			Placeholder("holiday/").OnInput(p.onPrefix),
+	)}
+	if photos > 0 {
+		box := app.Input().ID("upload-shrink").Type("checkbox").OnChange(p.onShrink)
+		if shrinking > 0 {
+			box = box.Checked(true)
+		}
+		body = append(body, app.Label().Class("check").Body(box,
+			app.Span().Text(tf("Make photographs smaller, to %d pixels", shrunkSide))))
+	}
+	return app.Div().Class("upload-options").Body(body...)
+}
+
+func (p *uploadsPanel) onPrefix(ctx app.Context, _ app.Event) {
+	p.s.uploads.setPrefix(fieldValue(ctx))
+	p.s.notify(changeUploads, nil)
+}
+
+func (p *uploadsPanel) onShrink(ctx app.Context, _ app.Event) {
+	p.s.shrink = ctx.JSSrc().Get("checked").Bool()
+	for _, u := range p.s.uploads.items {
+		if u.editable() {
+			u.Shrink = p.s.shrink && u.Photo
+		}
+	}
+	p.Update()
+}
+
+// conflicts asks once for all files whose key is taken.
+func (p *uploadsPanel) conflicts() app.UI {
+	n := len(p.s.uploads.conflicts())
+	if n == 0 {
+		return nil
+	}
+	choices := []app.UI{
+		headButton("conflict-replace", "button", t("Replace"), p.onReplace),
+		headButton("conflict-both", "button", t("Keep both"), p.onBoth),
+		headButton("conflict-skip", "button", t("Skip"), p.onSkip),
+	}
+	return app.Div().ID("conflicts").Class("upload-conflicts").Role("alert").Body(
+		icon("warn"),
+		app.P().Text(tn(int64(n), "The key of %s file holds another object than you have seen.", "The keys of %s files hold other objects than you have seen.")),
+		app.Div().Class("buttons").Body(choices...))
+}
+
+func (p *uploadsPanel) onReplace(app.Context, app.Event) { p.s.resolve(choiceReplace) }
+func (p *uploadsPanel) onBoth(app.Context, app.Event)    { p.s.resolve(choiceBoth) }
+func (p *uploadsPanel) onSkip(app.Context, app.Event)    { p.s.resolve(choiceSkip) }
 
 func (p *uploadsPanel) onClear(app.Context, app.Event) {
 	p.s.uploads.removeStored()
 	p.s.notify(changeUploads, nil)
 }
 
-func (p *uploadsPanel) onAll(app.Context, app.Event) { p.s.uploadAll() }
+func (p *uploadsPanel) onAll(app.Context, app.Event)       { p.s.uploadAll(uploadReady, uploadFailed) }
+func (p *uploadsPanel) onRetryAll(app.Context, app.Event)  { p.s.uploadAll(uploadFailed) }
+func (p *uploadsPanel) onResumeAll(app.Context, app.Event) { p.s.uploadAll(uploadPaused) }
 
-func (p *uploadsPanel) row(u *upload) app.UI {
-	return app.Li().Class("upload").DataSet("upload", u.ID).DataSet("state", stateNames[u.State]).Body(
-		app.Div().Class("upload-what").Body(p.key(u), app.P().Class("muted upload-name").Text(u.Name+" · "+api.FormatBytes(u.Size))),
-		p.status(u),
-		app.Div().Class("buttons").Body(p.buttons(u)...),
-	)
-}
-
-// stateNames are what the attribute data-state says.
-var stateNames = map[uploadState]string{
-	uploadReady: "ready", uploadWaiting: "waiting", uploadSending: "sending", uploadStored: "stored", uploadFailed: "failed",
-}
-
-func (p *uploadsPanel) key(u *upload) app.UI {
-	if !u.editable() {
-		return app.P().Class("upload-key").Dir("auto").Text(u.Key)
+// what says what a row is about.
+func (u *upload) what() string {
+	switch u.Kind {
+	case outbox.Delete:
+		return tf("Delete %s", quoted(u.Key))
+	case outbox.Rename:
+		return tf("Rename %s to %s", quoted(u.Key), quoted(u.To))
 	}
-	id := fmt.Sprintf("upload-key-%d", u.ID)
-	input := app.Input().ID(id).Class("upload-key-field").Type("text").AutoComplete(false).Spellcheck(false).Dir("auto").
-		Aria("describedby", id+"-problem").
-		OnInput(func(ctx app.Context, _ app.Event) { p.onKey(u, fieldValue(ctx)) }, u.ID).
-		OnKeyDown(func(_ app.Context, e app.Event) { p.onEnter(u, e) }, u.ID)
-	if p.s.uploads.problem(u) != "" {
-		input = input.Aria("invalid", "true")
-	}
-	return app.Div().Class("field").Body(app.Label().For(id).Text("Key"), input)
-}
-
-func (p *uploadsPanel) onKey(u *upload, key string) {
-	u.Key = key
-	p.Update()
-}
-
-// onEnter sends the file when Enter is pressed in the field of its key.
-func (p *uploadsPanel) onEnter(u *upload, e app.Event) {
-	if e.Get("key").String() == "Enter" && p.s.uploads.problem(u) == "" {
-		p.s.upload(u)
-	}
-}
-
-// status is the progress, or what is wrong.
-func (p *uploadsPanel) status(u *upload) app.UI {
-	problem := fmt.Sprintf("upload-key-%d-problem", u.ID)
-	switch u.State {
-	case uploadWaiting, uploadSending:
-		return app.Div().Class("upload-status").Body(
-			app.Progress().Max(100).Value(u.percent()).Aria("label", "Progress of "+u.Name),
-			app.P().Class("muted").Text(progressText(u)))
-	case uploadStored:
-		return app.Div().Class("upload-status").Body(app.P().Class("good").Body(icon("check"), app.Text("Stored")))
-	case uploadFailed:
-		return app.Div().Class("upload-status").Body(app.P().ID(problem).Class("bad").Text(u.Err))
-	}
-	if text := p.s.uploads.problem(u); text != "" {
-		return app.Div().Class("upload-status").Body(app.P().ID(problem).Class("bad").Text(text))
-	}
-	return app.Div().Class("upload-status").Body(app.P().ID(problem))
-}
-
-// progressText writes how far an upload is: "3.2 MB of 12.0 MB, 27 %".
-func progressText(u *upload) string {
-	if u.State == uploadWaiting {
-		return "Waiting for its turn"
-	}
-	if u.Sent >= u.Size {
-		return "All sent, being stored …"
-	}
-	return fmt.Sprintf("%s of %s, %d %%", api.FormatBytes(u.Sent), api.FormatBytes(u.Size), u.percent())
-}
-
-func (p *uploadsPanel) buttons(u *upload) []app.UI {
-	switch u.State {
-	case uploadWaiting, uploadSending:
-		return []app.UI{p.button(u, "cancel", "Cancel", "button", p.s.cancelUpload)}
-	case uploadStored:
-		return []app.UI{
-			app.A().Class("button button-small").Attr("href", api.ViewPath(u.Key)).Aria("label", "View "+u.Key).Text("View"),
-			p.remove(u, "Dismiss"),
-		}
-	case uploadFailed:
-		return []app.UI{p.button(u, "send", "Retry", "button", p.s.upload), p.remove(u, "Remove")}
-	}
-	return []app.UI{p.button(u, "send", "Upload", "button", p.s.upload), p.remove(u, "Remove")}
-}
-
-func (p *uploadsPanel) button(u *upload, act, text, class string, do func(*upload)) app.UI {
-	b := app.Button().Class(class, "button-small").Type("button").DataSet("act", act).Aria("label", text+" "+u.Name).Text(text).
-		OnClick(func(app.Context, app.Event) { do(u) }, u.ID, act)
-	if act == "send" && p.s.uploads.problem(u) != "" {
-		b = b.Disabled(true)
-	}
-	return b
-}
-
-func (p *uploadsPanel) remove(u *upload, text string) app.UI {
-	return app.Button().Class("button-icon").Type("button").DataSet("act", "remove").Aria("label", text+" "+u.Name).Title(text).
-		Body(icon("close")).OnClick(func(app.Context, app.Event) {
-		p.s.uploads.remove(u.ID)
-		p.s.notify(changeUploads, nil)
-	}, u.ID)
+	return u.Key
 }
