@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 
@@ -20,6 +22,14 @@ func (p *page) tab() *page {
 	ctx, cancel := chromedp.NewContext(p.ctx)
 	p.t.Cleanup(cancel)
 	return &page{p.t, ctx}
+}
+
+// toFront shows the tab: browsers let those behind it wait.
+func (p *page) toFront() {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, cdppage.BringToFront, cdp.Empty{}); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // object is what the server knows of a key.
@@ -115,6 +125,7 @@ func TestFault96_WhatIsDoneOfflineIsSentOnce(t *testing.T) {
 	if got := s.do("GET", "/objects/plan.txt", nil, http.StatusOK); string(got.body) != "their plan" {
 		t.Errorf("before it was asked, plan.txt became %q", got.body)
 	}
+	owner.toFront()
 	owner.shows(`[data-state="conflict"]`, "plan.txt")
 	owner.screenshot("conflict-1440-light")
 	owner.click("#conflict-both")
@@ -125,6 +136,7 @@ func TestFault96_WhatIsDoneOfflineIsSentOnce(t *testing.T) {
 		}
 	}
 	for _, tab := range []*page{p, second} {
+		tab.toFront()
 		tab.has(rowOf("plan (2).txt"))
 		tab.hasNot(rowOf("old.txt"))
 	}
