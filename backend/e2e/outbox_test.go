@@ -19,9 +19,7 @@ import (
 // tab opens another tab of the page's browser.
 func (p *page) tab() *page {
 	p.t.Helper()
-	ctx, cancel := chromedp.NewContext(p.ctx)
-	p.t.Cleanup(cancel)
-	return &page{p.t, ctx}
+	return &page{p.t, browsertest.NewTab(p.t, p.ctx)}
 }
 
 // toFront shows the tab: browsers let those behind it wait.

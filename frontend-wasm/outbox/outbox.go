@@ -13,11 +13,7 @@
 // is shared with the installed app.
 package outbox
 
-import (
-	"errors"
-	"slices"
-	"strings"
-)
+import "errors"
 
 // Kind is what an item asks for.
 type Kind string
@@ -62,13 +58,3 @@ var (
 	ErrUnavailable = errors.New("this browser keeps nothing for pages here, as in a private window")
 	ErrFull        = errors.New("this browser has no room to keep the file")
 )
-
-// inOrder sorts items as they are to be sent.
-func inOrder(items []Item) {
-	slices.SortFunc(items, func(a, b Item) int {
-		if a.Made != b.Made {
-			return int(min(max(a.Made-b.Made, -1), 1))
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-}

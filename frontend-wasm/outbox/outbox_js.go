@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"syscall/js"
 )
@@ -218,6 +220,16 @@ func failure(e js.Value) error {
 		return ErrFull
 	}
 	return errors.New(e.Call("toString").String())
+}
+
+// inOrder sorts items as they are to be sent.
+func inOrder(items []Item) {
+	slices.SortFunc(items, func(a, b Item) int {
+		if a.Made != b.Made {
+			return int(min(max(a.Made-b.Made, -1), 1))
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 }
 
 // await waits for a promise.

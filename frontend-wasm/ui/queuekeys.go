@@ -51,30 +51,30 @@ func (q *queue) setPrefix(prefix string) {
 	q.prefix, q.taken = prefix, nil
 }
 
-// choice is what the user does about conflicts.
-type choice string
+// remedy is what the user does about conflicts.
+type remedy string
 
 const (
-	choiceReplace choice = "replace" // whatever is there goes
-	choiceBoth    choice = "both"    // uploads alone: another key
-	choiceSkip    choice = "skip"
+	remedyReplace remedy = "replace" // whatever is there goes
+	remedyBoth    remedy = "both"    // uploads alone: another key
+	remedySkip    remedy = "skip"
 )
 
 // resolve does so with u, which is then to be sent, or gone.
-func (q *queue) resolve(u *upload, c choice) {
+func (q *queue) resolve(u *upload, c remedy) {
 	if u.State != uploadConflict {
 		return
 	}
 	u.Err, q.taken = "", nil
 	switch c {
-	case choiceReplace:
+	case remedyReplace:
 		u.IfMatch, u.IfNew = "", false
 		u.State = uploadWaiting
-	case choiceBoth:
+	case remedyBoth:
 		u.Both, u.Replace, u.IfMatch, u.IfNew = true, false, "", true
 		u.Key = q.freeKey(u.Key)
 		u.State = uploadWaiting
-	case choiceSkip:
+	case remedySkip:
 		q.drop(func(other *upload) bool { return other == u })
 	}
 }

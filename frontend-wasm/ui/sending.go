@@ -224,16 +224,16 @@ func (s *session) forget(u *upload) {
 }
 
 // resolve does the same with all uploads whose key is taken.
-func (s *session) resolve(c choice) {
+func (s *session) resolve(c remedy) {
 	for _, u := range s.uploads.conflicts() {
 		s.resolveOne(u, c)
 	}
 	s.pump()
 }
 
-func (s *session) resolveOne(u *upload, c choice) {
+func (s *session) resolveOne(u *upload, c remedy) {
 	s.uploads.resolve(u, c)
-	if c == choiceSkip {
+	if c == remedySkip {
 		s.saver.remove(u.keptAs)
 		return
 	}
@@ -278,7 +278,7 @@ func (s *session) finished(u *upload) {
 		s.say(tf("%s: failed: %s", u.title(), u.Err))
 	case uploadConflict:
 		if u.Both { // the user has said what to do
-			s.resolveOne(u, choiceBoth)
+			s.resolveOne(u, remedyBoth)
 			return
 		}
 		s.say(tf("%s: %s", u.title(), u.Err))

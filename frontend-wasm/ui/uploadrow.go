@@ -156,7 +156,7 @@ func (p *uploadsPanel) buttons(u *upload) []app.UI {
 }
 
 func (p *uploadsPanel) anyway(u *upload) {
-	p.s.resolveOne(u, choiceReplace)
+	p.s.resolveOne(u, remedyReplace)
 	p.s.pump()
 }
 

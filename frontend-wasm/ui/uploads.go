@@ -184,9 +184,9 @@ func (p *uploadsPanel) conflicts() app.UI {
 		app.Div().Class("buttons").Body(choices...))
 }
 
-func (p *uploadsPanel) onReplace(app.Context, app.Event) { p.s.resolve(choiceReplace) }
-func (p *uploadsPanel) onBoth(app.Context, app.Event)    { p.s.resolve(choiceBoth) }
-func (p *uploadsPanel) onSkip(app.Context, app.Event)    { p.s.resolve(choiceSkip) }
+func (p *uploadsPanel) onReplace(app.Context, app.Event) { p.s.resolve(remedyReplace) }
+func (p *uploadsPanel) onBoth(app.Context, app.Event)    { p.s.resolve(remedyBoth) }
+func (p *uploadsPanel) onSkip(app.Context, app.Event)    { p.s.resolve(remedySkip) }
 
 func (p *uploadsPanel) onClear(app.Context, app.Event) {
 	p.s.uploads.removeStored()
