@@ -123,7 +123,7 @@ func (p *objectsPage) recall() {
 	if p.q.first() {
 		p.list, p.asOf = &kept.Value, kept.At
 	} else if !p.s.live() {
-		p.list, p.asOf = filterSeen(kept.Value, p.q.Search), kept.At
+		p.list, p.asOf = p.s.searchKnown(p.q.Search), kept.At
 	}
 }
 

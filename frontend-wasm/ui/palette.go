@@ -107,7 +107,7 @@ func (p *palette) onInput(ctx app.Context, _ app.Event) {
 // search asks the server for keys; without it, what was seen last is searched.
 func (p *palette) search(typed int) {
 	if !p.s.live() {
-		p.keys = filterSeen(recall[api.List](p.s.seen, seenList).Value, p.query).Objects
+		p.keys = p.s.searchKnown(p.query).Objects
 		p.keys = p.keys[:min(len(p.keys), maxFound)]
 		p.Update()
 		return

@@ -69,6 +69,7 @@ type session struct {
 	adopting  bool
 	shrink    bool // make photographs smaller
 	seen      seen
+	known     known
 
 	trail     trail
 	lastQuery listQuery // the list that was shown last, for a quick way back
@@ -286,7 +287,12 @@ func (s *session) call(method string, params, result any, done func(error)) {
 		ctx, cancel := context.WithTimeout(s.ctx, callTimeout)
 		defer cancel()
 		err := s.client.Call(ctx, method, params, result)
-		s.ctx.Dispatch(func(app.Context) { done(err) })
+		s.ctx.Dispatch(func(app.Context) {
+			if list, ok := result.(*api.List); ok && err == nil {
+				s.saw(list.Objects)
+			}
+			done(err)
+		})
 	}()
 }
 

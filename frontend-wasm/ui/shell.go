@@ -18,6 +18,7 @@ type shell struct {
 	ctx     app.Context
 	update  bool // a new version is ready
 	started bool
+	install install
 	renew   bool // the page is about to be mounted anew
 }
 
@@ -33,6 +34,7 @@ func (sh *shell) OnMount(ctx app.Context) {
 	sh.started = true
 	sh.s.watch(sh)
 	sh.s.start(ctx)
+	sh.lookInstall(ctx)
 	(&keyboard{s: sh.s}).listen()
 }
 
@@ -170,7 +172,7 @@ func (sh *shell) notices() []app.UI {
 		app.Span().Class("notice-retry").Aria("hidden", "true").Text(n.Retry),
 		sh.retryButton(n),
 	)
-	return []app.UI{bar, sh.updateNotice()}
+	return []app.UI{bar, sh.updateNotice(), sh.installHint()}
 }
 
 func (sh *shell) retryButton(n notice) app.UI {
