@@ -56,7 +56,7 @@ func TestOneLogLineARequest(t *testing.T) {
 			Msg, ID, Method, Route, Cache string
 			Status                        int
 			Bytes                         int
-			Took                          int64
+			Took                          float64 `json:"took_ms"`
 		}
 		must(t, json.Unmarshal([]byte(told[0]), &line))
 		if line.Msg != "request" || len(line.ID) != 16 || line.Method != c.method || line.Route != c.route || line.Cache != c.cache ||

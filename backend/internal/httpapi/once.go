@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,12 +22,18 @@ import (
 // backends change nothing. Only success is kept: what failed has changed nothing
 // and may be tried again under its key.
 //
+// Who carries a request out claims its answer before, in the database, so that no
+// other backend does so at the same time. The claim of one that was killed expires.
+//
 // A backend that is killed after the change and before the answer is kept
 // carries the request out again. Then a PUT stores the same bytes again, and a
 // rename finds that it has been done.
 
 // keepAnswers is how long an Idempotency-Key is remembered.
 const keepAnswers = 24 * time.Hour
+
+// claimTime is how long a claim lasts without being renewed.
+const claimTime = 15 * time.Second
 
 // maxIdempotencyKey is the length of the longest Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
@@ -37,6 +44,13 @@ type Answers interface {
 	Answer(ctx context.Context, id [32]byte) ([]byte, error)
 	// KeepAnswer keeps the answer under id for some time.
 	KeepAnswer(ctx context.Context, id [32]byte, answer []byte, keep time.Duration) error
+	// ClaimAnswer notes, for some time, that the owner of the claim is about to keep
+	// an answer under id. It reports false when there is one, or another's claim.
+	ClaimAnswer(ctx context.Context, id [32]byte, claim string, keep time.Duration) (bool, error)
+	// RenewClaim makes a claim last for some time from now on.
+	RenewClaim(ctx context.Context, id [32]byte, claim string, keep time.Duration) error
+	// ReleaseClaim gives a claim up.
+	ReleaseClaim(ctx context.Context, id [32]byte, claim string) error
 }
 
 // keptAnswer is an answer as it is kept.
@@ -81,18 +95,67 @@ func (s *server) once(h handler) handler {
 			return h(w, r)
 		}
 		if !s.running.begin(id) {
-			w.Header().Set("Retry-After", retryAfter)
-			return api.Errorf(api.Conflict, "a request with this Idempotency-Key is still being carried out: ask again in a moment")
+			return underWay(w)
 		}
 		defer s.running.end(id)
 		kept, err := s.Answers.Answer(r.Context(), id)
 		if errors.Is(err, fs.ErrNotExist) {
-			return s.first(w, r, h, id)
+			return s.claimed(w, r, h, id)
 		}
 		if err != nil {
 			return err
 		}
 		return s.replay(w, r, kept)
+	}
+}
+
+func underWay(w http.ResponseWriter) error {
+	w.Header().Set("Retry-After", retryAfter)
+	return api.Errorf(api.Conflict, "a request with this Idempotency-Key is still being carried out: ask again in a moment")
+}
+
+// claimed carries a request out unless another backend does.
+func (s *server) claimed(w http.ResponseWriter, r *http.Request, h handler, id [32]byte) error {
+	claim := rand.Text()
+	mine, err := s.Answers.ClaimAnswer(r.Context(), id, claim, claimTime)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return underWay(w)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
+	var renewing sync.WaitGroup
+	renewing.Go(func() { s.renew(ctx, id, claim) })
+	done := false
+	defer func() {
+		stop()
+		renewing.Wait()
+		if done {
+			return // the claim has become an answer
+		}
+		if err := s.Answers.ReleaseClaim(context.WithoutCancel(r.Context()), id, claim); err != nil {
+			s.log.Warn("the claim of an Idempotency-Key stays for a moment", "id", RequestID(r), "error", err)
+		}
+	}()
+	err = s.first(w, r, h, id)
+	done = err == nil
+	return err
+}
+
+// renew renews a claim until ctx ends.
+func (s *server) renew(ctx context.Context, id [32]byte, claim string) {
+	tick := time.NewTicker(claimTime / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.Answers.RenewClaim(ctx, id, claim, claimTime); err != nil && ctx.Err() == nil {
+				s.log.Warn("the claim of an Idempotency-Key was not renewed", "error", err)
+			}
+		}
 	}
 }
 

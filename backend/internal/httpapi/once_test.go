@@ -157,6 +157,48 @@ func TestFault22_TheSameKeyAtOnce(t *testing.T) {
 	w.same(w.do("PUT", "/objects/k", strings.NewReader("content"), "Idempotency-Key", "same"), done)
 }
 
+// claiming tells when an answer was claimed.
+type claiming struct {
+	Answers
+	claimed chan struct{}
+}
+
+func (a claiming) ClaimAnswer(ctx context.Context, id [32]byte, claim string, keep time.Duration) (bool, error) {
+	mine, err := a.Answers.ClaimAnswer(ctx, id, claim, keep)
+	if mine {
+		a.claimed <- struct{}{}
+	}
+	return mine, err
+}
+
+// TestFault22_TheSameKeyAtOnceAtTwoBackends: the two share nothing but what is in
+// the database.
+func TestFault22_TheSameKeyAtOnceAtTwoBackends(t *testing.T) {
+	claimed := make(chan struct{}, 10)
+	var shared Config
+	a := start(t, func(c *Config) {
+		c.Answers = claiming{c.Answers, claimed}
+		shared = *c
+	})
+	b := start(t, func(c *Config) { c.Answers, c.Objects = shared.Answers, shared.Objects })
+	ask := func(w *world, body io.Reader) answer {
+		return w.do("PUT", "/objects/k", body, "Idempotency-Key", "same")
+	}
+	body, more := io.Pipe()
+	first := make(chan answer)
+	go func() { first <- ask(a, body) }()
+	<-claimed
+	b.wantProblem(ask(b, strings.NewReader("content")), 409, "Idempotency-Key")
+	_, err := more.Write([]byte("content"))
+	must(t, err)
+	must(t, more.Close())
+	done := a.want(<-first, 201)
+	b.same(ask(b, strings.NewReader("content")), done)
+	if v := a.version("k"); v != 1 {
+		t.Errorf("the object has version %d: it was stored twice", v)
+	}
+}
+
 // forgetful loses every answer.
 type forgetful struct{ err error }
 
@@ -164,6 +206,14 @@ func (f forgetful) Answer(context.Context, [32]byte) ([]byte, error) { return ni
 func (f forgetful) KeepAnswer(context.Context, [32]byte, []byte, time.Duration) error {
 	return errors.New("the disk is full")
 }
+
+func (f forgetful) ClaimAnswer(context.Context, [32]byte, string, time.Duration) (bool, error) {
+	return true, nil
+}
+
+func (f forgetful) RenewClaim(context.Context, [32]byte, string, time.Duration) error { return nil }
+
+func (f forgetful) ReleaseClaim(context.Context, [32]byte, string) error { return nil }
 
 func TestAnswerThatCannotBeKept(t *testing.T) {
 	w := start(t, func(c *Config) { c.Answers = forgetful{fs.ErrNotExist} })

@@ -85,7 +85,7 @@ func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 		slog.String("cache", w.Header().Get("Cache-Status")))
 }
 

@@ -16,7 +16,7 @@ const maxAnswers = 10_000
 func (db *DB) Answer(ctx context.Context, id [32]byte) (answer []byte, err error) {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
-	row := db.reader.QueryRowContext(short, "SELECT answer FROM answers WHERE id = ? AND expires > ?", id[:], time.Now().UnixMilli())
+	row := db.reader.QueryRowContext(short, "SELECT answer FROM answers WHERE id = ? AND expires > ? AND claim = ''", id[:], time.Now().UnixMilli())
 	if err := row.Scan(&answer); errors.Is(err, sql.ErrNoRows) {
 		return nil, fs.ErrNotExist
 	} else if err != nil {
@@ -34,19 +34,50 @@ func (db *DB) KeepAnswer(ctx context.Context, id [32]byte, answer []byte, keep t
 	})
 }
 
+// ClaimAnswer notes, for some time, that the owner of the claim is about to keep an
+// answer under id. It reports false when there is an answer or another's claim.
+func (db *DB) ClaimAnswer(ctx context.Context, id [32]byte, claim string, keep time.Duration) (claimed bool, err error) {
+	now := time.Now()
+	err = db.write(ctx, defaultTimeout, "claim an answer", func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM answers WHERE id = ? AND expires <= ?", id[:], now.UnixMilli()); err != nil {
+			return err
+		}
+		n, err := execCount(ctx, tx, db.dialect.claimAnswer, id[:], now.Add(keep).UnixMilli(), []byte{}, claim)
+		claimed = n == 1
+		return err
+	})
+	return claimed, err
+}
+
+// RenewClaim makes a claim last for some time from now on.
+func (db *DB) RenewClaim(ctx context.Context, id [32]byte, claim string, keep time.Duration) error {
+	return db.write(ctx, defaultTimeout, "renew a claim", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE answers SET expires = ? WHERE id = ? AND claim = ?", time.Now().Add(keep).UnixMilli(), id[:], claim)
+		return err
+	})
+}
+
+// ReleaseClaim gives a claim up, if it has not become an answer.
+func (db *DB) ReleaseClaim(ctx context.Context, id [32]byte, claim string) error {
+	return db.write(ctx, defaultTimeout, "give a claim up", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM answers WHERE id = ? AND claim = ?", id[:], claim)
+		return err
+	})
+}
+
 // pruneAnswers deletes the answers that have expired by now, and the oldest of
 // those that are more than most.
 func (db *DB) pruneAnswers(ctx context.Context, now time.Time, most int) error {
 	return db.write(ctx, bulkTimeout, "delete old answers", func(ctx context.Context, tx *sql.Tx) error {
 		until := now.UnixMilli()
 		var beyond int64
-		row := tx.QueryRowContext(ctx, "SELECT expires FROM answers ORDER BY expires DESC LIMIT 1 OFFSET ?", most)
+		row := tx.QueryRowContext(ctx, "SELECT expires FROM answers WHERE claim = '' ORDER BY expires DESC LIMIT 1 OFFSET ?", most)
 		if err := row.Scan(&beyond); err == nil {
 			until = max(until, beyond)
 		} else if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM answers WHERE expires <= ?", until)
+		_, err := tx.ExecContext(ctx, "DELETE FROM answers WHERE expires <= ? AND (claim = '' OR expires <= ?)", until, now.UnixMilli())
 		return err
 	})
 }

@@ -10,7 +10,7 @@
 //
 //	objects  object_key, blob_id, size, content_type, created, modified, version, checksum
 //	settings one row: capacity, policy, generation
-//	answers  id, expires, answer
+//	answers  id, expires, answer, claim
 //	trash    object_key … version, deleted: what was deleted in the last moments
 //	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions
 //

@@ -22,6 +22,7 @@ var mysqlDialect = dialect{
 	putObject: insertObject + `ON DUPLICATE KEY UPDATE blob_id = VALUES(blob_id), size = VALUES(size),
 content_type = VALUES(content_type), modified = VALUES(modified), checksum = VALUES(checksum), version = version + 1`,
 	firstSetting: insertSetting + `ON DUPLICATE KEY UPDATE id = id`,
+	claimAnswer:  insertClaim + `ON DUPLICATE KEY UPDATE answers.id = answers.id`,
 	putSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = VALUES(seconds), items = VALUES(items),
 bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses = VALUES(misses), evictions = VALUES(evictions)`,
 	addSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = seconds + VALUES(seconds), items = VALUES(items),

@@ -25,6 +25,7 @@ type dialect struct {
 	firstSetting string         // capacity, policy, generation
 	putSample    string         // a row of samples; replaces one that is there
 	addSample    string         // a row of samples; is added to one that is there
+	claimAnswer  string         // a row of answers unless there is one: id, expires, answer, claim
 	putToken     string         // a row of commits: token, time; "" where none is needed
 	forShare     string         // keeps the rows that a SELECT in a writing transaction reads from changing
 	forUpdate    string         // locks the rows that a SELECT in a writing transaction reads
@@ -49,6 +50,7 @@ const (
 	insertObject = `INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, checksum, version)
 VALUES (?, ?, ?, ?, ?, ?, ?, 1) `
 	insertSetting = `INSERT INTO settings (id, capacity, policy, generation) VALUES (1, ?, ?, ?) `
+	insertClaim   = `INSERT INTO answers (id, expires, answer, claim) VALUES (?, ?, ?, ?) `
 	insertSample  = `INSERT INTO samples (time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
 )
@@ -59,6 +61,7 @@ var sqliteDialect = dialect{
 	putObject: insertObject + `ON CONFLICT (object_key) DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size,
 content_type = excluded.content_type, modified = excluded.modified, checksum = excluded.checksum, version = version + 1`,
 	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
+	claimAnswer:  insertClaim + `ON CONFLICT DO NOTHING`,
 	putSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = excluded.seconds, items = excluded.items,
 bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, misses = excluded.misses, evictions = excluded.evictions`,
 	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
