@@ -5,7 +5,7 @@ cd -- "$(dirname -- "$0")"
 
 usage() {
   cat <<'TEXT'
-usage: ./build.sh [build | test | help]
+usage: ./build.sh [build | test | screenshots | help]
 
   build   build everything (what happens without an argument, too):
             bin/memcache-cache     the cache process
@@ -16,6 +16,10 @@ usage: ./build.sh [build | test | help]
           fails. Installs what they need (MariaDB, memcached, libmemcached's
           tools, Chromium, Node.js, zstd, ShellCheck, gcc) with apt-get where
           it may; says what is missing and how to get it where it may not.
+          With npm, axe-core is fetched into bin/ and checks the pages, too.
+  screenshots [FOLDER]
+          build, then write a picture of each page, in widths of 320, 390 and
+          1440 pixels, light and dark, into FOLDER (bin/screenshots)
   help    show this
 
 ./start.sh runs what was built.
@@ -26,10 +30,11 @@ main() {
   case ${1-build} in
     build) build ;;
     test) test_all ;;
+    screenshots) take_screenshots "${2-bin/screenshots}" ;;
     help | -h | -help | --help) usage ;;
     *)
       usage >&2
-      die "\"$1\" is none of its commands: build, test and help are"
+      die "\"$1\" is none of its commands: build, test, screenshots and help are"
       ;;
   esac
 }
@@ -114,6 +119,7 @@ test_all() {
   step "scripts (shellcheck)" shellcheck -x build.sh start.sh .ci/run cache/bench/*.sh backend/bench/*.sh
   step "tests of the shared packages in WebAssembly" test_in_wasm
   step "replay of long traces, which the race detector makes too slow" as_built go test ./cache/sim
+  step "axe-core, which checks the pages" fetch_axe
   step "tests, race detector on" env CGO_ENABLED=1 go test -race -shuffle=on -timeout 14m ./...
 
   printf '\nAll checks and tests passed in %d min %d s.\n' $((SECONDS / 60)) $((SECONDS % 60))
@@ -160,6 +166,25 @@ check_modules() {
 
 test_in_wasm() {
   in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/... ./frontend-wasm/link
+}
+
+# fetch_axe gets the program that checks pages for people with disabilities. The
+# tests do without where there is no npm, or no registry.
+fetch_axe() {
+  local file=$PWD/bin/axe/node_modules/axe-core/axe.min.js
+  if [[ ! -e $file ]]; then
+    have npm || { echo "skipped: there is no npm"; return; }
+    npm install --silent --no-audit --no-fund --prefix bin/axe axe-core@4 || { echo "skipped: npm cannot fetch axe-core"; return; }
+  fi
+  export MEMCACHE_AXE=$file
+}
+
+# take_screenshots writes pictures of all pages into the folder $1.
+take_screenshots() {
+  build
+  mkdir -p -- "$1"
+  MEMCACHE_SCREENSHOTS=$(cd -- "$1" && pwd) as_built go test ./backend/e2e -run EveryPageFits -count=1
+  printf 'The pictures are in %s\n' "$1"
 }
 
 # --- What the tests need ---

@@ -153,7 +153,8 @@ func TestFault103_WebAssemblyThatDoesNotRun(t *testing.T) {
 }
 
 // Every page at the width of a phone and of a desk, light and dark: nothing is
-// wider than the window. With MEMCACHE_SCREENSHOTS, pictures of all are kept.
+// wider than the window, every control has a name, and axe, where it is at hand,
+// finds nothing serious. With MEMCACHE_SCREENSHOTS, pictures of all are kept.
 func TestEveryPageFitsThePhone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -167,7 +168,7 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 		"objects": "/", "image": "/object?key=holiday/beach.png", "text": "/object?key=notes.txt",
 		"unknown": "/object?key=unknown", "cache": "/cache", "stats": "/stats", "search": "/?search=nothing",
 	}
-	for _, width := range []int64{390, 1440} {
+	for _, width := range []int64{320, 390, 1440} {
 		p := openPage(t, browsertest.Window(int(width), 844), browsertest.Allow("404"))
 		p.do("set the width", chromedp.EmulateViewport(width, 844))
 		for name, path := range pages {
@@ -176,14 +177,19 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
 				p.scheme(scheme)
 				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-					t.Errorf("the %s page is %d px wider than the window of %d px", name, over, width)
+					t.Errorf("the %s page is %d px wider than the window of %d px, for %s", name, over, width, eval[string](p, tooWide))
 				}
+				p.accessible(fmt.Sprintf("%s, %s, %d px wide", name, scheme, width))
 				p.screenshot(fmt.Sprintf("%s-%d-%s", name, width, scheme))
 			}
 		}
 		browsertest.Stop(t, p.ctx)
 	}
 }
+
+// tooWide names the elements that reach beyond the window.
+const tooWide = `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
+	.map(e => e.tagName + " " + e.id + " " + e.className).join(", ")`
 
 func (p *page) scheme(name string) {
 	p.t.Helper()
