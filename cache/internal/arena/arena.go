@@ -28,12 +28,11 @@ import (
 )
 
 const (
-	regionSize  = 64 << 20 // what is mapped from the system at once
-	regionSlabs = regionSize / slabSize
-	maxRegions  = 1 << 32 / unitsPerRegion // that a Handle can name
+	unitsPerSlab = slabSize / unit
+	maxSlabs     = reserved / slabSize
 
-	unitsPerSlab   = slabSize / unit
-	unitsPerRegion = regionSize / unit
+	reserved   = 1 << 32 * unit // bytes of addresses: all that a Handle can name
+	regionSize = 64 << 20       // what is asked of the system at once
 )
 
 // MaxBytes is the most that an arena is good for: 128 GiB.
@@ -42,8 +41,7 @@ const MaxBytes = 128 << 30
 // ErrFull means that the system gave no more memory, or that there are no more handles.
 var ErrFull = errors.New("the arena has no memory left")
 
-// Handle names the first block of a value: its region, and the place there in
-// units of 64 bytes.
+// Handle names the first block of a value: its place in units of 64 bytes.
 type Handle uint32
 
 // None is the handle of no value. (Slab 0 is never used.)
@@ -55,12 +53,12 @@ const NoOwner = ^uint32(0)
 
 // Arena is the memory of the values. Make one with New.
 type Arena struct {
-	regions [maxRegions]unsafe.Pointer // mapped in order; an array, so that Segments may read it while the arena grows
-	small   [maxRegions]bool           // regions without huge pages
-	slabs   []slab                     // by number
-	partial []classState               // by class
-	warm    []uint32                   // empty slabs that still have memory
-	cold    []uint32                   // empty slabs whose memory went back to the system
+	base    unsafe.Pointer // of all memory: reserved at once, so that it never moves
+	regions []region       // in use, from the base on
+	slabs   []slab         // by number
+	partial []classState   // by class
+	warm    []uint32       // empty slabs that still have memory
+	cold    []uint32       // empty slabs whose memory went back to the system
 	used    int64
 	owners  Owners
 }
@@ -82,6 +80,11 @@ type slab struct {
 	prev, next uint32 // in the list of slabs of its class that have room; 0 ends it
 }
 
+// region is a piece of memory that the system has given.
+type region struct {
+	small bool // it has no huge pages
+}
+
 type classState struct {
 	first uint32 // slab with room; 0 for none
 	slabs int    // with and without room
@@ -89,21 +92,20 @@ type classState struct {
 }
 
 // New returns an empty arena. Compact tells the owners what it moves.
-func New(owners Owners) *Arena {
-	return &Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), owners: owners}
+func New(owners Owners) (*Arena, error) {
+	base, err := unix.MmapPtr(-1, 0, nil, reserved, unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserving addresses for %d GiB, which takes no memory: %w", reserved>>30, err)
+	}
+	return &Arena{base: base, slabs: make([]slab, 1), partial: make([]classState, len(classes)), owners: owners}, nil
 }
 
-// Close gives all memory back. No value may be in use any more.
+// Close gives all memory back. Neither the arena nor a value of it may be used
+// any more.
 func (a *Arena) Close() error {
-	var errs []error
-	for i, r := range a.regions {
-		if r != nil {
-			errs = append(errs, unix.MunmapPtr(r, regionSize))
-			a.regions[i] = nil
-		}
-	}
-	*a = Arena{slabs: make([]slab, 1), partial: make([]classState, len(classes)), owners: a.owners}
-	return errors.Join(errs...)
+	base := a.base
+	*a = Arena{}
+	return unix.MunmapPtr(base, reserved)
 }
 
 // Used returns the bytes of all blocks taken.
@@ -259,21 +261,17 @@ func (a *Arena) at(h Handle, n int) []byte {
 	return unsafe.Slice((*byte)(a.block(h)), n)
 }
 
-// block is where h points to. Lookups find the blocks of others all the time, so
-// it is short: a handle that was given out is within its region.
+// block is where h points to.
 func (a *Arena) block(h Handle) unsafe.Pointer {
-	return unsafe.Add(a.regions[h/unitsPerRegion], uintptr(h%unitsPerRegion)*unit)
+	return unsafe.Add(a.base, uintptr(h)*unit)
 }
 
 // handle is the beginning of a slab.
-func handle(slab uint32) Handle {
-	return Handle(slab/regionSlabs)*unitsPerRegion + Handle(slab%regionSlabs)*unitsPerSlab
-}
+func handle(slab uint32) Handle { return Handle(slab) * unitsPerSlab }
 
 // slabOf is the slab that h points into, and the bytes from its beginning.
 func slabOf(h Handle) (slab uint32, off int) {
-	in := h % unitsPerRegion
-	return uint32(h/unitsPerRegion)*regionSlabs + uint32(in/unitsPerSlab), int(in%unitsPerSlab) * unit
+	return uint32(h / unitsPerSlab), int(h%unitsPerSlab) * unit
 }
 
 func next(b []byte) Handle     { return Handle(binary.NativeEndian.Uint32(b)) }
@@ -298,13 +296,19 @@ func setOwner(b []byte, owner uint32) { atomic.StoreUint32(ownerOf(b), owner) }
 
 func ownerOf(b []byte) *uint32 { return (*uint32)(unsafe.Pointer(&b[16])) }
 
-// mapRegion maps a region, in huge pages where the system has them: then the
-// processor finds what lookups go to in fewer steps.
-func mapRegion() (unsafe.Pointer, error) {
-	p, err := unix.MmapPtr(-1, 0, nil, regionSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		return nil, fmt.Errorf("%w: mapping %d bytes: %w", ErrFull, regionSize, err)
+// grow takes another region from the system, in huge pages where it has them: then
+// the processor finds what lookups go to in fewer steps.
+func (a *Arena) grow() error {
+	r := len(a.regions)
+	b := a.region(r)
+	if err := unix.Mprotect(b, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		return fmt.Errorf("%w: taking %d bytes more: %w", ErrFull, regionSize, err)
 	}
-	_ = unix.Madvise(unsafe.Slice((*byte)(p), regionSize), unix.MADV_HUGEPAGE) // it can do without
-	return p, nil
+	_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // it can do without
+	a.regions = append(a.regions, region{})
+	return nil
+}
+
+func (a *Arena) region(i int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(a.base, i*regionSize)), regionSize)
 }

@@ -91,8 +91,7 @@ func TestPinnedBytesStayAndCount(t *testing.T) {
 // Its owner has let go of the value: the one reference left is not the owner's.
 func TestAValueThatOnlyAReaderHoldsDoesNotMove(t *testing.T) {
 	var moved []uint32
-	a := New(moves(func(owner uint32, _ Handle) { moved = append(moved, owner) }))
-	t.Cleanup(func() { closeArena(t, a) })
+	a := newArenaOf(t, moves(func(owner uint32, _ Handle) { moved = append(moved, owner) }))
 	var all []Handle
 	for i := range uint32(2 * slabSize / chunkSize) {
 		all = append(all, add(t, a, pattern(60_000, byte(i)), i))
@@ -144,8 +143,7 @@ func TestTrimGivesEmptySlabsBack(t *testing.T) {
 // is moved together.
 func TestCompactEmptiesSparseSlabs(t *testing.T) {
 	owners := map[uint32]Handle{}
-	a := New(moves(func(owner uint32, to Handle) { owners[owner] = to }))
-	t.Cleanup(func() { closeArena(t, a) })
+	a := newArenaOf(t, moves(func(owner uint32, to Handle) { owners[owner] = to }))
 	sizes := []int{10, 900, 30_000, 65_536, 300_000}
 	for i := range uint32(400) {
 		owners[i] = add(t, a, pattern(sizes[i%5], byte(i)), i)
@@ -181,8 +179,7 @@ func TestRandomOperationsWithReaders(t *testing.T) {
 	}
 	var mu sync.Mutex
 	live := map[uint32]*value{}
-	a := New(moves(func(owner uint32, to Handle) { live[owner].h = to }))
-	t.Cleanup(func() { closeArena(t, a) })
+	a := newArenaOf(t, moves(func(owner uint32, to Handle) { live[owner].h = to }))
 	pins := make(chan value, 16)
 	var readers sync.WaitGroup
 	for range 4 {
@@ -247,7 +244,7 @@ func TestRandomOperationsWithReaders(t *testing.T) {
 
 func TestFullArena(t *testing.T) {
 	a := newArena(t)
-	a.slabs = make([]slab, maxRegions*regionSlabs)
+	a.slabs = make([]slab, maxSlabs)
 	w := a.Write(1)
 	if _, err := w.Next(); !errors.Is(err, ErrFull) {
 		t.Errorf("the error is %v, want ErrFull", err)
@@ -263,16 +260,21 @@ func (m moves) Wait()                         {}
 
 func newArena(t *testing.T) *Arena {
 	t.Helper()
-	a := New(moves(func(uint32, Handle) {}))
-	t.Cleanup(func() { closeArena(t, a) })
-	return a
+	return newArenaOf(t, moves(func(uint32, Handle) {}))
 }
 
-func closeArena(t *testing.T, a *Arena) {
+func newArenaOf(t *testing.T, owners Owners) *Arena {
 	t.Helper()
-	if err := a.Close(); err != nil {
-		t.Error(err)
+	a, err := New(owners)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
 }
 
 func add(t *testing.T, a *Arena, value []byte, owner uint32) Handle {

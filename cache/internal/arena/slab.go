@@ -2,7 +2,6 @@ package arena
 
 import (
 	"math/bits"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,28 +74,23 @@ func (a *Arena) emptySlab() (uint32, error) {
 		}
 	}
 	number := uint32(len(a.slabs))
-	r := number / regionSlabs
-	if r >= maxRegions {
+	if number == maxSlabs {
 		return 0, ErrFull
 	}
-	if a.regions[r] == nil {
-		region, err := mapRegion()
-		if err != nil {
+	for len(a.regions)*regionSize < int(number+1)*slabSize {
+		if err := a.grow(); err != nil {
 			return 0, err
 		}
-		a.regions[r] = region
 	}
 	a.slabs = append(a.slabs, slab{})
 	return number, nil
 }
 
-// Trim gives the memory of all empty slabs back to the system. From then on their
-// regions get small pages: in a huge one, the system would take for a slab that is
-// in use the memory of its empty neighbours too.
+// Trim gives the memory of all empty slabs back to the system.
 func (a *Arena) Trim() error {
 	for n := len(a.warm); n > 0; n = len(a.warm) {
 		number := a.warm[n-1]
-		if err := a.splitPages(number / regionSlabs); err != nil {
+		if err := a.splitPages(number); err != nil {
 			return err
 		}
 		if err := unix.Madvise(a.at(handle(number), slabSize), unix.MADV_DONTNEED); err != nil {
@@ -108,16 +102,22 @@ func (a *Arena) Trim() error {
 	return nil
 }
 
-func (a *Arena) splitPages(region uint32) error {
-	if a.small[region] {
-		return nil
+// splitPages makes the regions of a slab get small pages from now on: in a huge one,
+// the system would give a slab that is in use the memory of its empty neighbours
+// too.
+func (a *Arena) splitPages(slab uint32) error {
+	first, last := int(slab)*slabSize/regionSize, (int(slab+1)*slabSize-1)/regionSize
+	for i := first; i <= last; i++ {
+		if a.regions[i].small {
+			continue
+		}
+		a.regions[i].small = true
+		// EINVAL is what a system without huge pages answers.
+		if err := unix.Madvise(a.region(i), unix.MADV_NOHUGEPAGE); err != nil && err != unix.EINVAL {
+			return err
+		}
 	}
-	a.small[region] = true
-	err := unix.Madvise(unsafe.Slice((*byte)(a.regions[region]), regionSize), unix.MADV_NOHUGEPAGE)
-	if err == unix.EINVAL { // this system has no huge pages
-		return nil
-	}
-	return err
+	return nil
 }
 
 // list puts a slab at the front of its class's list.

@@ -111,7 +111,10 @@ func New(c Config) (*Store, error) {
 		order:    order{name: c.Policy, seed: c.Seed},
 		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}
-	s.arena = arena.New(owners{s})
+	var err error
+	if s.arena, err = arena.New(owners{s}); err != nil {
+		return nil, err
+	}
 	s.limbo.epoch.Store(atRest + 1)
 	s.reset()
 	return s, nil
