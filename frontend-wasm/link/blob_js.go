@@ -10,28 +10,40 @@ import (
 
 // NewBlobSource returns a source that reads the browser's Blob (or File) v a
 // slice at a time, so that a large file never stands in memory whole.
+//
+// It reads ahead, into the browser's memory: a wait for the browser takes as long
+// for a few bytes as for many. One goroutine at a time may use it.
 func NewBlobSource(v js.Value) Source {
-	return blobSource{blob: v, size: int64(v.Get("size").Float())}
+	return &blobSource{blob: v, size: int64(v.Get("size").Float())}
 }
+
+// readAhead is how much is read at once, in bytes.
+const readAhead = 4 << 20
 
 type blobSource struct {
-	blob js.Value
-	size int64
+	blob  js.Value
+	size  int64
+	ahead js.Value // an ArrayBuffer of the bytes from begin to end
+	begin int64
+	end   int64
 }
 
-func (b blobSource) Size() int64 { return b.size }
+func (b *blobSource) Size() int64 { return b.size }
 
-func (b blobSource) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+func (b *blobSource) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if off < 0 || off > b.size {
 		return 0, fmt.Errorf("read the file at %d: it has %d bytes", off, b.size)
 	}
-	end := min(off+int64(len(p)), b.size)
-	slice := b.blob.Call("slice", float64(off), float64(end))
-	buffer, err := await(ctx, slice.Call("arrayBuffer"))
-	if err != nil {
-		return 0, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
+	last := min(off+int64(len(p)), b.size)
+	if off < b.begin || last > b.end {
+		end := min(max(last, off+readAhead), b.size)
+		buffer, err := await(ctx, b.blob.Call("slice", float64(off), float64(end)).Call("arrayBuffer"))
+		if err != nil {
+			return 0, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
+		}
+		b.ahead, b.begin, b.end = buffer, off, end
 	}
-	n := js.CopyBytesToGo(p, js.Global().Get("Uint8Array").New(buffer))
+	n := js.CopyBytesToGo(p, js.Global().Get("Uint8Array").New(b.ahead, off-b.begin, last-off))
 	if n < len(p) {
 		return n, io.ErrUnexpectedEOF
 	}
