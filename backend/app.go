@@ -161,16 +161,19 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	if err != nil {
 		return err
 	}
+	handler := httpapi.New(httpapi.Config{
+		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
+		Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Stall: cfg.stallTimeout,
+		CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
+	})
 	a.server = &http.Server{
-		Handler: httpapi.New(httpapi.Config{
-			Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
-			Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Stall: cfg.stallTimeout,
-			CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
-		}),
-		ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: handler, ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	a.front = front.New(front.Config{Listener: a.listener, Handler: a.server.Handler, Prefix: api.ObjectsPath, Idle: a.server.IdleTimeout})
+	a.front = front.New(front.Config{
+		Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes,
+		Idle: cfg.idleTimeout, First: cfg.headerTimeout, Stall: cfg.stallTimeout, Log: a.log,
+	})
 	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }

@@ -28,14 +28,12 @@ type call struct {
 	state    atomic.Int32
 	done     chan struct{} // gets one element when the reply is there
 
-	err   error
-	reply []byte  // the first line
-	value *buffer // replyValue: what was found, if it is not empty
-	cas   uint64
-	found bool // replyValue: there is an entry, which may be empty
-	won   bool // replyValue: this caller has the lease
-	taken bool // replyValue: another one has it
-	stats map[string]string
+	err    error
+	reply  []byte  // the first line
+	found  bool    // replyValue: there is an entry, which may be empty
+	answer reply   // and what is said of it
+	value  *buffer // what was found, if it is not empty
+	stats  map[string]string
 }
 
 // The states of a call.

@@ -11,9 +11,12 @@
 // breaker). A connection that the node had closed before a reply began is
 // replaced, and the request sent once more.
 //
+// An event loop that asks for many keys at once has a connection of its own, a
+// [Line], which costs less than one that all share.
+//
 // Leases are memcached's "vivify" and cas. A cas tells versions apart only
-// within one run of the cache process, so a fill goes over the very connection
-// that gave the lease: if that is gone, so is the lease.
+// within one run of the cache process, so a fill goes over a connection to the
+// very run that gave the lease: if that has ended, so has the lease.
 package cachelink
 
 import (
@@ -143,8 +146,7 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 		return storage.Lookup{}, err
 	}
 	q := newCall(replyValue)
-	q.line = append(append(append(q.line, "mg "...), key...), " v c N"...)
-	q.line = append(strconv.AppendInt(q.line, leaseSeconds, 10), "\r\n"...)
+	q.line = appendGet(q.line, key)
 	n := c.node(key)
 	cn, err := n.do(ctx, q)
 	if err != nil {
@@ -157,14 +159,25 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 	switch {
 	case q.value != nil:
 		return storage.Lookup{Value: q.value.b, Release: q.value.free}, nil
-	case q.won:
-		return storage.Lookup{Lease: c.leases.add(cn, q.cas)}, nil
-	case q.found && !q.taken:
-		return storage.Lookup{Held: true}, nil
 	case q.found:
-		return storage.Lookup{}, nil
+		return c.lookup(cn.run, q.answer), nil
 	}
 	return storage.Lookup{}, refused(n, q)
+}
+
+// appendGet appends the command that looks key up.
+func appendGet(b []byte, key string) []byte {
+	b = append(append(append(b, "mg "...), key...), " v c N"...)
+	return append(strconv.AppendInt(b, leaseSeconds, 10), "\r\n"...)
+}
+
+// lookup is what an entry without a value says: a lease, somebody else's, or a
+// writer's hold.
+func (c *Client) lookup(of run, r reply) storage.Lookup {
+	if r.won {
+		return storage.Lookup{Lease: c.leases.add(of, r.cas)}
+	}
+	return storage.Lookup{Held: !r.taken}
 }
 
 // Fill stores a value under a lease. Its flags are the time, for Describe.
@@ -172,14 +185,14 @@ func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body 
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	cn, cas, ok := c.leases.find(lease)
+	of, cas, ok := c.leases.find(lease)
 	if !ok {
 		return storage.ErrLeaseLost
 	}
 	q := newCall(replyLine)
 	q.line = fmt.Appendf(q.line, "ms %s %d T0 F%d C%d\r\n", key, len(head)+len(body), uint32(time.Now().Unix()), cas)
 	q.head, q.body = head, body
-	err := c.node(key).doOn(ctx, cn, q)
+	err := c.node(key).doIn(ctx, of, q)
 	if errors.Is(err, errStale) {
 		return storage.ErrLeaseLost
 	}
@@ -201,13 +214,13 @@ func (c *Client) Release(ctx context.Context, key string, lease uint64) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	cn, cas, ok := c.leases.find(lease)
+	of, cas, ok := c.leases.find(lease)
 	if !ok {
 		return nil
 	}
 	q := newCall(replyLine)
 	q.line = fmt.Appendf(q.line, "md %s C%d\r\n", key, cas)
-	err := c.node(key).doOn(ctx, cn, q)
+	err := c.node(key).doIn(ctx, of, q)
 	if errors.Is(err, errStale) {
 		return nil
 	}

@@ -39,6 +39,7 @@ type conn struct {
 	br      *bufio.Reader
 	buffers *buffers
 	limit   int             // bytes of the largest value to expect
+	run     run             // of the process at its other end
 	running *sync.WaitGroup // the reader, and who writes on behalf of others
 
 	mu      sync.Mutex // guards what follows

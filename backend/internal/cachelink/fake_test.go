@@ -310,15 +310,14 @@ func TestFault71_ANodeThatDoesNotRead(t *testing.T) {
 
 func TestLeasesAreBounded(t *testing.T) {
 	var l leases
-	cn := &conn{}
-	first := l.add(cn, 1)
+	first := l.add(run{}, 1)
 	for range maxLeases - 1 {
-		l.add(cn, 2)
+		l.add(run{}, 2)
 	}
 	if _, cas, ok := l.find(first); !ok || cas != 1 {
 		t.Errorf("the oldest of %d leases is %d, %t", maxLeases, cas, ok)
 	}
-	l.add(cn, 3)
+	l.add(run{}, 3)
 	if _, _, ok := l.find(first); ok {
 		t.Error("one lease too many is remembered")
 	}

@@ -31,6 +31,7 @@ type node struct {
 
 	mu     sync.Mutex // guards what follows
 	run    run
+	lines  map[*Line]bool
 	closed bool
 }
 
@@ -64,7 +65,7 @@ func (n *node) runOf(stats map[string]string) run {
 func newNode(address string, cfg Config) (*node, error) {
 	n := &node{
 		name: address, network: "tcp", address: address, timeout: cfg.Timeout, log: cfg.Log,
-		slots:   make([]slot, cfg.Conns),
+		slots: make([]slot, cfg.Conns), lines: make(map[*Line]bool),
 		breaker: breaker{first: cfg.Backoff, most: 20 * cfg.Backoff},
 	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
@@ -113,13 +114,11 @@ func (n *node) try(ctx context.Context, q *call) (*conn, error) {
 	return cn, cn.roundTrip(ctx, q)
 }
 
-// doOn sends q over cn and no other connection.
-func (n *node) doOn(ctx context.Context, cn *conn, q *call) error {
+// doIn sends q to that run of the process and to no other; errStale when it has
+// ended, or seems to.
+func (n *node) doIn(ctx context.Context, of run, q *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if cn.dead() {
-		return errStale
 	}
 	budget := n.budget(q)
 	probe, err := n.breaker.allow(n.name, budget)
@@ -127,7 +126,14 @@ func (n *node) doOn(ctx context.Context, cn *conn, q *call) error {
 		return err
 	}
 	q.deadline = time.Now().Add(budget)
-	err = cn.roundTrip(ctx, q)
+	cn, err := n.connect(ctx, q.deadline)
+	if err == nil && cn.run != of {
+		_ = n.judge(ctx, probe, nil)
+		return errStale
+	}
+	if err == nil {
+		err = cn.roundTrip(ctx, q)
+	}
 	if errors.Is(err, errStale) {
 		return err // that the connection is gone says nothing of the node
 	}
@@ -252,21 +258,53 @@ func (n *node) adopt(s *slot, cn *conn, who run) error {
 		cn.nc.Close()
 		return net.ErrClosed
 	}
-	if who != n.run {
-		for i := range n.slots {
-			if old := n.slots[i].cn.Load(); old != nil && !old.dead() {
-				old.fail(errors.New("another cache process answers at the address now"))
-			}
-		}
-		n.empty.Store(0)
-	}
-	n.run = who
+	n.meet(who)
+	cn.run = who
 	s.cn.Store(cn)
 	n.wg.Go(cn.read)
 	return nil
 }
 
-// close ends all connections and waits for their readers.
+// join does for a Line what adopt does for a connection.
+func (n *node) join(l *Line, who run) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return net.ErrClosed
+	}
+	n.meet(who)
+	n.lines[l] = true
+	return nil
+}
+
+func (n *node) leave(l *Line) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.lines, l)
+}
+
+// meet ends what leads to another run than this one. mu is held.
+func (n *node) meet(who run) {
+	if who == n.run {
+		return
+	}
+	for i := range n.slots {
+		if old := n.slots[i].cn.Load(); old != nil && !old.dead() {
+			old.fail(errAnotherRun)
+		}
+	}
+	for l := range n.lines {
+		l.fail()
+	}
+	n.empty.Store(0)
+	n.run = who
+}
+
+// errAnotherRun ends connections to a process that is not the one any more.
+var errAnotherRun = errors.New("another cache process answers at the address now")
+
+// close ends all connections and waits for their readers. Lines are closed by
+// their owners.
 func (n *node) close() {
 	n.mu.Lock()
 	n.closed = true
@@ -274,6 +312,9 @@ func (n *node) close() {
 		if cn := n.slots[i].cn.Load(); cn != nil {
 			cn.fail(net.ErrClosed)
 		}
+	}
+	for l := range n.lines {
+		l.fail()
 	}
 	n.mu.Unlock()
 	n.wg.Wait()

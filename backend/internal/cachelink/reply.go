@@ -58,18 +58,13 @@ func knownReply(word string) bool {
 }
 
 // readValue reads what follows "VA ".
-func (cn *conn) readValue(q *call, rest []byte) error {
-	sizeText, flags, _ := bytes.Cut(rest, []byte(" "))
-	size, err := strconv.Atoi(string(sizeText))
-	if err != nil || size < 0 || size > cn.limit {
-		return fmt.Errorf("the node announced a value of %q bytes: at most %d are expected", sizeText, cn.limit)
-	}
-	q.found = true
-	if err := q.parseFlags(flags); err != nil {
+func (cn *conn) readValue(q *call, head []byte) (err error) {
+	if q.answer, err = parseValue(head, cn.limit); err != nil {
 		return err
 	}
+	q.found = true
 	// The line is not valid any more from here on.
-	switch {
+	switch size := q.answer.size; {
 	case size == 0:
 	case q.state.Load() == abandoned:
 		_, err = cn.br.Discard(size)
@@ -87,31 +82,50 @@ func (cn *conn) readValue(q *call, rest []byte) error {
 	return err
 }
 
-func (q *call) parseFlags(flags []byte) error {
+// reply is what the line before a value says.
+type reply struct {
+	size  int
+	cas   uint64
+	won   bool // this caller has the lease
+	taken bool // another one has it
+}
+
+// parseValue reads what follows "VA "; limit is the most bytes to expect.
+func parseValue(head []byte, limit int) (r reply, err error) {
+	sizeText, flags, _ := bytes.Cut(head, []byte(" "))
+	r.size, err = strconv.Atoi(string(sizeText))
+	if err != nil || r.size < 0 || r.size > limit {
+		return r, fmt.Errorf("the node announced a value of %q bytes: at most %d are expected", sizeText, limit)
+	}
 	for f := range bytes.FieldsSeq(flags) {
 		switch f[0] {
 		case 'c':
-			cas, err := strconv.ParseUint(string(f[1:]), 10, 64)
-			if err != nil {
-				return fmt.Errorf("the node sent the cas %q, which is no number", f[1:])
+			if r.cas, err = strconv.ParseUint(string(f[1:]), 10, 64); err != nil {
+				return r, fmt.Errorf("the node sent the cas %q, which is no number", f[1:])
 			}
-			q.cas = cas
 		case 'W':
-			q.won = true
+			r.won = true
 		case 'Z':
-			q.taken = true
+			r.taken = true
 		}
 	}
-	return nil
+	return r, nil
+}
+
+// blockEnd is what comes after a value.
+const blockEnd = "\r\n"
+
+func wrongEnd(end []byte) error {
+	return fmt.Errorf("the node ended a value with %q instead of a line end", end)
 }
 
 func readBlockEnd(br *bufio.Reader) error {
-	var end [2]byte
+	var end [len(blockEnd)]byte
 	if _, err := io.ReadFull(br, end[:]); err != nil {
 		return err
 	}
-	if end != [2]byte{'\r', '\n'} {
-		return fmt.Errorf("the node ended a value with %q instead of a line end", end[:])
+	if string(end[:]) != blockEnd {
+		return wrongEnd(end[:])
 	}
 	return nil
 }

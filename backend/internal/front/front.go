@@ -1,202 +1,224 @@
 // Package front answers plain requests in front of net/http, which spends more
-// on each than all of what our handler does: a second goroutine that looks out
-// for the client, a context, several buffers.
+// on each than all of what our handler does: two goroutines a connection, a
+// context, several buffers, and its own waiting for every socket.
 //
-// A [Listener] gives [http.Server] connections that look into what they read.
-// What is exactly one whole GET without a body or anything unusual in it, below
-// the paths that Config names, is handed to the same handler at once; everything
-// else goes on to net/http, byte for byte. That includes the first request of
-// every connection, so that net/http knows it as idle: its timeouts hold, and
-// its Shutdown closes it.
+// A few event loops own the connections. What is exactly one whole GET without a
+// body or anything unusual in it, below the paths that Config names, is answered
+// here. If it asks for an object that is in the cache, that happens in two steps
+// ([Hits]), so that one turn of a loop asks the cache for what many clients want
+// with one system call, takes the answers with another, and sends each on from
+// where it lies. For everything else of that kind (misses, conditions, ranges) the
+// handler runs in a goroutine of its own, as under net/http.
 //
-// The two agree on where a request begins only for as long as net/http has had
-// nothing but such requests (for other paths). After anything else, as a body, an
-// upgrade or half a request, a connection is net/http's alone.
+// Any other request makes the connection one of [http.Server], byte for byte: a
+// [Listener] is what that accepts connections from. A connection comes back with
+// the next request of the kind above, as long as the two agree on where a request
+// begins: when net/http has had nothing but plain GETs (for other paths). After
+// anything else, as a body, an upgrade or half a request, it is net/http's alone.
 //
 // What the handler can tell: its context does not end when the client goes away.
 package front
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
-	"sync/atomic"
+	"runtime"
+	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/sock"
+	"memcache/backend/internal/storage"
 )
 
-// Config is what a Listener is made of. All fields are needed.
+// Config is what a Listener is made of. Without Hits, the handler has the word
+// of all requests.
 type Config struct {
 	Listener net.Listener // of TCP
 	Handler  http.Handler // that of the http.Server
 	Prefix   string       // the paths answered here begin with it
 	Idle     time.Duration
+	First    time.Duration // for a connection's first request; 0: Idle
+	Stall    time.Duration // in which a client takes patienceBytes, or the rest of a hit; 0 is for ever
+	Hits     Hits
+	Cache    *cachelink.Client // where Hits are looked up
+	Log      *slog.Logger      // nil: none
+}
+
+// Hits answers GETs of what is in the cache. It must not block.
+type Hits interface {
+	// Begin returns what is asked for; nil for a request that the handler is to
+	// answer.
+	Begin(r *http.Request) Hit
+}
+
+// Hit is a request between the question to the cache and the answer.
+type Hit interface {
+	// CacheKey is what to look up.
+	CacheKey() string
+	// Answer returns the body in a value that was found, and sets the header of
+	// the reply, which has the status 200; false when the value is damaged.
+	Answer(header http.Header, value []byte) (body []byte, ok bool)
+	// Sent is called when so many bytes of the body were sent, and no more will be.
+	Sent(bytes int64)
+	// GoOn returns the request for the handler, which goes on from what was found.
+	GoOn(found storage.Lookup) *http.Request
 }
 
 // Listener is a [net.Listener] for an [http.Server] without TLS.
 type Listener struct {
-	net.Listener
-	cfg     Config
-	running atomic.Int64
+	cfg    Config
+	start  sync.Once
+	failed error           // of start
+	given  chan net.Conn   // connections for net/http
+	open   context.Context // ends when the listener is closed
+	shut   context.CancelFunc
+	spare  sock.Spare
+
+	mu      sync.Mutex     // guards what follows
+	loops   []*loop        // nil until they run
+	running sync.WaitGroup // loops, handlers and all else that was begun
+	done    chan struct{}  // closed when all of them have ended
 }
 
-// New returns a listener in front of cfg.Listener.
-func New(cfg Config) *Listener { return &Listener{Listener: cfg.Listener, cfg: cfg} }
+// maxLoops is the most event loops that there are. One for two processors leaves
+// room for the handlers, and the fewer there are, the more requests share a turn.
+const maxLoops = 4
 
-// Accept waits for the next connection.
+func loopCount() int { return min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) }
+
+// New returns a listener in front of cfg.Listener.
+func New(cfg Config) *Listener {
+	if cfg.First == 0 {
+		cfg.First = cfg.Idle
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Listener{cfg: cfg, given: make(chan net.Conn), done: make(chan struct{})}
+	l.open, l.shut = context.WithCancel(context.Background())
+	return l
+}
+
+// Accept waits for the next connection for net/http.
 func (l *Listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	l.start.Do(func() { l.failed = l.run() })
+	if l.failed != nil {
+		return nil, l.failed
 	}
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
+	select {
+	case nc := <-l.given:
 		return nc, nil
+	case <-l.open.Done():
+		return nil, net.ErrClosed
 	}
-	return &conn{TCPConn: tcp, listener: l, aligned: true, remote: tcp.RemoteAddr().String()}, nil
+}
+
+// Addr is the address listened on.
+func (l *Listener) Addr() net.Addr { return l.cfg.Listener.Addr() }
+
+// Close ends the accepting. Connections without a request under way are closed,
+// the others after it: see Drain.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open.Err() != nil {
+		return net.ErrClosed
+	}
+	l.shut()
+	for _, lp := range l.loops {
+		lp.do(lp.end)
+	}
+	go func() {
+		l.running.Wait()
+		for _, lp := range l.loops {
+			lp.close()
+		}
+		l.spare.Close()
+		close(l.done)
+	}()
+	return l.cfg.Listener.Close()
 }
 
 // Drain waits for the requests under way here, which the server's Shutdown does
-// not know of. It is to be called after that.
+// not know of. It is to be called after that. Those that outlast ctx are cut off.
 func (l *Listener) Drain(ctx context.Context) error {
-	pause := time.NewTicker(5 * time.Millisecond)
-	defer pause.Stop()
-	for l.running.Load() > 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-pause.C:
-		}
+	_ = l.Close()
+	select {
+	case <-l.done:
+		return nil
+	case <-ctx.Done():
 	}
-	return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, lp := range l.loops {
+		lp.do(lp.abort)
+	}
+	return ctx.Err()
 }
 
-// The states of a connection.
-const (
-	quiet   int32 = iota
-	serving       // a request is under way here
-	closing       // and the connection is to be closed after it
-	closed
-)
-
-// conn is a connection that net/http reads from.
-type conn struct {
-	*net.TCPConn // its ReadFrom keeps the way open for sendfile
-	listener     *Listener
-	remote       string
-	state        atomic.Int32
-
-	aligned  bool      // what is read next begins a request
-	known    bool      // net/http has had a request
-	deadline time.Time // of reading, where it was set here
-	timed    bool      // there is a deadline of writing
-	reply    reply
-}
-
-// Read serves the requests that can be served here, and returns what cannot.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.aligned && len(p) == 1 {
-		return 0, c.awaitEnd()
+// run starts the loops and the accepting.
+func (l *Listener) run() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open.Err() != nil {
+		return net.ErrClosed
 	}
-	for {
-		n, err := c.TCPConn.Read(p)
-		if err != nil || !c.aligned {
-			return n, err
-		}
-		request := parse(p[:n])
-		if request == nil {
-			c.aligned = false
-		}
-		if request == nil || !c.known || !strings.HasPrefix(request.RequestURI, c.listener.cfg.Prefix) {
-			c.known = true
-			c.clearWriteDeadline()
-			return n, nil
-		}
-		request.RemoteAddr = c.remote
-		if err := c.serve(request); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// awaitEnd is for the read of one byte by which net/http looks out for the
-// client's leaving while a handler runs. A byte that it got would be the first of
-// a request, and lost for us; so it gets none until it gives up.
-func (c *conn) awaitEnd() error {
-	raw, err := c.SyscallConn()
+	l.spare.Refill()
+	from, err := newAcceptor(l.cfg.Listener)
 	if err != nil {
 		return err
 	}
-	var end error
-	err = raw.Read(func(fd uintptr) bool {
-		n, err := 0, error(unix.EINTR)
-		for err == unix.EINTR {
-			n, _, err = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	var loops []*loop
+	for range loopCount() {
+		lp, err := newLoop(l)
+		if err != nil {
+			for _, lp := range loops {
+				lp.close()
+			}
+			return errors.Join(fmt.Errorf("no event loop can be made: %w", err), from.close())
 		}
-		if err == nil && n == 0 {
-			err = io.EOF
+		loops = append(loops, lp)
+	}
+	l.loops = loops
+	for _, lp := range l.loops {
+		l.running.Go(lp.run)
+	}
+	l.running.Go(func() { l.accept(from) })
+	return nil
+}
+
+// accept gives each connection to the next loop until the listener is closed.
+func (l *Listener) accept(from *acceptor) {
+	defer context.AfterFunc(l.open, func() { _ = from.close() })()
+	for next := 0; ; next++ {
+		fd, remote, err := from.accept(l.open.Done())
+		if err != nil {
+			if l.open.Err() == nil {
+				l.cfg.Log.Error("no connections are accepted any more", "error", err)
+			}
+			_ = from.close()
+			return
 		}
-		end = err
-		return err != nil && err != unix.EAGAIN
-	})
-	if err == nil {
-		err = end
-	}
-	return err
-}
-
-// serve answers a request. A panic of the handler is net/http's to catch: it
-// closes the connection, which is what [http.ErrAbortHandler] asks for.
-func (c *conn) serve(request *http.Request) error {
-	if !c.state.CompareAndSwap(quiet, serving) {
-		return net.ErrClosed
-	}
-	c.listener.running.Add(1)
-	defer func() {
-		c.listener.running.Add(-1)
-		if !c.state.CompareAndSwap(serving, quiet) {
-			_ = c.TCPConn.Close()
-		}
-	}()
-	c.reply.begin(c)
-	c.listener.cfg.Handler.ServeHTTP(&c.reply, request)
-	if err := c.reply.finish(); err != nil {
-		return err
-	}
-	return c.awaitNext()
-}
-
-// awaitNext gives the client its time to ask again; to the second, which saves
-// setting a timer for each request.
-func (c *conn) awaitNext() error {
-	idle, now := c.listener.cfg.Idle, time.Now()
-	if idle == 0 || c.deadline.Sub(now) > idle {
-		return nil
-	}
-	c.deadline = now.Add(idle + time.Second)
-	return c.SetReadDeadline(c.deadline)
-}
-
-func (c *conn) setWriteDeadline(t time.Time) error {
-	c.timed = !t.IsZero()
-	return c.TCPConn.SetWriteDeadline(t)
-}
-
-func (c *conn) clearWriteDeadline() {
-	if c.timed {
-		_ = c.setWriteDeadline(time.Time{})
+		l.loops[next%len(l.loops)].take(fd, remote, nil)
 	}
 }
 
-// Close closes the connection: after the request under way here, or at once
-// when it is called again.
-func (c *conn) Close() error {
-	if c.state.CompareAndSwap(serving, closing) {
-		return nil
+// give makes the socket of a connection one of net/http, which reads first what
+// was read of it already.
+func (l *Listener) give(from *loop, fd int, remote string, read []byte) {
+	nc, err := sock.Give(fd, &l.spare)
+	if err != nil {
+		l.cfg.Log.Warn("a connection is dropped: net/http cannot have it", "error", err)
+		return
 	}
-	c.state.Store(closed)
-	return c.TCPConn.Close()
+	select {
+	case l.given <- &given{TCPConn: nc.(*net.TCPConn), loop: from, remote: remote, read: read, aligned: true}:
+	case <-l.open.Done():
+		nc.Close()
+	}
 }

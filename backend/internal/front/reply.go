@@ -3,8 +3,8 @@ package front
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -38,7 +38,10 @@ func (w *reply) begin(c *conn) {
 func (w *reply) Header() http.Header { return w.header }
 
 // SetWriteDeadline is for [http.ResponseController].
-func (w *reply) SetWriteDeadline(t time.Time) error { return w.conn.setWriteDeadline(t) }
+func (w *reply) SetWriteDeadline(t time.Time) error {
+	w.conn.deadline = t
+	return nil
+}
 
 // WriteHeader settles status and header; they leave with the first bytes.
 func (w *reply) WriteHeader(status int) {
@@ -100,16 +103,10 @@ func (w *reply) send(p []byte) {
 	if w.err != nil {
 		return
 	}
-	switch {
-	case len(p) <= joined:
-		w.head = append(w.head, p...)
-		_, w.err = w.conn.TCPConn.Write(w.head)
-	case len(w.head) == 0:
-		_, w.err = w.conn.TCPConn.Write(p)
-	default:
-		both := net.Buffers{w.head, p}
-		_, w.err = both.WriteTo(w.conn.TCPConn)
+	if len(p) <= joined {
+		w.head, p = append(w.head, p...), nil
 	}
+	w.err = w.conn.write(w.head, p)
 	w.head = w.head[:0]
 }
 
@@ -127,7 +124,12 @@ func (w *reply) ReadFrom(r io.Reader) (int64, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	n, err := w.conn.TCPConn.ReadFrom(r)
+	file, ok := part.R.(*os.File)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{w}, r)
+	}
+	n, err := w.conn.sendFile(file, part.N)
+	part.N -= n
 	w.left -= n
 	w.err = err
 	return n, err

@@ -1,7 +1,7 @@
 // Package httpapi is the backend's HTTP interface: one file a resource, the
 // routes in one table, and one place where errors become statuses.
 //
-//	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go)
+//	GET, HEAD, PUT, DELETE /objects/KEY   an object's bytes (objects.go, hit.go)
 //	GET, POST /api/v1/objects             the list of keys (list.go); a form of files (form.go)
 //	GET /api/v1/objects/starts            what the keys begin with
 //	POST /api/v1/objects/copy, /rename, /delete, /restore   (transfer.go)
@@ -96,11 +96,15 @@ type route struct {
 	fail    func(http.ResponseWriter, *http.Request, error) // nil: a problem document
 }
 
-// New returns the handler of everything the backend answers.
-func New(cfg Config) http.Handler {
+// Handler is the handler of everything the backend answers. Plain GETs of
+// cached objects it answers also in two steps (hit.go).
+type Handler struct{ *server }
+
+// New returns the handler for cfg.
+func New(cfg Config) Handler {
 	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}, thumbnails: thumbnail.New()}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
-	return s
+	return Handler{s}
 }
 
 func (s *server) nativeRoutes() []route {
@@ -155,14 +159,21 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.panicked(rec, r, reason)
 		}
 	}()
-	rec.Header()["X-Content-Type-Options"] = nosniff
-	rec.Header()["Referrer-Policy"] = sameOrigin
-	rec.Header()["Content-Security-Policy"] = inertCSP // objects and pages replace it
-	if err := s.Admit(r); err != nil {
+	protect(rec.Header())
+	if a := askedOf(r); a != nil { // which was let in already
+		rec.start = a.start
+	} else if err := s.Admit(r); err != nil {
 		s.fail(rec, r, err)
 		return
 	}
 	s.dispatch(rec, r)
+}
+
+// protect sets the header of every reply.
+func protect(h http.Header) {
+	h["X-Content-Type-Options"] = nosniff
+	h["Referrer-Policy"] = sameOrigin
+	h["Content-Security-Policy"] = inertCSP // objects and pages replace it
 }
 
 var (

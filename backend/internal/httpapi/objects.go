@@ -39,10 +39,7 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { _ = content.Close() }()
-	h := w.Header()
-	objectHeader(h, content.Object, downloads(r))
-	h["Cache-Status"] = []string{cacheStatus(content)}
-	h["Server-Timing"] = []string{serverTiming(content.Steps, time.Since(start))}
+	contentHeader(w.Header(), content, downloads(r), start)
 	s.send(w, r, content)
 	if err := content.Err(); err != nil {
 		s.cut(r, err)
@@ -52,11 +49,25 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 
 // open opens an object and counts where it came from.
 func (s *server) open(r *http.Request, key string) (*storage.Content, error) {
-	content, err := s.Objects.Open(r.Context(), key)
+	content, err := s.openOrGoOn(r, key)
 	if err == nil {
 		s.Metrics.Read(content.Source.String())
 	}
 	return content, err
+}
+
+func (s *server) openOrGoOn(r *http.Request, key string) (*storage.Content, error) {
+	if a := askedOf(r); a != nil && a.question.Key == key {
+		return s.Objects.OpenAsked(r.Context(), a.question, a.found)
+	}
+	return s.Objects.Open(r.Context(), key)
+}
+
+// contentHeader sets the header for a content that was asked for at start.
+func contentHeader(h http.Header, c *storage.Content, download bool, start time.Time) {
+	objectHeader(h, c.Object, download)
+	h["Cache-Status"] = []string{cacheStatus(c)}
+	h["Server-Timing"] = []string{serverTiming(c.Steps, time.Since(start))}
 }
 
 func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +95,7 @@ func emptyOf(n int64) io.ReadSeeker { return io.NewSectionReader(nil, 0, n) }
 // send answers with the bytes, or with the part of them that was asked for.
 func (s *server) send(w http.ResponseWriter, r *http.Request, content *storage.Content) {
 	if content.Bytes() != nil && plain(r.Header) {
-		w.Header()["Content-Length"] = []string{strconv.Itoa(len(content.Bytes()))}
+		wholeLength(w.Header(), content)
 		_, _ = w.Write(content.Bytes())
 		return
 	}
@@ -93,6 +104,10 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, content *storage.C
 		body = content // which checks it
 	}
 	s.sendPart(w, r, content.Object, body)
+}
+
+func wholeLength(h http.Header, c *storage.Content) {
+	h["Content-Length"] = []string{strconv.Itoa(len(c.Bytes()))}
 }
 
 // plain tells whether a GET has neither conditions nor ranges.

@@ -36,9 +36,11 @@ func RequestID(r *http.Request) string {
 	if !ok {
 		return ""
 	}
-	id.once.Do(func() { id.text = rand.Text()[:16] })
+	id.once.Do(func() { id.text = newRequestID() })
 	return id.text
 }
+
+func newRequestID() string { return rand.Text()[:16] }
 
 // recorder notes what was answered, for the log, and gives up on clients that
 // do not take it (patience.go).
@@ -75,18 +77,31 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // note counts and logs a request that was answered.
 func (s *server) note(r *http.Request, w *recorder, took time.Duration) {
 	s.Metrics.Request(w.route, r.Method, w.status, w.bytes, took)
-	s.logRequest(r, w, took)
+	s.logRequest(r, answered{w.route, w.status, w.bytes, took, w.Header().Get("Cache-Status")})
+}
+
+// answered is what the log tells of a request.
+type answered struct {
+	route  string
+	status int
+	bytes  int64
+	took   time.Duration
+	cache  string // Cache-Status
 }
 
 // logRequest writes one line a request.
-func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
+func (s *server) logRequest(r *http.Request, a answered) {
 	if !s.log.Enabled(r.Context(), slog.LevelInfo) { // then nobody needs an id
 		return
 	}
+	id := RequestID(r)
+	if id == "" { // nobody else heard of it
+		id = newRequestID()
+	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("id", RequestID(r)), slog.String("method", r.Method), slog.String("route", w.route),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Float64("took_ms", float64(took.Microseconds())/1000),
-		slog.String("cache", w.Header().Get("Cache-Status")))
+		slog.String("id", id), slog.String("method", r.Method), slog.String("route", a.route),
+		slog.Int("status", a.status), slog.Int64("bytes", a.bytes), slog.Float64("took_ms", float64(a.took.Microseconds())/1000),
+		slog.String("cache", a.cache))
 }
 
 // keyAfter returns the key that the request names: after prefix in the path, or

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -140,14 +141,18 @@ func backendMain(arg string) error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(l, objectServer{store})
+	return http.Serve(l, &objectServer{Store: store, cache: cfg.Cache})
 }
 
 // objectServer is a store over HTTP: GET, and POST to change something, which
-// no client sends twice.
-type objectServer struct{ *storage.Store }
+// no client sends twice. It opens every other object in two steps.
+type objectServer struct {
+	*storage.Store
+	cache storage.Cache
+	opens atomic.Int64
+}
 
-func (s objectServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *objectServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, key := r.Context(), r.URL.Query().Get("key")
 	var err error
 	switch r.URL.Query().Get("op") {
@@ -170,8 +175,12 @@ func (s objectServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s objectServer) get(w http.ResponseWriter, r *http.Request, key string) error {
-	c, err := s.Open(r.Context(), key)
+func (s *objectServer) get(w http.ResponseWriter, r *http.Request, key string) error {
+	open := s.Open
+	if s.opens.Add(1)%2 == 0 {
+		open = s.openInSteps
+	}
+	c, err := open(r.Context(), key)
 	if err != nil {
 		return err
 	}
@@ -183,6 +192,25 @@ func (s objectServer) get(w http.ResponseWriter, r *http.Request, key string) er
 	w.Header().Set("Source", c.Source.String()+" "+c.Detail)
 	_, err = w.Write(b)
 	return err
+}
+
+// openInSteps opens key as package front does.
+func (s *objectServer) openInSteps(ctx context.Context, key string) (*storage.Content, error) {
+	q, ok := s.Ask(key)
+	if !ok {
+		return s.Open(ctx, key)
+	}
+	found, err := s.cache.Get(ctx, q.CacheKey)
+	if err != nil {
+		found = storage.Lookup{}
+	}
+	if found.Value != nil {
+		if c, ok := s.Hit(q, found.Value); ok {
+			return c, nil
+		}
+		found = storage.Lookup{}
+	}
+	return s.OpenAsked(ctx, q, found)
 }
 
 // backend is a running backend process.

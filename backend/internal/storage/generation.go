@@ -170,6 +170,11 @@ func (s *Store) readable(ctx context.Context) (int64, string, bool) {
 	if !ok {
 		v = s.relearn(ctx)
 	}
+	return s.usable(v)
+}
+
+// usable is readable for a view that may be relied on; nil when there is none.
+func (s *Store) usable(v *view) (int64, string, bool) {
 	if v == nil || v.shut() {
 		return 0, DetailDistrusted, false
 	}

@@ -49,49 +49,65 @@ func (s *Store) Open(ctx context.Context, key string) (*Content, error) {
 	if err := api.CheckKey(key); err != nil {
 		return nil, err
 	}
-	r := &reading{Store: s, key: key, start: time.Now(), c: &Content{}}
+	return s.read(key, time.Now()).open(ctx)
+}
+
+func (s *Store) read(key string, start time.Time) *reading {
+	return &reading{Store: s, key: key, start: start, c: &Content{}}
+}
+
+func (r *reading) open(ctx context.Context) (*Content, error) {
 	waited := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		g, why, ok := s.readable(ctx)
+		g, why, ok := r.readable(ctx)
 		if !ok {
 			return r.direct(ctx, why)
 		}
-		ck := cacheKey(g, key)
-		if f := s.flights.running(ck); f != nil {
+		ck := cacheKey(g, r.key)
+		if f := r.flights.running(ck); f != nil {
 			waited = true
 			if why, err := r.join(ctx, f); why != "" || err != nil {
 				return r.directUnless(ctx, err, why)
 			}
 		}
-		found, err := s.cache.Get(ctx, ck)
-		switch {
-		case err != nil:
+		found, err := r.cache.Get(ctx, ck)
+		if err != nil {
 			return r.directUnless(ctx, ctx.Err(), cacheTrouble(err))
-		case found.Value != nil:
-			if r.hit(found, waited) {
-				return r.c, nil
-			}
-			s.log.Warn("a cached value is damaged: it is dropped", "key", key)
-			if err := s.cache.Delete(ctx, ck); err != nil {
-				return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
-			}
-		case found.Lease != 0:
-			return r.load(ctx, ck, found.Lease)
-		case found.Held:
-			return r.direct(ctx, DetailWriting)
+		}
+		if c, err := r.take(ctx, ck, found, waited); c != nil || err != nil {
+			return c, err
 		}
 		// Another reader fills: one of this process is joined at once, one of
 		// another backend is waited for.
 		waited = true
-		if s.flights.running(ck) == nil {
+		if r.flights.running(ck) == nil {
 			if err := sleep(ctx, pause); err != nil {
 				return nil, err
 			}
 		}
-		if time.Since(r.start) > s.cfg.Wait {
+		if time.Since(r.start) > r.cfg.Wait {
 			return r.direct(ctx, DetailTimeout)
 		}
 	}
+}
+
+// take goes on with what the cache found; nil when it must be asked again.
+func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool) (*Content, error) {
+	switch {
+	case found.Value != nil:
+		if r.hit(found, waited) {
+			return r.c, nil
+		}
+		r.log.Warn("a cached value is damaged: it is dropped", "key", r.key)
+		if err := r.cache.Delete(ctx, ck); err != nil {
+			return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
+		}
+	case found.Lease != 0:
+		return r.load(ctx, ck, found.Lease)
+	case found.Held:
+		return r.direct(ctx, DetailWriting)
+	}
+	return nil, nil
 }
 
 func cacheTrouble(err error) string {

@@ -1,0 +1,167 @@
+// Package sock reads and writes sockets for event loops, which wait for them
+// with epoll and not with package net.
+//
+// The sockets do not block, so that reading and writing take some microseconds,
+// and at most what it takes to fill a socket's buffer. The scheduler is not told
+// of it: that would cost as much as a lookup, and after 20 µs it would give the
+// processor away. Recv and send do less than read and write, which know files too.
+package sock
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Take returns the socket of nc, which is closed: package net waits for it no
+// more. The caller closes the descriptor. It needs one more for a moment; when it
+// fails for want of one, or otherwise, nc is as it was.
+func Take(nc net.Conn) (fd int, err error) {
+	from, ok := nc.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("a connection of type %T has no descriptor", nc)
+	}
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	ended := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(ended, err); err != nil {
+		return -1, err
+	}
+	_ = nc.Close()
+	return fd, nil
+}
+
+// Give makes a connection of package net of a socket, which is closed also if
+// that fails. It needs one descriptor more for a moment.
+func Give(fd int, spare *Spare) (nc net.Conn, err error) {
+	defer spare.Refill()
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	err = spare.try(func() (err error) {
+		nc, err = net.FileConn(f)
+		return err
+	})
+	return nc, err
+}
+
+// Spare is a descriptor that is kept for when there is no other one left, so that
+// a connection that is there can still change hands.
+type Spare struct {
+	mu sync.Mutex
+	fd int // 0: none
+}
+
+// try calls f, once more without the spare descriptor if there are too few.
+func (s *Spare) try(f func() error) error {
+	err := f()
+	if !errors.Is(err, unix.EMFILE) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
+	return f()
+}
+
+// Refill gets a spare descriptor, if there is one to be had.
+func (s *Spare) Refill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd == 0 {
+		if fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
+			s.fd = fd
+		}
+	}
+}
+
+func (s *Spare) close() {
+	if s.fd != 0 {
+		_ = unix.Close(s.fd)
+		s.fd = 0
+	}
+}
+
+// Close gives the descriptor up.
+func (s *Spare) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
+}
+
+// Recv reads what is there, at most len(b) bytes. 0 bytes without an error are
+// the end; the error is EAGAIN when there is nothing yet.
+func Recv(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// Recv2 fills first a and then b with what is there.
+func Recv2(fd int, a, b []byte) (int, error) {
+	return vectored(unix.SYS_READV, fd, a, b)
+}
+
+// Send writes what the socket takes of b; EAGAIN when that is nothing.
+func Send(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// Send2 writes what the socket takes of a and b.
+func Send2(fd int, a, b []byte) (int, error) {
+	switch {
+	case len(a) == 0:
+		return Send(fd, b)
+	case len(b) == 0:
+		return Send(fd, a)
+	}
+	return vectored(unix.SYS_WRITEV, fd, a, b)
+}
+
+func vectored(call uintptr, fd int, a, b []byte) (int, error) {
+	var iov [2]unix.Iovec
+	for i, part := range [2][]byte{a, b} {
+		iov[i].Base = unsafe.SliceData(part)
+		iov[i].SetLen(len(part))
+	}
+	for {
+		n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// Poll waits for events of an epoll for at most so many milliseconds, which must
+// be few, and returns how many there are. It holds its processor meanwhile.
+func Poll(epoll int, events []unix.EpollEvent, timeout int) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeout), 0, 0)
+	if errno != 0 { // EINTR
+		return 0
+	}
+	return int(n)
+}

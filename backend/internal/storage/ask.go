@@ -1,0 +1,47 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Question is the first thing that an Open asks the cache, for a caller who asks
+// many at once: [Store.Ask] says what to look up, and either [Question.Hit] or
+// [Store.OpenAsked] takes the answer.
+type Question struct {
+	Key      string // of the object
+	CacheKey string // what the cache is to be asked for
+	start    time.Time
+}
+
+// Ask begins to open an object without waiting for anything. It reports false
+// when the cache may not be asked, or another reader is filling it: use Open then.
+// The key must be valid.
+func (s *Store) Ask(key string) (Question, bool) {
+	v, ok := s.gen.current()
+	if !ok || s.gen.doubted() { // without a view, the database must be asked
+		return Question{}, false
+	}
+	g, _, ok := s.usable(v)
+	if !ok {
+		return Question{}, false
+	}
+	q := Question{Key: key, CacheKey: cacheKey(g, key), start: time.Now()}
+	return q, s.flights.running(q.CacheKey) == nil
+}
+
+// Hit makes a value that the cache has the content, which is valid as long as
+// the value; false for one that is damaged, with which OpenAsked must go on.
+func (s *Store) Hit(q Question, value []byte) (*Content, bool) {
+	r := s.read(q.Key, q.start)
+	return r.c, r.hit(Lookup{Value: value, Release: func() {}}, false)
+}
+
+// OpenAsked is Open, going on from what the cache found.
+func (s *Store) OpenAsked(ctx context.Context, q Question, found Lookup) (*Content, error) {
+	r := s.read(q.Key, q.start)
+	if c, err := r.take(ctx, q.CacheKey, found, false); c != nil || err != nil {
+		return c, err
+	}
+	return r.open(ctx)
+}
