@@ -243,18 +243,19 @@ func (c *conn) wait() {
 // handle has the handler answer.
 func (c *conn) handle(r *http.Request) {
 	c.state = handling
-	lp := c.loop
-	lp.running.Go(func() {
-		err := c.serve(r)
-		lp.do(func() {
-			c.state = waiting
-			if err != nil {
-				c.close()
-				return
-			}
-			c.wait()
-		})
-	})
+	c.loop.handlers++
+	c.loop.begin(job{c, r})
+}
+
+// handled goes on when the handler has answered.
+func (c *conn) handled(err error) {
+	c.loop.handlers--
+	c.state = waiting
+	if err != nil {
+		c.close()
+		return
+	}
+	c.wait()
 }
 
 // serve calls the handler and sends what it left unsent. The connection is of no

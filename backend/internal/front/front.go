@@ -78,6 +78,7 @@ type Listener struct {
 	open   context.Context // ends when the listener is closed
 	shut   context.CancelFunc
 	spare  sock.Spare
+	jobs   chan job // to workers that wait for one
 
 	mu      sync.Mutex     // guards what follows
 	loops   []*loop        // nil until they run
@@ -99,7 +100,7 @@ func New(cfg Config) *Listener {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Listener{cfg: cfg, given: make(chan net.Conn), done: make(chan struct{})}
+	l := &Listener{cfg: cfg, given: make(chan net.Conn), jobs: make(chan job), done: make(chan struct{})}
 	l.open, l.shut = context.WithCancel(context.Background())
 	return l
 }

@@ -35,6 +35,7 @@ type loop struct {
 	swept         time.Time // when clients were
 	ending        bool
 	hold          int // milliseconds for which it may keep its processor while it waits
+	handlers      int // that answer its clients
 
 	lines  []line      // to the cache nodes
 	in     []byte      // where requests are read to
@@ -118,9 +119,14 @@ func (lp *loop) run() {
 
 // wait waits for events. A short time it does so without telling the scheduler,
 // which would take the processor away and give it back: that costs more than a
-// request. Where there are no more processors than loops, others want them.
+// request. It does not where handlers want the processor.
 func (lp *loop) wait(events []unix.EpollEvent) int {
-	if n := sock.Poll(lp.epoll, events, lp.hold); n > 0 {
+	hold := lp.hold
+	if lp.handlers > 0 {
+		hold = 0
+		runtime.Gosched()
+	}
+	if n := sock.Poll(lp.epoll, events, hold); n > 0 {
 		return n
 	}
 	n, err := unix.EpollWait(lp.epoll, events, int(lp.longest()/time.Millisecond))
