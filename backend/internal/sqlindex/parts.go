@@ -32,7 +32,9 @@ func windows(search string, partBytes int) []string {
 	}
 	var all []string
 	for from := len(search) - partBytes; from >= 0 && len(all) < maxWindows; from-- {
-		all = append(all, search[from:from+partBytes])
+		if window := search[from : from+partBytes]; !slices.Contains(all, window) {
+			all = append(all, window)
+		}
 	}
 	return all
 }
