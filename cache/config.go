@@ -37,6 +37,7 @@ Usage: memcache-cache [flags], or memcache-cache sim -h
   -c, --conn-limit N        most connections at once (default 1024)
   -t, --threads N           event loops that share the connections (default one a processor, at most 4)
       --idle-timeout TIME   close a connection without a request for so long, as 30s, 10m or seconds (default 0: never); also -idle
+      --curves BOOL         keep miss-ratio curves of the traffic: see stats mrc (default true)
   -A, --enable-shutdown     let clients end the process with the command shutdown
   -v, --verbose             log connections too
   -V, --version             print the version
@@ -62,6 +63,7 @@ type config struct {
 	threads             int // 0 for one a processor, at most 4
 	idle                time.Duration
 	shutdown            bool // clients may end the process
+	curves              bool
 	verbose             bool
 	showVersion, help   bool
 }
@@ -88,6 +90,7 @@ func parseConfig(args []string, getenv func(string) string) (config, error) {
 	flags.IntVar(&c.maxConns, "c", 1024, "")
 	flags.IntVar(&c.threads, "t", 0, "")
 	flags.Var((*seconds)(&c.idle), "idle", "")
+	flags.BoolVar(&c.curves, "curves", true, "")
 	flags.BoolVar(&c.shutdown, "A", false, "")
 	flags.BoolVar(&c.verbose, "v", false, "")
 	flags.BoolVar(&c.showVersion, "V", false, "")

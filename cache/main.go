@@ -24,6 +24,7 @@ import (
 
 	"memcache/cache/internal/server"
 	"memcache/cache/internal/store"
+	"memcache/cache/internal/tap"
 )
 
 // version is set by the linker: -X main.version=…
@@ -76,7 +77,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 
 func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar) (err error) {
 	started := time.Now()
+	var t *tap.Tap
+	if c.curves {
+		var err error
+		if t, err = tap.New(tap.Config{Capacity: c.capacity, Seed: uint64(started.UnixNano())}); err != nil {
+			return err
+		}
+	}
 	s, err := store.New(store.Config{
+		Tap:      t,
 		Capacity: c.capacity, ItemLimit: c.itemLimit, Policy: c.policy, Seed: uint64(started.UnixNano()),
 		// Above those of any earlier process, until it stores four thousand million
 		// values a second.
@@ -96,7 +105,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 		log.Info("listening", "address", l.Addr().String())
 	}
 	config := server.Config{
-		Store: s, Log: log, Level: level, MaxConns: c.maxConns, Threads: c.threads, Idle: c.idle,
+		Store: s, Tap: t, Log: log, Level: level, MaxConns: c.maxConns, Threads: c.threads, Idle: c.idle,
 		Version:  protocolVersion + "-memcache-" + buildVersion(),
 		Settings: c.settings(),
 	}

@@ -26,6 +26,10 @@ type pending struct {
 
 // Add tells of an event. It does nothing with one that the gate does not take.
 func (c *Curves) Add(e Event) {
+	if e.Op == Flush {
+		c.Clear()
+		return
+	}
 	id, known := c.keys.find(e.Hash)
 	if known && c.keys.all[id].expired(c.now) {
 		c.remove(id)

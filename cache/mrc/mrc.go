@@ -51,6 +51,7 @@ const (
 	Set              // it was stored; Size, Charge, Expire
 	Delete           // it is gone, for another reason than room
 	Touch            // its expiry is another: Expire
+	Flush            // everything is gone, of all keys
 )
 
 // Event is something that happened to a key of the cache.
@@ -81,6 +82,7 @@ type Curves struct {
 	exact   bool   // whether the miniatures saw everything since they were empty
 	warming gate   // while it is below gate: see raise
 	warm    uint32 // tick until which it is
+	held    bool   // the rate is not raised
 }
 
 // New returns curves of an empty cache. The error lists the policies that are known.

@@ -5,6 +5,7 @@ import "slices"
 const (
 	ticksPerMinute = 600
 	warmTicks      = 5 * ticksPerMinute
+	leastKeys      = 64 // fewer are no sample
 )
 
 // limit is how many keys there may be.
@@ -23,7 +24,7 @@ func (c *Curves) makeRoom() {
 	roomy := slices.ContainsFunc(c.caches, (*miniature).roomy) // they hold what is live
 	c.forget(func(at *key) bool { return at.holders == 0 && !(roomy && at.is(live)) })
 	if c.keys.n > before-before/8 {
-		c.lower()
+		c.lower(min(c.keys.n, c.config.SampleKeys) * 7 / 8)
 	}
 }
 
@@ -41,23 +42,32 @@ func (c *Curves) forget(useless func(at *key) bool) {
 	})
 }
 
-// lower lowers the rate until one in eight keys is gone; the first time, until
-// SampleKeys are left.
-func (c *Curves) lower() {
+// Thin lowers the rate, because the work is too much: it keeps a part, from 0 to 1,
+// of the keys.
+func (c *Curves) Thin(part float64) { c.lower(int(part * float64(c.keys.n))) }
+
+// Hold tells whether the rate may not be raised, for the same reason.
+func (c *Curves) Hold(held bool) { c.held = held }
+
+// lower lowers the rate until so many keys are left.
+func (c *Curves) lower(want int) {
 	c.flush()
-	g, want := c.gate, min(c.keys.n, c.config.SampleKeys)*7/8
+	c.exact = false
+	if c.keys.n < leastKeys {
+		return
+	}
+	g := c.gate
 	if g == everything {
 		g.scale = c.meanSize()
 	}
 	var places []uint64
 	c.keys.each(func(_ uint16, at *key) { places = append(places, g.place(at.hash, uint64(at.size))) })
 	slices.Sort(places)
-	g.threshold = max(1, min(g.threshold-1, places[want]))
+	g.threshold = max(1, min(g.threshold-1, places[max(want, leastKeys/2)]))
 	c.forget(func(at *key) bool { return !g.takes(at.hash, int64(at.size)) })
 	c.warming.scale = g.scale
 	c.warming.threshold = min(c.warming.threshold, g.threshold)
 	c.regate(g)
-	c.exact = false
 }
 
 func (c *Curves) meanSize() uint64 {
@@ -76,7 +86,7 @@ func (c *Curves) raise() {
 	}
 	since := c.windows.hourAgo()
 	c.forget(func(at *key) bool { return at.last < since })
-	if c.now < c.warm || c.keys.n > c.config.SampleKeys/4 {
+	if c.held || c.now < c.warm || c.keys.n > c.config.SampleKeys/4 {
 		return
 	}
 	g := c.gate
@@ -172,10 +182,10 @@ func (c *Curves) Memory() int64 {
 func (c *Curves) saveMemory() {
 	for c.Memory() > c.config.Memory {
 		if !c.forgoLargest() {
-			if c.keys.n < 64 {
+			if c.keys.n < leastKeys {
 				return
 			}
-			c.lower()
+			c.lower(min(c.keys.n, c.config.SampleKeys) * 7 / 8)
 		}
 	}
 }

@@ -79,6 +79,8 @@ func (r *Request) parseAdmin(name, rest []byte) *Error {
 		return r.parseMemlimit(rest)
 	case "cache_policy":
 		return r.parsePolicy(rest)
+	case "cache_record":
+		return r.parseRecord(rest)
 	case "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "PRI":
 		return ErrForeign
 	default:
@@ -240,6 +242,31 @@ func (r *Request) parseMemlimit(rest []byte) *Error {
 		return errMemlimit
 	}
 	r.Number = int64(mb)
+	return nil
+}
+
+// parseRecord reads start <megabytes> <seconds>, stop, or read <offset>.
+func (r *Request) parseRecord(rest []byte) *Error {
+	r.Command = CacheRecord
+	var arg [3][]byte
+	n := split(rest, arg[:])
+	r.Arg = arg[0]
+	switch {
+	case n == 1 && string(r.Arg) == "stop":
+		return nil
+	case n == 3 && string(r.Arg) == "start", n == 2 && string(r.Arg) == "read":
+	default:
+		return errRecordUsage
+	}
+	number, ok1 := parseUint(arg[1], math.MaxInt64>>20)
+	seconds, ok2 := uint64(0), true
+	if n == 3 {
+		seconds, ok2 = parseUint(arg[2], math.MaxInt32)
+	}
+	if !ok1 || !ok2 {
+		return errRecordUsage
+	}
+	r.Number, r.Initial = int64(number), seconds
 	return nil
 }
 

@@ -35,6 +35,7 @@ const (
 	Shutdown
 	CacheMemlimit
 	CachePolicy
+	CacheRecord
 	MetaGet
 	MetaSet
 	MetaDelete
@@ -60,7 +61,7 @@ type Request struct {
 	Fields
 	Key    []byte // decoded, when it came in base64; of the four gets, the first
 	Keys   []byte // of the four gets, what follows Key: see NextKey
-	Arg    []byte // of stats, shutdown and cache_policy; may be empty
+	Arg    []byte // of stats, shutdown, cache_policy and cache_record; may be empty
 	RawKey []byte // of a meta command, Key as it came, for the answer
 	Meta   []Flag // of a meta command, in the order given, which is the order of the answer
 
@@ -76,7 +77,7 @@ type Fields struct {
 	HasCAS  bool
 	Flags   uint32
 	Exptime int64  // seconds from now, or Unix time when beyond 30 days; 0 is never, negative is past
-	Number  int64  // of verbosity, and of cache_memlimit (MB)
+	Number  int64  // of verbosity, of cache_memlimit (MB), and of cache_record (MB, or bytes to skip)
 	Delta   uint64 // of incr, decr and ma
 	CAS     uint64 // of cas, C of a meta command
 
@@ -92,7 +93,7 @@ type Fields struct {
 	Vivify    int64  // N
 	Recache   int64  // R
 	NewCAS    uint64 // E
-	Initial   uint64 // J
+	Initial   uint64 // J; of cache_record, seconds
 
 	given uint64 // the letters of Meta: see Has
 }
@@ -162,6 +163,7 @@ var (
 	errDeleteUsage = clientError("bad command line format.  Usage: delete <key> [noreply]")
 	errMemlimit    = clientError("bad command line format.  Usage: cache_memlimit <megabytes> [noreply]")
 	errPolicyUsage = clientError("bad command line format.  Usage: cache_policy [name]")
+	errRecordUsage = clientError("bad command line format.  Usage: cache_record start <megabytes> <seconds>, cache_record stop, or cache_record read <offset>")
 	errVerbosity   = clientError("bad command line format.  Usage: verbosity <level> [noreply]")
 	errShutdown    = clientError("invalid shutdown mode: it is graceful, or nothing")
 )

@@ -25,6 +25,8 @@ func (c *conn) admin() error {
 		return c.memlimit()
 	case memproto.CachePolicy:
 		return c.policy()
+	case memproto.CacheRecord:
+		return c.record()
 	default:
 		return errQuit
 	}

@@ -20,11 +20,13 @@ import (
 	"time"
 
 	"memcache/cache/internal/store"
+	"memcache/cache/internal/tap"
 )
 
 // Config is what a server needs.
 type Config struct {
 	Store    *store.Store
+	Tap      *tap.Tap // the Store's, to run; nil for no curves and no recordings
 	Log      *slog.Logger
 	Level    *slog.LevelVar // what the verbosity command sets; may be nil
 	MaxConns int
@@ -102,6 +104,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		accepting.Go(func() { failed <- s.accept(ctx, l) })
 	}
 	accepting.Go(func() { s.maintain(ctx) })
+	if s.Tap != nil {
+		accepting.Go(func() { s.Tap.Run(ctx, s.Store) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():

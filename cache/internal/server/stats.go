@@ -25,6 +25,10 @@ func (c *conn) stats() error {
 		return c.survey(slabStats)
 	case "sizes":
 		return c.survey(sizeStats)
+	case "mrc":
+		return c.curves()
+	case "recording":
+		return c.recordingStats()
 	case "reset":
 		c.s.resetStats()
 		return c.out.line("RESET")

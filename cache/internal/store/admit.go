@@ -69,6 +69,8 @@ func (w *Writer) discard(o SetOptions) (Outcome, uint64) {
 	}
 	s.count.NotAdmitted++
 	w.drop(slot, e)
+	expire, _ := s.expiry(o.Exptime, now)
+	s.tellSet(w.waste.key, w.size, expire)
 	if o.HasCAS {
 		return NotStored, 0
 	}

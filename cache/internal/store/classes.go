@@ -64,6 +64,7 @@ func (s *Store) ResetStats() {
 	for _, r := range s.readers {
 		r.counted.hits.Store(0)
 		r.counted.misses.Store(0)
+		r.counted.bytes.Store(0)
 	}
 	clear(s.classes)
 }

@@ -188,6 +188,7 @@ func (s *Store) add(key []byte, w *arena.Writer, e entry) {
 	item := s.put(slot, len(key), w, e)
 	s.list(slot, 0)
 	s.index.stripe(h).insert(makeCell(h, item))
+	s.tellItem(slot)
 }
 
 // put gives what w has written, with the entry e before it, to slot.
@@ -209,6 +210,7 @@ func (s *Store) swap(slot uint32, w *arena.Writer, e entry, uses uint8) {
 	s.repoint(item, s.put(slot, old.keyLen(), w, e))
 	s.list(slot, uses)
 	s.retire(item)
+	s.tellItem(slot)
 }
 
 // repoint makes the index find an item in its new place. Both hold its key.

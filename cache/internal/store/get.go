@@ -88,6 +88,7 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	slot, e := s.find(key, now)
 	// A lease is no hit: there is nothing yet. Nor is what was invalidated.
 	s.countGet(o, e != nil && !e.is(lease|stale))
+	s.tellGet(key, o, e)
 	if e == nil {
 		s.count.GetExpired += s.count.Reclaimed - reclaimed
 		if !o.Vivify {

@@ -111,6 +111,7 @@ func (s *Store) flush(exptime int64) (later bool) {
 // reset empties the index and the policies at once; bury frees the values.
 func (s *Store) reset() {
 	s.index.clear()
+	s.tap.Flush()
 	s.dying, s.pages = append(s.dying, s.pages...), nil
 	s.flushAt.Store(0)
 	s.slots, s.free, s.cursor = 0, none, 0

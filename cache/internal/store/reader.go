@@ -33,7 +33,7 @@ type Reader struct {
 	n       int // of hits
 	slots   [batch]uint32
 	pending lookups // not counted yet
-	counted struct{ hits, misses atomic.Int64 }
+	counted struct{ hits, misses, bytes atomic.Int64 }
 	_       [64]byte      // what others read has a cache line of its own
 	epoch   atomic.Uint64 // began, for the others
 	_       [56]byte
@@ -43,7 +43,10 @@ type Reader struct {
 const atRest = 0
 
 // lookups are numbers of lookups.
-type lookups struct{ hits, misses int64 }
+type lookups struct {
+	hits, misses int64
+	bytes        int64 // of the values of hits
+}
 
 // hit names an object that was found. Another item may have its slot by the time
 // it is told of: the stamp tells.
@@ -137,6 +140,8 @@ func (r *Reader) find(key []byte, bump bool) (f Found, missing bool) {
 		return f, false
 	}
 	r.pending.hits++
+	r.pending.bytes += int64(e.size)
+	s.tellHit(h, len(key), int(e.size))
 	if bump {
 		e.accessed(r.now)
 		if info.marks()&saturated == 0 {
@@ -156,6 +161,7 @@ func (r *Reader) Get(key []byte, o GetOptions) (it Item, found bool, err error) 
 		}
 		if missing && !o.Vivify {
 			r.pending.misses++
+			r.s.tellMiss(key)
 			return it, false, nil
 		}
 	}
@@ -187,6 +193,7 @@ func (r *Reader) Count() {
 	}
 	r.counted.hits.Add(r.pending.hits)
 	r.counted.misses.Add(r.pending.misses)
+	r.counted.bytes.Add(r.pending.bytes)
 	r.pending = lookups{}
 }
 

@@ -214,6 +214,7 @@ func (w *Writer) commit(o SetOptions) (Outcome, uint64, error) {
 		expire, past = e.expire, false
 	}
 	if past {
+		s.tellGone(w.name())
 		w.drop(slot, e)
 		return Stored, s.takeCAS(o.NewCAS), nil
 	}
@@ -294,6 +295,9 @@ func (s *Store) Delete(key []byte, o DeleteOptions) Outcome {
 	defer s.mu.Unlock()
 	now := s.tick()
 	slot, e := s.find(key, now)
+	if e == nil || !o.HasCAS || e.cas() == o.CAS {
+		s.tellGone(key) // what is not here may still be in a larger cache
+	}
 	switch {
 	case e == nil:
 		s.count.DeleteMisses++
@@ -331,7 +335,12 @@ func (s *Store) invalidate(slot uint32, o DeleteOptions, now uint32) {
 func (s *Store) Drop(key []byte, hasCAS bool, cas uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slot, e := s.find(key, s.tick()); e != nil && (!hasCAS || e.cas() == cas) {
+	slot, e := s.find(key, s.tick())
+	if e != nil && hasCAS && e.cas() != cas {
+		return
+	}
+	s.tellGone(key)
+	if e != nil {
 		s.remove(slot)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"memcache/cache/internal/arena"
+	"memcache/cache/internal/tap"
 	"memcache/cache/policy"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	Policy    string           // a name of policy.Infos
 	Seed      uint64           // for policies that use chance
 	Now       func() time.Time // nil is time.Now
+	Tap       *tap.Tap         // is told of what happens; nil for none
 	// FirstCAS is the first cas value given out. It must be above those of
 	// every earlier life of the cache, or a lease from before a restart could fill
 	// one from after it.
@@ -68,6 +70,7 @@ type Store struct {
 	now     func() time.Time
 	elapsed func() time.Duration // since the start
 	limit   int64
+	tap     *tap.Tap
 
 	index   index
 	flushAt atomic.Uint32 // tick at which everything goes; 0 for never
@@ -107,7 +110,7 @@ func New(c Config) (*Store, error) {
 		c.Now = time.Now
 	}
 	s := &Store{
-		now: c.Now, elapsed: elapsed, limit: c.ItemLimit, index: index{seed: maphash.MakeSeed()},
+		now: c.Now, elapsed: elapsed, limit: c.ItemLimit, tap: c.Tap, index: index{seed: maphash.MakeSeed()},
 		order:    order{name: c.Policy, seed: c.Seed},
 		capacity: c.Capacity, nextCAS: max(1, c.FirstCAS), classes: make([]ClassCounters, arena.Classes()+1),
 	}
@@ -167,6 +170,7 @@ type Stats struct {
 // Counters count since the start, or since ResetStats.
 type Counters struct {
 	Gets, Hits, Misses              int64
+	HitBytes                        int64 // of the values of hits
 	Sets, Stored                    int64 // Stored counts those that were
 	Touches, TouchHits, TouchMisses int64
 	DeleteHits, DeleteMisses        int64
@@ -203,6 +207,7 @@ func (s *Store) counters() Counters {
 		c.Gets += hits + misses
 		c.Hits += hits
 		c.Misses += misses
+		c.HitBytes += r.counted.bytes.Load()
 	}
 	return c
 }

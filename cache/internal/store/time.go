@@ -64,6 +64,7 @@ func (s *Store) setExpiry(slot, tick uint32) {
 	s.account(e, -1)
 	atomic.StoreUint32(&e.expire, tick)
 	s.account(e, 1)
+	s.tellTouch(slot, tick)
 }
 
 func (e *entry) expired(now uint32) bool {
@@ -87,6 +88,7 @@ func (e *entry) idle(now uint32) int64 { return int64((now - e.lastAccess()) / p
 func (s *Store) expire(slot uint32) {
 	e := s.entry(slot)
 	if !e.is(lease) {
+		s.tellGone(s.key(s.place(slot).item))
 		c := &s.classes[e.class()]
 		s.count.Reclaimed++
 		c.Reclaimed++
