@@ -200,6 +200,15 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 		}},
 		{Name: "generation", Every: time.Second, Do: objects.RefreshGeneration},
 		{Name: "record", Every: 5 * time.Second, Do: control.Record},
+		{Name: "insight", Every: 5 * time.Second, Do: func(ctx context.Context) error {
+			if !hub.Watched() {
+				return nil
+			}
+			insight, err := control.Insight(ctx)
+			hub.Insight(insight)
+			return err
+		}},
+		{Name: "curves", Every: 5 * time.Minute, Do: control.KeepInsight}, // one row an hour, renewed until it is over
 		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
 		{Name: "scrub", Every: 24 * time.Hour, Do: blobs.Scrub},

@@ -19,29 +19,32 @@ const (
 
 // The methods of the WebSocket, with their parameters and results.
 const (
-	MethodList       = "objects.list"      // ListQuery → List
-	MethodStarts     = "objects.starts"    // StartsQuery → Starts
-	MethodStat       = "objects.stat"      // KeyParams → Object
-	MethodDelete     = "objects.delete"    // KeyParams → Empty
-	MethodDeleteMany = "objects.deleteAll" // Keys → Deleted
-	MethodRestore    = "objects.restore"   // Keys → Stored: undoes deletions
-	MethodRename     = "objects.rename"    // Transfer → Object
-	MethodCached     = "cache.key"         // KeyParams → Cached
-	MethodCache      = "cache.get"         // Empty → Cache
-	MethodConfigure  = "cache.configure"   // CacheChange → Cache
-	MethodClear      = "cache.clear"       // Empty → Empty
-	MethodInvalidate = "cache.invalidate"  // KeyParams → Empty
-	MethodSubscribe  = "stats.subscribe"   // StatsQuery → Stats, then one NoteStats a second
-	MethodUnsub      = "stats.unsubscribe" // Empty → Empty
-	MethodPing       = "ping"              // Empty → Empty: the client's heartbeat
-	MethodUpload     = "upload.start"      // UploadStart → UploadState, then NoteUpload as credit grows
-	MethodFinish     = "upload.finish"     // UploadRef → Object, once it is stored for good
-	MethodCancel     = "upload.cancel"     // UploadRef → Empty
+	MethodList       = "objects.list"        // ListQuery → List
+	MethodStarts     = "objects.starts"      // StartsQuery → Starts
+	MethodStat       = "objects.stat"        // KeyParams → Object
+	MethodDelete     = "objects.delete"      // KeyParams → Empty
+	MethodDeleteMany = "objects.deleteAll"   // Keys → Deleted
+	MethodRestore    = "objects.restore"     // Keys → Stored: undoes deletions
+	MethodRename     = "objects.rename"      // Transfer → Object
+	MethodCached     = "cache.key"           // KeyParams → Cached
+	MethodCache      = "cache.get"           // Empty → Cache
+	MethodConfigure  = "cache.configure"     // CacheChange → Cache
+	MethodClear      = "cache.clear"         // Empty → Empty
+	MethodInvalidate = "cache.invalidate"    // KeyParams → Empty
+	MethodSubscribe  = "stats.subscribe"     // StatsQuery → Stats, then one NoteStats a second
+	MethodUnsub      = "stats.unsubscribe"   // Empty → Empty
+	MethodInsight    = "insight.subscribe"   // Empty → Insight, then a NoteInsight every few seconds
+	MethodNoInsight  = "insight.unsubscribe" // Empty → Empty
+	MethodPing       = "ping"                // Empty → Empty: the client's heartbeat
+	MethodUpload     = "upload.start"        // UploadStart → UploadState, then NoteUpload as credit grows
+	MethodFinish     = "upload.finish"       // UploadRef → Object, once it is stored for good
+	MethodCancel     = "upload.cancel"       // UploadRef → Empty
 )
 
 // The notifications that the server sends.
 const (
 	NoteStats   = "stats"           // Tick
+	NoteInsight = "insight"         // Insight
 	NoteUpload  = "upload"          // UploadState
 	NoteChanged = "objects.changed" // Changed: some object was stored or deleted
 	NoteCache   = "cache.changed"   // Cache: the settings or the health of a node changed

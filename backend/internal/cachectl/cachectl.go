@@ -11,6 +11,7 @@ package cachectl
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type Database interface {
 	SaveSettings(ctx context.Context, capacity int64, policy string) error
 	RecordSample(ctx context.Context, node string, s api.Sample) error
 	Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error)
+	KeepCurves(ctx context.Context, node string, at time.Time, curves []byte) error
+	Curves(ctx context.Context, since time.Time, yield func(at time.Time, curves []byte) error) error
 }
 
 // Nodes are the cache nodes.
@@ -36,6 +39,11 @@ type Nodes interface {
 	Stats(ctx context.Context) []cachelink.NodeStats
 	SetCapacity(ctx context.Context, bytes int64) error
 	SetPolicy(ctx context.Context, name string) error
+	Curves(ctx context.Context) []api.NodeCurves
+	StartRecording(ctx context.Context, s api.RecordingStart) error
+	StopRecording(ctx context.Context) error
+	Recording(ctx context.Context) (api.Recording, error)
+	ReadRecording(ctx context.Context, w io.Writer) error
 }
 
 // Config is what a Controller is made of. All fields are needed.

@@ -3,6 +3,8 @@ package cachectl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -49,6 +51,27 @@ func (n *nodes) set(what string, change func(*cachelink.NodeStats)) (err error) 
 	}
 	return err
 }
+
+func (*nodes) Curves(context.Context) []api.NodeCurves {
+	return []api.NodeCurves{{Name: "a", Capacity: 64 * api.MB, Windows: []api.CurveWindow{
+		{Seconds: 300, Curves: []api.Curve{}},
+		{Seconds: 3600, Requests: 10, Hits: 5, Curves: []api.Curve{{Policy: "lru", Points: []api.CurvePoint{{Capacity: 64 * api.MB, Objects: 0.5}}}}},
+	}}}
+}
+
+func (n *nodes) StartRecording(_ context.Context, s api.RecordingStart) error {
+	return n.set(fmt.Sprint("record ", s.MaxBytes, " ", s.Seconds), func(*cachelink.NodeStats) {})
+}
+
+func (n *nodes) StopRecording(context.Context) error {
+	return n.set("stop", func(*cachelink.NodeStats) {})
+}
+
+func (*nodes) Recording(context.Context) (api.Recording, error) {
+	return api.Recording{State: api.RecordingRunning}, nil
+}
+
+func (*nodes) ReadRecording(context.Context, io.Writer) error { return nil }
 
 // edit changes node i under the lock.
 func (n *nodes) edit(i int, change func(*cachelink.NodeStats)) {

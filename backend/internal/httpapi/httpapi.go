@@ -10,6 +10,8 @@
 //	GET, DELETE /api/v1/cache/items[/KEY] is it cached?; clear; invalidate
 //	GET /api/v1/thumbnails/KEY            a picture, small (thumbnails.go)
 //	GET /api/v1/stats                     samples (stats.go)
+//	GET /api/v1/insight[/history]         miss-ratio curves (insight.go)
+//	GET, POST, DELETE /api/v1/recording   a recording of the traffic; /file is the CSV
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
 //	GET /metrics                          for Prometheus (package metrics)
@@ -22,6 +24,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -45,6 +48,12 @@ type Cache interface {
 // Stats is what the routes need of the statistics.
 type Stats interface {
 	Window(ctx context.Context, seconds int) (api.Stats, error)
+	Insight(ctx context.Context) (api.Insight, error)
+	Insights(ctx context.Context, hours int) (api.Insights, error)
+	StartRecording(ctx context.Context, s api.RecordingStart) (api.Recording, error)
+	StopRecording(ctx context.Context) (api.Recording, error)
+	Recording(ctx context.Context) (api.Recording, error)
+	ReadRecording(ctx context.Context, w io.Writer) error
 }
 
 // Part is something the backend depends on; readiness asks each.
@@ -127,6 +136,10 @@ func (s *server) nativeRoutes() []route {
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.ThumbnailsPath + "/", methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
+		{path: api.Base + "/insight", methods: map[string]handler{"GET": s.insight}},
+		{path: api.Base + "/insight/history", methods: map[string]handler{"GET": s.insights}},
+		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}},
+		{path: api.Base + "/recording/file", methods: map[string]handler{"GET": s.getRecordingFile}},
 		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},
 		{path: "/readyz", methods: map[string]handler{"GET": s.ready}},

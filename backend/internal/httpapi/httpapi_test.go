@@ -73,6 +73,22 @@ func (oneNode) Stats(context.Context) []cachelink.NodeStats {
 func (oneNode) SetCapacity(context.Context, int64) error { return nil }
 func (oneNode) SetPolicy(context.Context, string) error  { return nil }
 
+func (oneNode) Curves(context.Context) []api.NodeCurves {
+	return []api.NodeCurves{{Name: "unix:cache.sock", Capacity: 64 * api.MB, Windows: []api.CurveWindow{{
+		Seconds: 3600, Requests: 10, Hits: 5, Curves: []api.Curve{{Policy: "lru", Points: []api.CurvePoint{{Capacity: 64 * api.MB, Objects: 0.5}}}},
+	}}}}
+}
+func (oneNode) StartRecording(context.Context, api.RecordingStart) error { return nil }
+func (oneNode) StopRecording(context.Context) error                      { return nil }
+func (oneNode) Recording(context.Context) (api.Recording, error) {
+	return api.Recording{State: api.RecordingDone, Bytes: 8}, nil
+}
+
+func (oneNode) ReadRecording(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "the file")
+	return err
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

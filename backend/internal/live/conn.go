@@ -25,6 +25,7 @@ type conn struct {
 	sock       *socket
 	out        *outbox
 	subscribed atomic.Bool // to statistics
+	watching   atomic.Bool // the curves
 
 	ctx     context.Context // of all that runs for this client
 	stop    context.CancelFunc

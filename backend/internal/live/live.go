@@ -52,6 +52,7 @@ type Cache interface {
 // Stats is the recorded statistics.
 type Stats interface {
 	Window(ctx context.Context, seconds int) (api.Stats, error)
+	Insight(ctx context.Context) (api.Insight, error)
 }
 
 // Answers keeps the outcomes of uploads that are to be remembered.

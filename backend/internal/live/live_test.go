@@ -120,6 +120,32 @@ func TestSubscribersGetTicksAfterTheWindow(t *testing.T) {
 	}
 }
 
+func TestWatchersGetCurves(t *testing.T) {
+	s := serve(t, nil)
+	p, other := s.connect(t), s.connect(t)
+	var insight api.Insight
+	p.must(api.MethodInsight, api.Empty{}, &insight)
+	if insight.Time != 7 {
+		t.Errorf("the first is %+v", insight)
+	}
+	eventually(t, "the client watches", s.Watched)
+	s.Hub.Insight(api.Insight{Time: 8})
+	p.note(api.NoteInsight, &insight)
+	if insight.Time != 8 {
+		t.Errorf("the next is %+v", insight)
+	}
+	p.must(api.MethodNoInsight, api.Empty{}, nil)
+	if s.Watched() {
+		t.Error("it is watched when nobody does")
+	}
+	s.Hub.Insight(api.Insight{Time: 9})
+	for _, p := range []*peer{p, other} {
+		if m := p.answer(p.ask(api.MethodPing, nil)); len(p.seen) > 0 {
+			t.Errorf("before %+v a client that does not watch got %+v", m, p.seen)
+		}
+	}
+}
+
 func (s *server) subscribers() (n int) {
 	s.each(func(c *conn) {
 		if c.subscribed.Load() {

@@ -176,6 +176,10 @@ func (m *memory) Window(_ context.Context, seconds int) (api.Stats, error) {
 	return api.Stats{Seconds: seconds, Samples: []api.Sample{{Requests: 3, Hits: 2, Misses: 1}}}, nil
 }
 
+func (m *memory) Insight(context.Context) (api.Insight, error) {
+	return api.Insight{Time: 7, Nodes: []api.NodeCurves{}}, nil
+}
+
 // logged collects the log.
 type logged struct {
 	mu sync.Mutex

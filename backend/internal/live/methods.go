@@ -26,6 +26,8 @@ func (h *Hub) table() map[string]method {
 		api.MethodClear:      with(h.clear),
 		api.MethodInvalidate: with(h.invalidate),
 		api.MethodSubscribe:  with(h.subscribe),
+		api.MethodInsight:    with(h.insight),
+		api.MethodNoInsight:  with(h.noInsight),
 		api.MethodUnsub:      with(h.unsubscribe),
 		api.MethodUpload:     with(h.startUpload),
 		api.MethodFinish:     with(h.finishUpload),
@@ -148,6 +150,16 @@ func (h *Hub) subscribe(ctx context.Context, _ *conn, q api.StatsQuery) (any, er
 		q.Seconds = api.DefaultWindow
 	}
 	return h.config.Stats.Window(ctx, q.Seconds)
+}
+
+// insight answers the present curves; run adds the client to the watchers.
+func (h *Hub) insight(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
+	return h.config.Stats.Insight(ctx)
+}
+
+func (h *Hub) noInsight(_ context.Context, c *conn, _ api.Empty) (any, error) {
+	c.watching.Store(false)
+	return api.Empty{}, nil
 }
 
 func (h *Hub) unsubscribe(_ context.Context, c *conn, _ api.Empty) (any, error) {

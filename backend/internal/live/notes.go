@@ -52,6 +52,28 @@ func (h *Hub) Tick(tick api.Tick) {
 	})
 }
 
+// Watched tells whether any client watches the curves.
+func (h *Hub) Watched() (some bool) {
+	h.each(func(c *conn) { some = some || c.watching.Load() })
+	return some
+}
+
+// Insight sends the curves to those who watch them. Of a client that is behind, it
+// replaces those that still wait.
+func (h *Hub) Insight(insight api.Insight) {
+	msg, err := encodeNote(api.NoteInsight, insight)
+	if err != nil {
+		h.config.Log.Error("curves not sent", "err", err)
+		return
+	}
+	encoded := func() []byte { return msg }
+	h.each(func(c *conn) {
+		if c.watching.Load() {
+			c.out.set(api.NoteInsight, encoded)
+		}
+	})
+}
+
 // encodeNote encodes a notification once for all who get it.
 func encodeNote(method string, params any) ([]byte, error) {
 	raw, err := encode(params)

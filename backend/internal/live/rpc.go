@@ -165,8 +165,14 @@ func (c *conn) run(req api.Request, within time.Duration) {
 		err = api.Errorf(api.Unavailable, "%s took longer than %v: try again later", req.Method, within).Because(err)
 	}
 	c.reply(req, result, err)
-	if req.Method == api.MethodSubscribe && err == nil {
-		c.subscribed.Store(true) // after the answer, so that no tick overtakes it
+	if err != nil {
+		return
+	}
+	switch req.Method { // after the answer, so that no tick overtakes it
+	case api.MethodSubscribe:
+		c.subscribed.Store(true)
+	case api.MethodInsight:
+		c.watching.Store(true)
 	}
 }
 
