@@ -14,3 +14,6 @@ func (l *lru) Access(slot uint32) {
 	l.count(slot)
 	l.queue.moveToFront(slot)
 }
+
+// Saturated is false, unlike fifo's: each access moves the object.
+func (l *lru) Saturated(uint32) bool { return false }

@@ -42,6 +42,7 @@ func newCache(t *testing.T, capacity int64, policy string) *cache {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		c.reader.Rest() // or Close would wait for it
 		if err := c.store.Close(); err != nil {
 			t.Error(err)
 		}
@@ -184,7 +185,7 @@ func TestRecording(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again := 1 - r.ObjectMissRatio(); math.Abs(again-hits) > 0.01 {
+		if again := 1 - r.ObjectMissRatio(); math.Abs(again-hits) > 0.02 { // the cache charges more than the sizes, which are small here
 			t.Errorf("the cache had %.4f hits, the replay of its recording %.4f", hits, again)
 		}
 	}
@@ -246,6 +247,7 @@ func TestARecordingEndsByItself(t *testing.T) {
 		if _, _, err := c.reader.Get(name(i), store.GetOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		c.reader.Rest()
 		if i%1000 == 0 {
 			c.tap.Step(c.store)
 		}
