@@ -33,7 +33,7 @@ func TestSoundPlaysInItsPageAndByItself(t *testing.T) {
 	p := openPage(t)
 	p.open(s.url + "/object?key=tone.wav")
 	p.until(`document.querySelector('#preview-audio')?.duration === 1`)
-	p.until(`['hit', 'miss'].includes(document.querySelector('#provenance')?.dataset.source)`)
+	p.until(`['hit', 'collapsed', 'miss'].includes(document.querySelector('#provenance')?.dataset.source)`)
 	p.open(s.url + "/objects/tone.wav")
 	p.until(`document.querySelector('video, audio')?.duration === 1`)
 }

@@ -80,7 +80,6 @@ func TestFault96_WhatIsDoneOfflineIsSentOnce(t *testing.T) {
 	p.has(`[data-upload="1"][data-state="queued"]`)
 	p.shows("#uploads", "Queued")
 	p.click(rowOf("old.txt") + " .delete")
-	p.click("#confirm-yes")
 	p.has(`[data-upload="2"][data-state="queued"]`)
 	p.click(`[href="/object?key=plan.txt"]`)
 	p.choose("#replace", writeFile(t, "plan.txt", []byte("my plan")))

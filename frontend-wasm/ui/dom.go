@@ -2,11 +2,14 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
 )
 
 // byID returns the element with that id; not Truthy when there is none.
@@ -178,6 +181,31 @@ func send(ctx context.Context, method, path string, headers map[string]any, body
 func installed() bool {
 	is := app.Window().Get("goappIsAppInstalled")
 	return is.Truthy() && is.Invoke().Truthy()
+}
+
+// post sends body as JSON and reads the answer into result. Its errors are those
+// of the server.
+func post(ctx context.Context, path string, body, result any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	status, answer, err := send(ctx, "POST", path, map[string]any{}, string(text))
+	switch {
+	case err != nil:
+		return api.Errorf(api.Unavailable, "the server cannot be reached: try again when it can").Because(err)
+	case status >= 300:
+		return api.Errorf(api.Invalid, "%s", problemText(status, answer))
+	}
+	return json.Unmarshal(answer, result)
+}
+
+// download has the browser save what is at path, which the server says is a file.
+func download(path string) {
+	a := app.Window().Get("document").Call("createElement", "a")
+	a.Set("href", path)
+	a.Set("download", "")
+	a.Call("click")
 }
 
 // bytes copies at most limit bytes of the reply.

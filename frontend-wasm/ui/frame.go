@@ -11,6 +11,9 @@ type toast struct {
 	ID    int
 	Text  string
 	Error bool
+
+	Action string // what its button says; "" for none
+	do     func()
 }
 
 // How long toasts stay, and how many there are at the most.
@@ -26,7 +29,7 @@ func (s *session) tell(text string) { s.addToast(toast{Text: text}, toastTime) }
 // complain shows that something failed.
 func (s *session) complain(text string) { s.addToast(toast{Text: text, Error: true}, toastErrorTime) }
 
-func (s *session) addToast(t toast, stay time.Duration) {
+func (s *session) addToast(t toast, stay time.Duration) int {
 	s.lastToast++
 	t.ID = s.lastToast
 	s.toasts = append(s.toasts, t)
@@ -35,6 +38,7 @@ func (s *session) addToast(t toast, stay time.Duration) {
 	}
 	s.notify(changeFrame, nil)
 	s.ctx.After(stay, func(app.Context) { s.dropToast(t.ID) })
+	return t.ID
 }
 
 func (s *session) dropToast(id int) {

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"memcache/shared/api"
@@ -10,9 +11,9 @@ import (
 
 func TestListQueryInTheAddress(t *testing.T) {
 	for _, q := range []listQuery{
-		{Sort: api.SortNewest},
-		{Sort: api.SortKey, Search: "a b&c=%2F#?", After: "tok+en/="},
-		{Sort: api.SortOldest, Search: "é 🐼"},
+		{Sort: api.SortNewest, View: viewList},
+		{Sort: api.SortKey, View: viewGrid, Search: "a b&c=%2F#?", From: "fr+om/="},
+		{Sort: api.SortOldest, View: viewList, Search: "é 🐼"},
 	} {
 		u, err := url.Parse(q.path())
 		if err != nil {
@@ -22,35 +23,11 @@ func TestListQueryInTheAddress(t *testing.T) {
 			t.Errorf("%+v became %q and then %+v", q, q.path(), got)
 		}
 	}
-	if got := (listQuery{Sort: api.SortNewest}).path(); got != "/" {
+	if got := (listQuery{Sort: api.SortNewest, View: viewList}).path(); got != "/" {
 		t.Errorf("the list as it opens is at %q", got)
 	}
-	if got := parseListQuery(url.Values{"sort": {"'; drop table"}}); !got.first() {
+	if got := parseListQuery(url.Values{"sort": {"'; drop table"}, "view": {"x"}, "from": {"m"}}); !got.first() {
 		t.Errorf("an unknown order gives %+v", got)
-	}
-}
-
-func TestTrailLeadsBack(t *testing.T) {
-	var tr trail
-	first := listQuery{Sort: api.SortKey, Search: "x"}
-	second, third := first, first
-	second.After, third.After = "2", "3"
-	tr.note(first, "2")
-	tr.note(second, "3")
-	if got := tr.newer(third); got != second {
-		t.Errorf("before the third page is %+v", got)
-	}
-	if got := tr.newer(second); got != first {
-		t.Errorf("before the second page is %+v", got)
-	}
-	if got := tr.newer(listQuery{Sort: api.SortKey, After: "from a link"}); got.After != "" {
-		t.Errorf("before an unknown page is %+v, want the first", got)
-	}
-	for i := range 5 * maxTrail {
-		tr.note(first, fmt.Sprint("t", i))
-	}
-	if len(tr.before) > maxTrail || len(tr.order) > maxTrail {
-		t.Errorf("the trail remembers %d pages", len(tr.before))
 	}
 }
 
@@ -66,18 +43,45 @@ func TestTotals(t *testing.T) {
 		{api.List{Total: 1000}, "", "at least 1,000 objects"},
 		{api.List{Total: 1, Exact: true}, "x", "1 match"},
 		{api.List{Total: 2, Exact: true}, "x", "2 matches"},
+		{api.List{Total: 10_000}, "x", "at least 10,000 matches"},
 	} {
-		if got := totalText(&c.list, c.search); got != c.want {
+		if got := totalText(c.list.Total, c.list.Exact, c.search); got != c.want {
 			t.Errorf("%+v is told as %q, want %q", c.list, got, c.want)
 		}
 	}
 }
 
 func TestSameRows(t *testing.T) {
-	a := &api.List{Objects: []api.Object{{Key: "a", ETag: "1"}}, Total: 1}
-	b := &api.List{Objects: []api.Object{{Key: "a", ETag: "2"}}, Total: 1}
-	if !sameRows(a, a) || sameRows(a, b) || sameRows(a, nil) {
+	list := func(total int64, etags ...string) api.List {
+		l := api.List{Total: total}
+		for i, etag := range etags {
+			l.Objects = append(l.Objects, api.Object{Key: fmt.Sprint(i), ETag: etag})
+		}
+		return l
+	}
+	if !sameRows(list(2, "1", "2"), list(2, "1", "2")) || !sameRows(list(5, "1"), list(5, "1", "2")) {
+		t.Error("rows that came closer at the end are taken for news")
+	}
+	if sameRows(list(2, "1", "2"), list(2, "1", "3")) || sameRows(list(2, "1"), list(3, "1")) || sameRows(list(2, "1", "2"), list(2, "1")) {
 		t.Error("sameRows does not see what differs")
+	}
+}
+
+func TestStartsToJumpTo(t *testing.T) {
+	for _, c := range []struct {
+		found  []string
+		common string
+		next   string
+	}{
+		{nil, "", ""},
+		{[]string{"only"}, "", ""},
+		{[]string{"Z", "a", "é"}, "", "Z,a,é"},
+		{[]string{"key-", "key-0", "key-é"}, "key-", ",0,é"},
+	} {
+		got := splitStarts(api.Starts{Starts: c.found})
+		if got.Common != c.common || strings.Join(got.Next, ",") != c.next {
+			t.Errorf("%q are taken apart as %q and %q", c.found, got.Common, got.Next)
+		}
 	}
 }
 
@@ -117,6 +121,8 @@ func TestRangeOf(t *testing.T) {
 		{api.Object{Type: "text/plain", Size: maxTextBytes}, ""},
 		{api.Object{Type: "text/plain", Size: maxTextBytes + 1}, "bytes=0-262143"},
 		{api.Object{Type: "video/mp4", Size: 1 << 30}, "bytes=0-0"},
+		{api.Object{Type: "application/zip", Size: maxHexBytes}, ""},
+		{api.Object{Type: "application/zip", Size: maxHexBytes + 1}, "bytes=0-4095"},
 		{api.Object{Type: "application/zip", Size: 0}, ""}, // a range of nothing would be refused
 	} {
 		if got := rangeOf(c.o); got != c.want {

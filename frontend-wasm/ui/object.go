@@ -22,6 +22,11 @@ type objectPage struct {
 	seq     int // of the newest reading of the metadata
 	view    view
 	now     int64
+
+	cached   *api.Cached // nil when it is not known
+	zoom     float64     // of the image; 0 is as large as there is room
+	noWrap   bool        // of the text
+	renaming bool        // the form of a new key is open
 }
 
 // OnMount shows what is known at once and asks for what is new.
@@ -48,6 +53,7 @@ func (p *objectPage) OnNav(ctx app.Context) {
 func (p *objectPage) open(key string) {
 	p.view.close()
 	p.key, p.object, p.asOf, p.missing, p.err, p.now = key, nil, 0, false, "", wallNow()
+	p.cached, p.zoom, p.renaming = nil, 0, false
 	p.ctx.Page().SetTitle(key + " – MemCache")
 	if err := api.CheckKey(key); err != nil {
 		p.missing, p.err = true, err.Error()
@@ -71,6 +77,7 @@ func (p *objectPage) sessionChanged(c change, n *news) {
 	}
 	if c&changeConn != 0 || c&changeClock != 0 && wallNow()-p.now > 10_000 {
 		p.now = wallNow()
+		p.loadCached()
 		p.Update()
 	}
 }
@@ -112,7 +119,10 @@ func (p *objectPage) loaded(o *api.Object, err error) {
 
 // fetch gets the bytes, or of a large object enough to see where it came from.
 func (p *objectPage) fetch() {
-	p.view.fetch(p.ctx, *p.object, p.Update)
+	p.view.fetch(p.ctx, *p.object, func() {
+		p.Update()
+		p.loadCached()
+	})
 }
 
 func (p *objectPage) onAgain(app.Context, app.Event) {
@@ -138,47 +148,18 @@ func (p *objectPage) onReplace(ctx app.Context, _ app.Event) {
 	input.Set("value", "")
 }
 
-func (p *objectPage) onDelete(app.Context, app.Event) {
-	key := p.key
-	p.s.ask(question{
-		Title: "Delete this object?", Text: quoted(key) + " will be gone for good.", Action: "Delete",
-		do: func() { p.s.delete(key, func() { p.s.ctx.Navigate(pathObjects) }) },
-	})
-}
-
-func (p *objectPage) onInvalidate(app.Context, app.Event) { p.s.invalidate(p.key, nil) }
-
 // invalidate drops the cached copy of key and tells how it went; done may be nil.
 func (s *session) invalidate(key string, done func(error)) {
 	s.call(api.MethodInvalidate, api.KeyParams{Key: key}, nil, func(err error) {
 		if err != nil {
-			s.complain("Not invalidated: " + api.AsError(err).Message)
+			s.complain(tf("Not invalidated: %s", api.AsError(err).Message))
 		} else {
-			s.tell("No copy of " + quoted(key) + " is in memory any more; the object itself stays.")
+			s.tell(tf("No copy of %s is in memory any more; the object itself stays.", quoted(key)))
 		}
 		if done != nil {
 			done(err)
 		}
 	})
-}
-
-func (p *objectPage) onCopy(app.Context, app.Event) {
-	clipboard := app.Window().Get("navigator").Get("clipboard")
-	if !clipboard.Truthy() {
-		p.s.complain("The browser does not let this page copy: copy the address from its bar instead.")
-		return
-	}
-	href := app.Window().Get("location").Get("href").String()
-	go func() {
-		_, err := await(p.ctx, clipboard.Call("writeText", href))
-		p.s.ctx.Dispatch(func(app.Context) {
-			if err != nil {
-				p.s.complain("The browser did not copy the link: " + err.Error())
-				return
-			}
-			p.s.tell("The link is copied.")
-		})
-	}()
 }
 
 func (p *objectPage) onBroken(app.Context, app.Event) { p.view.broken = true }

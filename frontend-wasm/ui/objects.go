@@ -17,7 +17,8 @@ const typingPause = 200 * time.Millisecond
 // that the server's notifications cause.
 const refreshPause = time.Second
 
-// objectsPage lists the keys and takes files.
+// objectsPage lists the keys and takes files. Of the list it has a run of pages
+// (run.go), of which the rows around the screen are in the document (rowspanel.go).
 type objectsPage struct {
 	app.Compo
 
@@ -25,39 +26,52 @@ type objectsPage struct {
 	ctx app.Context // nil until mounted
 	q   listQuery
 
-	list   *api.List
-	held   *api.List // newer than list, kept back so that nothing jumps
-	asOf   int64     // when list was seen, in Unix milliseconds
+	run    *run
+	asOf   int64     // when run was seen, in Unix milliseconds
+	held   *listPage // newer than what is shown, kept back so that nothing jumps
 	err    string    // why the list could not be read
-	seq    int       // of the newest reading
+	seq    int       // of the run: an answer that was asked for another one comes too late
 	typed  int       // of the newest letter in the search field
 	now    int64     // for "3 s ago"
 	again  bool      // the list has changed since the reading that is under way
 	asking bool      // a reading is under way
-	nexted bool      // the last move was to another page of the list
+	more   bool      // pages beside the run are being read
+	starts starts
+	picks  picks
+
+	grid     grid
+	from, to int // the rows that are in the document
+	panel    *rowsPanel
 }
 
 // OnMount shows what is known at once and asks for what is new.
 func (p *objectsPage) OnMount(ctx app.Context) {
 	p.ctx = ctx
 	p.now = wallNow()
-	ctx.Page().SetTitle("Objects – MemCache")
+	ctx.Page().SetTitle(t("Objects") + " – MemCache")
 	p.s.watch(p)
+	p.s.scrolled = p.follow
 	p.q = parseListQuery(pageQuery(ctx))
 	p.recall()
-	if p.list != nil && p.s.scroll > 0 {
-		y := p.s.scroll
-		ctx.Defer(func(app.Context) { app.Window().Call("scrollTo", 0, y) })
+	if y := p.s.scroll; p.run != nil && y > 0 {
+		p.redraw(func() {
+			app.Window().Call("scrollTo", 0, y)
+			p.follow()
+		})
 	}
 	p.s.scroll = 0
 	p.load(true)
+	p.loadStarts()
 	ctx.Defer(func(app.Context) { setValue("search", p.q.Search) })
 }
 
 // OnDismount leaves the list for a quick way back.
-func (p *objectsPage) OnDismount() { p.s.unwatch(p) }
+func (p *objectsPage) OnDismount() {
+	p.s.unwatch(p)
+	p.s.scrolled = nil
+}
 
-// OnNav follows the address: the way back, another page, another search.
+// OnNav follows the address: the way back, another order, another search.
 func (p *objectsPage) OnNav(ctx app.Context) {
 	if p.ctx == nil {
 		return
@@ -66,10 +80,24 @@ func (p *objectsPage) OnNav(ctx app.Context) {
 	if q == p.q {
 		return
 	}
-	p.nexted = q.After != p.q.After
-	p.q, p.held, p.err = q, nil, ""
 	if active := app.Window().Get("document").Get("activeElement"); !active.Truthy() || active.Get("id").String() != "search" {
 		setValue("search", q.Search)
+	}
+	p.turnTo(q)
+}
+
+// turnTo shows what q asks for.
+func (p *objectsPage) turnTo(q listQuery) {
+	sameRows, sameStarts := q.rows() == p.q.rows(), q.From == p.q.From
+	p.q, p.held, p.err = q, nil, ""
+	if !sameStarts || len(p.starts.Next) == 0 {
+		p.loadStarts()
+	}
+	if sameRows { // it is drawn in another way alone
+		p.grid, p.from, p.to = grid{}, 0, 0
+		p.s.lastQuery = q
+		p.redraw(p.follow)
+		return
 	}
 	p.load(true)
 }
@@ -80,6 +108,7 @@ func (p *objectsPage) sessionChanged(c change, n *news) {
 		p.recall()
 	case c&changeConn != 0 && p.s.live():
 		p.load(true)
+		p.loadStarts()
 	case c&changeUploads != 0 && n != nil && len(n.finished) > 0:
 		p.load(true)
 	case c&changeObjects != 0:
@@ -87,7 +116,7 @@ func (p *objectsPage) sessionChanged(c change, n *news) {
 	}
 	if c&changeConn != 0 || c&changeClock != 0 && p.clockMatters() {
 		p.now = wallNow()
-		p.Update()
+		p.redraw(nil)
 	}
 }
 
@@ -95,15 +124,15 @@ func (p *objectsPage) sessionChanged(c change, n *news) {
 // object every second, for others every half a minute.
 func (p *objectsPage) clockMatters() bool {
 	const minute, often = 60_000, 30_000
-	t := wallNow()
-	if t-p.now >= often {
+	now := wallNow()
+	if now-p.now >= often {
 		return true
 	}
-	if p.list == nil {
+	if p.run == nil {
 		return false
 	}
-	for _, o := range p.list.Objects {
-		if t-o.Modified < minute+often {
+	for _, o := range p.run.rows(p.from, p.to) {
+		if now-o.Modified < minute+often {
 			return true
 		}
 	}
@@ -112,8 +141,8 @@ func (p *objectsPage) clockMatters() bool {
 
 // recall shows the list that was on the page last, or the one that was kept.
 func (p *objectsPage) recall() {
-	if p.s.lastList != nil && p.s.lastQuery == p.q {
-		p.list, p.asOf = p.s.lastList, wallNow()
+	if p.s.lastRun != nil && p.s.lastQuery == p.q {
+		p.take(p.s.lastRun, wallNow())
 		return
 	}
 	kept := recall[api.List](p.s.seen, seenList)
@@ -121,9 +150,9 @@ func (p *objectsPage) recall() {
 		return
 	}
 	if p.q.first() {
-		p.list, p.asOf = &kept.Value, kept.At
+		p.take(newRun(listPage{p.q.api(), kept.Value}, 0), kept.At)
 	} else if !p.s.live() {
-		p.list, p.asOf = p.s.searchKnown(p.q.Search), kept.At
+		p.take(newRun(listPage{p.q.api(), *p.s.searchKnown(p.q.Search)}, 0), kept.At)
 	}
 }
 
@@ -139,74 +168,16 @@ func filterSeen(kept api.List, search string) *api.List {
 	return &found
 }
 
-// refresh reads the list again because it has changed on the server; while a
-// reading is under way it is noted that another has to follow.
-func (p *objectsPage) refresh() {
-	if p.asking {
-		p.again = true
-		return
-	}
-	p.load(false)
+// take makes r what is shown.
+func (p *objectsPage) take(r *run, at int64) {
+	p.run, p.asOf, p.held = r, at, nil
+	p.from, p.to = max(0, r.above), min(r.end(), r.above+firstDrawn)
+	p.s.lastQuery, p.s.lastRun = p.q, r
 }
 
-// load reads the page that the address names. The result is shown at once
-// when now is true; else only where nothing would jump by it.
-func (p *objectsPage) load(now bool) {
-	if !p.s.live() {
-		p.asking = false
-		if !now || p.list != nil && p.q == p.s.lastQuery {
-			return
-		}
-		p.recall()
-		p.Update()
-		return
-	}
-	p.seq++
-	p.asking, p.again = true, false
-	seq, q, list := p.seq, p.q, new(api.List)
-	p.s.call(api.MethodList, q.api(), list, func(err error) {
-		if seq == p.seq {
-			p.loaded(q, list, err, now)
-		}
-	})
-}
-
-func (p *objectsPage) loaded(q listQuery, list *api.List, err error, now bool) {
-	p.asking = false
-	if p.again {
-		p.ctx.After(refreshPause, func(app.Context) { p.refresh() })
-	}
-	p.now = wallNow()
-	if err != nil {
-		p.err = api.AsError(err).Message
-		p.Update()
-		return
-	}
-	p.err = ""
-	p.s.trail.note(q, list.Next)
-	if q.first() {
-		_ = keep(p.s.seen, seenList, p.now, list)
-	}
-	if now || p.list == nil || sameRows(p.list, list) || atRest("rows") {
-		p.show(q, list)
-	} else {
-		p.held = list
-	}
-	p.Update()
-}
-
-func (p *objectsPage) show(q listQuery, list *api.List) {
-	p.list, p.held, p.asOf = list, nil, p.now
-	p.s.lastQuery, p.s.lastList = q, list
-	if p.nexted {
-		p.nexted = false
-		p.ctx.Defer(func(app.Context) {
-			if e := byID("list"); e.Truthy() {
-				e.Call("scrollIntoView", map[string]any{"block": "start"})
-			}
-		})
-	}
-}
+// firstDrawn is how many rows are drawn before it is known how many the screen
+// has room for.
+const firstDrawn = 40
 
 // onSearch waits for a pause in the typing, then asks the server. Beginning a
 // search is a step in the browser's history, changing it is not.
@@ -226,7 +197,7 @@ func (p *objectsPage) search(text string) {
 	}
 	began := p.q.Search == ""
 	q := p.q
-	q.Search, q.After = text, ""
+	q.Search, q.From = text, ""
 	p.goTo(q, !began)
 }
 
@@ -246,8 +217,24 @@ func (p *objectsPage) onClear(app.Context, app.Event) {
 
 func (p *objectsPage) onSort(ctx app.Context, _ app.Event) {
 	q := p.q
-	q.Sort, q.After = fieldValue(ctx), ""
+	q.Sort, q.From = fieldValue(ctx), ""
 	p.goTo(q, true)
+}
+
+func (p *objectsPage) onView(ctx app.Context, _ app.Event) {
+	q := p.q
+	q.View = ctx.JSSrc().Get("dataset").Get("view").String()
+	p.goTo(q, true)
+}
+
+// jump begins the list with the keys that begin with start.
+func (p *objectsPage) jump(start string) {
+	q := p.q
+	q.From = start
+	if !q.byKey() {
+		q.Sort = api.SortKey
+	}
+	p.goTo(q, false)
 }
 
 // goTo changes the address; replace makes it no step of its own in the history.
@@ -261,47 +248,16 @@ func (p *objectsPage) goTo(q listQuery, replace bool) {
 		return
 	}
 	p.ctx.Page().ReplaceURL(p.ctx.Page().URL().ResolveReference(u))
-	p.q, p.held = q, nil
-	p.load(true)
+	p.turnTo(q)
 }
 
 // onHeld shows the newer list that was kept back.
 func (p *objectsPage) onHeld(app.Context, app.Event) {
-	if p.held != nil {
-		p.show(p.q, p.held)
-	}
 	app.Window().Call("scrollTo", 0, 0)
+	p.begin()
 }
 
 func (p *objectsPage) onRetry(app.Context, app.Event) { p.load(true) }
 
-// onOpen remembers where the list was scrolled to.
-func (p *objectsPage) onOpen(app.Context, app.Event) {
-	p.s.scroll = app.Window().Get("scrollY").Float()
-}
-
-// askDelete asks before it deletes.
-func (p *objectsPage) askDelete(key string) {
-	p.s.ask(question{
-		Title: "Delete this object?", Text: quoted(key) + " will be gone for good.", Action: "Delete",
-		do: func() { p.s.delete(key, func() { p.load(true) }) },
-	})
-}
-
-// delete deletes an object, tells how it went, and runs done if it is gone.
-func (s *session) delete(key string, done func()) {
-	if s.away() && s.deleteLater(key, s.seen.object(key).Value.ETag) {
-		s.tell(tf("Queued: %s is deleted when the server answers", quoted(key)))
-		done()
-		return
-	}
-	s.call(api.MethodDelete, api.KeyParams{Key: key}, nil, func(err error) {
-		if e := api.AsError(err); e != nil && e.Code != api.NotFound {
-			s.complain("Not deleted: " + e.Message)
-			return
-		}
-		_ = s.seen.forgetObject(wallNow(), key)
-		s.tell("Deleted " + quoted(key))
-		done()
-	})
-}
+// leave remembers where the list was scrolled to.
+func (p *objectsPage) leave() { p.s.scroll = app.Window().Get("scrollY").Float() }

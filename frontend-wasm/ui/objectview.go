@@ -1,7 +1,7 @@
 package ui
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -18,6 +18,7 @@ func (p *objectPage) Render() app.UI {
 		app.A().Class("back").Href("/").Body(icon("back"), app.Text("All objects")),
 		app.Div().Class("page-head").Body(app.H1().ID("object-key").Class("key").Dir("auto").Text(p.title()), asOf(p.s, p.asOf)),
 		p.actions(),
+		p.renameForm(),
 		&uploadsPanel{s: p.s, Key: p.key},
 		app.Div().Class("object").Body(
 			app.Section().ID("preview").Class("panel", "preview").Aria("label", "The object").Body(p.preview()),
@@ -59,8 +60,10 @@ func (p *objectPage) actions() app.UI {
 		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text("Replace")),
 		app.Button().ID("invalidate").Class("button").Type("button").Title("Drop the copy in memory; the object stays").
 			Body(icon("broom"), app.Text("Invalidate")).OnClick(p.onInvalidate),
-		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text("Copy link")).OnClick(p.onCopy),
-		app.Button().ID("delete").Class("button button-quiet-danger").Type("button").Body(icon("trash"), app.Text("Delete")).OnClick(p.onDelete),
+		app.Button().ID("rename").Class("button").Type("button").Aria("expanded", strconv.FormatBool(p.renaming)).Body(icon("rename"), app.Text(t("Rename"))).OnClick(p.onRename),
+		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text(t("Copy link"))).OnClick(p.onCopy),
+		app.Button().ID("copy-curl").Class("button").Type("button").Body(icon("terminal"), app.Text(t("Copy curl command"))).OnClick(p.onCurl),
+		app.Button().ID("delete").Class("button button-quiet-danger").Type("button").Body(icon("trash"), app.Text(t("Delete"))).OnClick(p.onDelete),
 	)
 }
 
@@ -91,8 +94,10 @@ func (p *objectPage) content(o api.Object) app.UI {
 		if src == "" {
 			return p.waiting()
 		}
-		return app.Div().Class("preview-image").Body(
-			app.Img().ID("preview-image").Attr("src", src).Attr("alt", o.Key).On("error", p.onBroken))
+		return app.Div().Class("preview-zoom").Body(
+			app.Div().Class("preview-image").TabIndex(0).Aria("label", t("The image")).Role("region").Body(
+				app.Img().ID("preview-image").Attr("src", src).Attr("alt", o.Key).On("error", p.onBroken).OnClick(p.onImageClick)),
+			p.zoomTools())
 	case kindVideo:
 		return app.Video().ID("preview-video").Attr("src", path).Controls(true).Attr("preload", "metadata").
 			Attr("playsinline", "").Attr("aria-label", o.Key).On("error", p.onBroken)
@@ -107,7 +112,24 @@ func (p *objectPage) content(o api.Object) app.UI {
 			app.A().ID("open-pdf").Class("button button-primary").Attr("href", path).Attr("target", "_blank").Attr("rel", "noopener").
 				OnClick(newTab).Body(icon("open"), app.Text("Open in a new tab")))
 	}
-	return p.card("file", typeName(o.Type), api.FormatBytes(o.Size)+". A file of this type has no preview: download it to open it.")
+	return p.hexPreview(o)
+}
+
+// hexPreview shows the first bytes of what no viewer is for.
+func (p *objectPage) hexPreview(o api.Object) app.UI {
+	if !p.view.came {
+		return p.waiting()
+	}
+	if o.Size == 0 {
+		return p.card("file", t("Empty"), t("This object has no bytes."))
+	}
+	text := tf("%s has no preview; these are its bytes.", typeName(o.Type))
+	if o.Size > maxHexBytes {
+		text = tf("%s has no preview; these are the first %s of %s.", typeName(o.Type), api.FormatBytes(maxHexBytes), api.FormatBytes(o.Size))
+	}
+	return app.Div().Class("preview-text").Body(
+		app.Pre().ID("preview-hex").Class("nowrap").TabIndex(0).Role("region").Aria("label", t("The bytes in hexadecimal")).Text(p.view.text),
+		app.P().Class("muted preview-cut").Text(text))
 }
 
 // offline tells whether the page says that there is no server.
@@ -124,13 +146,21 @@ func (p *objectPage) textPreview(o api.Object) app.UI {
 	}
 	var cut app.UI
 	if o.Size > maxTextBytes {
-		cut = app.P().Class("muted preview-cut").Text(fmt.Sprintf("The first %s of %s. Download the object for the rest.", api.FormatBytes(maxTextBytes), api.FormatBytes(o.Size)))
+		cut = app.P().Class("muted").Text(tf("The first %s of %s. Download the object for the rest.", api.FormatBytes(maxTextBytes), api.FormatBytes(o.Size)))
 	}
 	if o.Size == 0 {
 		return p.card("text", "Empty", "This object has no bytes.")
 	}
+	class := "wrap"
+	if p.noWrap {
+		class = "nowrap"
+	}
 	return app.Div().Class("preview-text").Body(
-		app.Pre().ID("preview-text").TabIndex(0).Aria("label", "The text").Text(p.view.text), cut)
+		app.Pre().ID("preview-text").Class(class).TabIndex(0).Role("region").Aria("label", t("The text")).Text(p.view.text),
+		app.Div().Class("preview-cut").Body(
+			app.Button().ID("wrap").Class("button button-small").Type("button").Aria("pressed", strconv.FormatBool(!p.noWrap)).
+				Text(t("Wrap lines")).OnClick(func(app.Context, app.Event) { p.noWrap = !p.noWrap }),
+			cut))
 }
 
 func (p *objectPage) card(image, title, text string) app.UI {
@@ -154,10 +184,7 @@ func (p *objectPage) source() app.UI {
 		data, headline, why = "kept", v.from.headline(), v.from.why()
 	case v.came:
 		headline, why = v.from.headline(), v.from.why()
-		data = "miss"
-		if v.from.Hit {
-			data = "hit"
-		} else {
+		if data = v.from.source(); !v.from.Hit {
 			image = "disk"
 		}
 		class += " source-" + data
@@ -167,6 +194,7 @@ func (p *objectPage) source() app.UI {
 		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Body(
 			icon(image), app.Div().Body(app.P().Class("source-headline").Text(headline), app.P().Class("muted").Text(why))),
 		p.steps(),
+		p.cacheState(),
 	)
 }
 

@@ -76,20 +76,38 @@ func TestObjectsPageStates(t *testing.T) {
 	s := newSession()
 	offline := newSession()
 	offline.conn = connState{Since: time.Now(), Err: "refused"}
-	rows := &api.List{Objects: []api.Object{object("a"), object(evil)}, Total: 200, Exact: true, Next: "n"}
+	rows := func(from int, objects ...api.Object) objectsPage {
+		page := listPage{List: api.List{Objects: objects, Total: 200, Exact: true, Next: "n"}}
+		return objectsPage{run: newRun(page, from), from: 0, to: from + len(objects) + 2}
+	}
+	gridded := rows(0, object("a"), api.Object{Key: evil, Type: "image/png", ETag: `"e"`})
+	gridded.q.View = viewGrid
+	picked := rows(0, object("a"), object(evil))
+	picked.picks.add([]api.Object{object(evil)})
+	jumping := rows(0, object("a"))
+	jumping.starts, jumping.q.From = starts{Common: "pre", Next: []string{"", evil}}, "pre"+evil
+	changed := rows(0, object("a"))
+	changed.held = &listPage{}
+	empty := func(q listQuery) objectsPage {
+		return objectsPage{q: q, run: newRun(listPage{List: api.List{Exact: true}}, 0)}
+	}
 	for name, c := range map[string]struct {
 		page objectsPage
 		want []string
 	}{
-		"nothing known": {objectsPage{}, []string{`aria-busy`}},
-		"never seen":    {objectsPage{s: offline}, []string{`id="list-unseen"`}},
-		"rows":          {objectsPage{list: rows}, []string{`id="rows"`, "&lt;img src=x", "200 objects", `id="page-after"`}},
-		"last page":     {objectsPage{q: listQuery{After: "x"}, list: &api.List{Objects: rows.Objects}}, []string{`id="page-before"`}},
-		"empty":         {objectsPage{list: &api.List{Exact: true}}, []string{`id="empty"`, "curl -T"}},
-		"no match":      {objectsPage{q: listQuery{Search: evil}, list: &api.List{}}, []string{`id="no-match"`, "&lt;img"}},
-		"gone":          {objectsPage{q: listQuery{After: "x"}, list: &api.List{}}, []string{`id="no-more"`}},
-		"failed":        {objectsPage{err: "broken pipe"}, []string{`id="list-error"`, "broken pipe"}},
-		"changed":       {objectsPage{list: rows, held: rows}, []string{`id="held"`}},
+		"nothing known":  {objectsPage{}, []string{`aria-busy`, `class="table`}},
+		"no grid known":  {objectsPage{q: listQuery{View: viewGrid}}, []string{`aria-busy`, `class="tiles`}},
+		"never seen":     {objectsPage{s: offline}, []string{`id="list-unseen"`}},
+		"rows":           {rows(0, object("a"), object(evil)), []string{`id="rows"`, "&lt;img src=x", "200 objects", `aria-rowcount="201"`, `aria-rowindex="3"`, `class="ghost"`}},
+		"rows elsewhere": {rows(3, object("a")), []string{`data-i="3"`, `class="ghost"`}},
+		"grid":           {gridded, []string{`id="rows"`, `class="tile-object`, "data-src=\"/api/v1/thumbnails?key=%22%3E%3Cimg", `loading="lazy"`, `id="view-grid"`}},
+		"selected":       {picked, []string{`class="picked"`, `aria-checked="false"`, "1 selected · 1.2 KB", `id="picked-zip"`, "disabled"}},
+		"jumps":          {jumping, []string{`id="jump"`, ">pre<", ">∅<", ">All<", `&lt;img`}},
+		"empty":          {empty(listQuery{}), []string{`id="empty"`, "curl -T"}},
+		"no match":       {empty(listQuery{Search: evil}), []string{`id="no-match"`, "&lt;img"}},
+		"beyond":         {empty(listQuery{Sort: api.SortKey, From: evil}), []string{`id="no-more"`, "&lt;img"}},
+		"failed":         {objectsPage{err: "broken pipe"}, []string{`id="list-error"`, "broken pipe"}},
+		"changed":        {changed, []string{`id="held"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.page.s == nil {
@@ -104,18 +122,29 @@ func TestObjectsPageStates(t *testing.T) {
 			if offAttribute.MatchString(markup) {
 				t.Errorf("an attribute is off: %s", offAttribute.FindString(markup))
 			}
+			if strings.Contains(markup, `src="/objects/`) {
+				t.Error("a whole object is in the list")
+			}
 		})
 	}
 }
 
 func TestFault100_FewRowsInTheDocument(t *testing.T) {
-	list := &api.List{Total: 100_000, Exact: true, Next: "n"}
-	for i := range pageRows {
-		list.Objects = append(list.Objects, object(fmt.Sprint("key", i)))
+	r := newRun(numbered(0, 200, 1_000_000), 0)
+	for i := 200; i < 100_000; i += 200 {
+		r.append(numbered(i, 200, 1_000_000))
 	}
-	markup := draw(t, &objectsPage{s: newSession(), list: list})
-	if n := strings.Count(markup, "<tr"); n != pageRows+1 || n >= 500 || !strings.Contains(markup, "100,000 objects") {
-		t.Errorf("%d rows are in the document", n)
+	for _, g := range []grid{{Line: 52, Cols: 1}, {Line: 240, Cols: 5}, {Line: 20, Cols: 9}} {
+		p := &objectsPage{s: newSession(), run: r, grid: g}
+		if g.Cols > 1 {
+			p.q.View = viewGrid
+		}
+		p.from, p.to = g.drawn(float64(98_000/g.Cols)*g.Line, 1200, r.size())
+		markup := draw(t, p)
+		n := strings.Count(markup, "<tr") + strings.Count(markup, "<li")
+		if n <= 20 || n >= 500 || !strings.Contains(markup, "1,000,000 objects") || !strings.Contains(markup, `data-key="key98000"`) {
+			t.Errorf("%+v: %d rows are in the document, from %d to %d", g, n, p.from, p.to)
+		}
 	}
 }
 
@@ -167,7 +196,16 @@ func TestObjectPageStates(t *testing.T) {
 		"text":          {objectPage{key: "k", object: &o, view: view{came: true, text: "<b>"}}, "&lt;b&gt;</pre>"},
 		"empty text":    {objectPage{key: "k", object: &api.Object{Type: "text/plain"}, view: view{came: true}}, "has no bytes"},
 		"pdf":           {objectPage{key: "k", object: typed("application/pdf")}, `id="open-pdf"`},
-		"other":         {objectPage{key: "k", object: typed("application/zip")}, "no preview"},
+		"other waits":   {objectPage{key: "k", object: typed("application/zip")}, `class="preview-wait"`},
+		"other":         {objectPage{key: "k", object: typed("application/zip"), view: view{came: true, text: hexDump([]byte("PK<b>"))}}, "PK&lt;b&gt;"},
+		"empty other":   {objectPage{key: "k", object: &api.Object{Type: "application/zip"}, view: view{came: true}}, "has no bytes"},
+		"long lines":    {objectPage{key: "k", noWrap: true, object: &o, view: view{came: true, text: "x"}}, `class="nowrap"`},
+		"zoomed":        {objectPage{key: "k", zoom: 2, object: typed("image/png"), view: view{came: true, image: "blob:x"}}, ">200 %<"},
+		"renaming":      {objectPage{key: "k", renaming: true, object: &o}, `id="rename-to"`},
+		"cached":        {objectPage{key: "k", object: &o, cached: &api.Cached{Cached: true, Since: 1, Read: true, Idle: 5, Bytes: 2048}}, "5 s ago"},
+		"not cached":    {objectPage{key: "k", object: &o, cached: &api.Cached{}}, ">no<"},
+		"collapsed":     {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true, Hit: true, Waited: true}}}, `data-source="collapsed"`},
+		"bypass":        {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true, Forward: "bypass"}}}, `data-source="bypass"`},
 		"broken":        {objectPage{key: "k", object: typed("image/gif"), view: view{came: true, broken: true}}, "cannot show this image"},
 		"not read":      {objectPage{key: "k", object: &o, view: view{came: true, err: "content missing"}}, "content missing"},
 		"kept":          {objectPage{key: "k", object: &o, view: view{came: true, from: provenance{Known: true, Hit: true, Kept: 5}}}, `data-source="kept"`},

@@ -9,6 +9,7 @@ import (
 type provenance struct {
 	Known   bool // the reply said so
 	Hit     bool // from the cache's memory
+	Waited  bool // a hit, after waiting for another reader who filled the cache
 	Forward string
 	Stored  bool // a copy is in memory now
 	Detail  string
@@ -46,6 +47,8 @@ func (p *provenance) readStatus(entry string) {
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "hit":
 			p.Known, p.Hit = true, value != "?0"
+		case "collapsed":
+			p.Waited = value != "?0"
 		case "fwd":
 			p.Known, p.Forward = true, value
 		case "stored":
@@ -154,6 +157,19 @@ var forwards = map[string]string{
 	"method":   "such a request is not cached",
 }
 
+// source names where the bytes came from: hit, collapsed, miss or bypass.
+func (p provenance) source() string {
+	switch {
+	case p.Hit && p.Waited:
+		return "collapsed"
+	case p.Hit:
+		return "hit"
+	case p.Forward == "bypass":
+		return "bypass"
+	}
+	return "miss"
+}
+
 // why explains the headline in a sentence.
 func (p provenance) why() string {
 	switch {
@@ -161,6 +177,8 @@ func (p provenance) why() string {
 		return "The server is not answering. This copy was kept at " + exactTime(p.Kept) + "."
 	case !p.Known:
 		return "The reply did not say where it came from."
+	case p.Hit && p.Waited:
+		return t("A collapsed hit: another reader was just reading the object, and this one waited for its copy in memory.")
 	case p.Hit:
 		return "A hit: the bytes were in the cache's memory."
 	}

@@ -20,7 +20,7 @@ func TestProvenance(t *testing.T) {
 		steps                int
 	}{
 		{"hit", `MemCache; hit`, `cache;dur=0.700, total;dur=0.812`, "from memory in 0.81 ms", "A hit", 2},
-		{"collapsed hit", `MemCache; hit; collapsed`, `total;dur=5`, "from memory in 5.0 ms", "A hit", 1},
+		{"collapsed hit", `MemCache; hit; collapsed`, `total;dur=5`, "from memory in 5.0 ms", "A collapsed hit", 1},
 		{"miss", `MemCache; fwd=uri-miss; stored`, `cache;dur=0.2, database;dur=0.4, blob;dur=2.1, total;dur=3.14`, "from disk in 3.1 ms", "it was not in memory. A copy is in memory now.", 4},
 		{"past the cache", `MemCache; fwd=bypass; detail="too large; really, \"too\" large"`, `total;dur=1500`, "from disk in 1.5 s", `Read past the cache (too large; really, "too" large).`, 1},
 		{"nearest cache last", `Edge; fwd=miss, MemCache; hit`, ``, "from memory in 20 ms", "A hit", 0},
@@ -36,6 +36,13 @@ func TestProvenance(t *testing.T) {
 			}
 			if got := p.why(); !strings.Contains(got, c.why) {
 				t.Errorf("the reason is %q, want %q", got, c.why)
+			}
+			source := map[string]string{"hit": "hit", "collapsed hit": "collapsed", "past the cache": "bypass", "nearest cache last": "hit", "no total": "hit"}[c.name]
+			if source == "" {
+				source = "miss"
+			}
+			if got := p.source(); got != source {
+				t.Errorf("the source is %q, want %q", got, source)
 			}
 			if len(p.Steps) != c.steps {
 				t.Errorf("the steps are %v, want %d", p.Steps, c.steps)

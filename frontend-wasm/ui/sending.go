@@ -340,6 +340,7 @@ func (s *session) listenToBrowser() {
 	})
 	s.listenToDrags()
 	s.listenToPaste()
+	s.listenToList()
 }
 
 // losable tells whether something that waits would be lost with the page.

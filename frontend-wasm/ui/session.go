@@ -71,10 +71,13 @@ type session struct {
 	seen      seen
 	known     known
 
-	trail     trail
 	lastQuery listQuery // the list that was shown last, for a quick way back
-	lastList  *api.List
+	lastRun   *run
 	scroll    float64 // where it was scrolled to
+
+	scrolled func()   // what follows the scrolling, if anything does
+	undo     []string // the keys that were deleted last
+	lastUndo int      // the toast that offers to undo that
 
 	toasts    []toast
 	lastToast int

@@ -219,9 +219,19 @@ func (sh *shell) toast(m toast) app.UI {
 	return app.Div().Class(class).DataSet("toast", m.ID).Body(
 		icon(image),
 		app.P().Text(m.Text),
+		toastButton(m),
 		app.Button().Class("button-icon").Type("button").Aria("label", t("Dismiss this message")).Body(icon("close")).
 			OnClick(func(app.Context, app.Event) { sh.s.dropToast(m.ID) }, m.ID),
 	)
+}
+
+// toastButton does what the message offers.
+func toastButton(m toast) app.UI {
+	if m.Action == "" {
+		return nil
+	}
+	return app.Button().Class("button button-small toast-action").Type("button").Text(m.Action).
+		OnClick(func(app.Context, app.Event) { m.do() }, m.ID)
 }
 
 func (sh *shell) dialog() app.UI {

@@ -21,6 +21,10 @@ func shortcuts() []shortcut {
 		{[]string{"g", "c"}, t("Cache")},
 		{[]string{"g", "s"}, t("Statistics")},
 		{[]string{"/"}, t("Search the keys")},
+		{[]string{"↑", "↓"}, t("In the list: the object before and after; with Shift to select on the way")},
+		{[]string{"Space"}, t("In the list: select the object; Ctrl+A all that are loaded, Esc none")},
+		{[]string{"Del"}, t("In the list: delete what is selected, or the object")},
+		{[]string{"Ctrl+Z"}, t("Undo the last deletion, within ten seconds")},
 		{[]string{"←", "→"}, t("In a chart: the sample before and after; Page up and Page down for ten, Home and End for the first and last")},
 		{[]string{"Esc"}, t("Close a dialog")},
 	}
@@ -46,6 +50,9 @@ func (k *keyboard) onKey(e app.Value) {
 	if do == nil || e.Get("altKey").Bool() || e.Get("defaultPrevented").Bool() {
 		return
 	}
+	if ctrl && key == "z" && typing(e.Get("target")) {
+		return // of the text
+	}
 	if !ctrl && (typing(e.Get("target")) || dialogOpen() || k.s.quiet()) {
 		k.first = ""
 		return
@@ -62,8 +69,11 @@ func (k *keyboard) action(key string, ctrl bool, now time.Time) func() {
 	}
 	k.first = ""
 	if ctrl {
-		if key == "k" || key == "K" {
+		switch {
+		case key == "k" || key == "K":
 			return func() { k.s.togglePalette() }
+		case key == "z" && len(k.s.undo) > 0:
+			return k.s.undoLast
 		}
 		return nil
 	}

@@ -13,8 +13,9 @@
 // state only there. What was seen last is kept in the browser (see seen.go), so
 // that a page opened without a server still shows something.
 //
-// The files: shell.go and session.go hold the frame; objects.go (with list.go
-// and rows.go), object.go, cache.go and stats.go are the pages; uploads.go draws
+// The files: shell.go and session.go hold the frame; objects.go (with list.go,
+// loading.go, rows.go and rowspanel.go), object.go (with objectview.go and
+// objectdo.go), cache.go and stats.go are the pages; uploads.go draws
 // the files that queue.go counts; chart.go draws what chartpath.go computes;
 // palette.go, shortcuts.go and prefs.go are the dialogs that belong to no page;
 // dom.go is all there is of JavaScript; text.go says how texts are written, in

@@ -61,6 +61,11 @@ func rangeOf(o api.Object) string {
 			return fmt.Sprintf("bytes=0-%d", maxTextBytes-1)
 		}
 		return ""
+	case kindOther:
+		if o.Size > maxHexBytes {
+			return fmt.Sprintf("bytes=0-%d", maxHexBytes-1)
+		}
+		return ""
 	}
 	if o.Size > limit {
 		return "bytes=0-0"
@@ -99,8 +104,13 @@ func fetchObject(ctx context.Context, o api.Object) (reply, string, error) {
 		problem, _ := r.bytes(ctx, 4096)
 		return r, "", fmt.Errorf("%s", problemText(r.Status, problem))
 	}
-	if kindOf(o.Type) != kindText {
+	switch kindOf(o.Type) {
+	case kindOther:
+		b, err := r.bytes(ctx, maxHexBytes)
+		return r, hexDump(b), err
+	default:
 		return r, "", nil
+	case kindText:
 	}
 	b, err := r.bytes(ctx, maxTextBytes)
 	return r, showable(b), err
