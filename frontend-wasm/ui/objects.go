@@ -42,6 +42,7 @@ type objectsPage struct {
 	grid     grid
 	from, to int // the rows that are in the document
 	panel    *rowsPanel
+	focus    focused // what had the focus when the rows were drawn anew
 }
 
 // OnMount shows what is known at once and asks for what is new.

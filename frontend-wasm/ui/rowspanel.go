@@ -21,7 +21,7 @@ type rowsPanel struct {
 // OnMount lets the page know what to redraw.
 func (r *rowsPanel) OnMount(ctx app.Context) {
 	r.p.panel = r
-	ctx.Defer(func(app.Context) { r.p.placed(focusIn("rows")); r.p.follow() })
+	ctx.Defer(func(app.Context) { r.p.placed(); r.p.follow() })
 }
 
 // OnDismount ends that.
@@ -40,9 +40,8 @@ func (p *objectsPage) redraw(done func()) {
 	if p.ctx == nil {
 		return
 	}
-	at := focusIn("rows")
 	p.ctx.Defer(func(app.Context) {
-		p.placed(at)
+		p.placed()
 		if done != nil {
 			done()
 		}
@@ -51,8 +50,9 @@ func (p *objectsPage) redraw(done func()) {
 
 // placed gives the rows that are not in the document their room, and the focus
 // back to the row that had it: elements are used again for other rows.
-func (p *objectsPage) placed(at focused) {
-	e := byID("rows")
+func (p *objectsPage) placed() {
+	e, at := byID("rows"), p.focus
+	p.focus = focused{}
 	if p.run == nil || !e.Truthy() {
 		return
 	}
@@ -66,6 +66,9 @@ func (p *objectsPage) placed(at focused) {
 
 // Render draws the rows in the way that the address says.
 func (r *rowsPanel) Render() app.UI {
+	if r.p.ctx != nil {
+		r.p.focus = focusIn("rows") // as it is before anything changes
+	}
 	if r.p.q.View == viewGrid {
 		return app.Ul().ID("rows").Class("tiles").TabIndex(-1).Aria("label", t("Objects")).Body(r.items(r.p.tile)...).
 			OnClick(r.p.onRows).OnKeyDown(r.p.onRowsKey)
