@@ -40,7 +40,7 @@ const (
 
 	// maxTime is how long a picture is read: a small file can keep a decoder busy
 	// for hours, with thousands of scans of one picture.
-	maxTime = 20 * time.Second
+	maxTime = 2 * time.Minute
 )
 
 // MaxSize is the length of a thumbnail's longer side at the most, in pixels.
