@@ -96,7 +96,7 @@ func TestObjectsPageStates(t *testing.T) {
 		want []string
 	}{
 		"nothing known":  {objectsPage{}, []string{`aria-busy`, `class="table`}},
-		"no grid known":  {objectsPage{q: listQuery{View: viewGrid}}, []string{`aria-busy`, `class="tiles`}},
+		"no grid known":  {objectsPage{q: listQuery{View: viewGrid}}, []string{`aria-busy`, `class="pictures`}},
 		"never seen":     {objectsPage{s: offline}, []string{`id="list-unseen"`}},
 		"rows":           {rows(0, object("a"), object(evil)), []string{`id="rows"`, "&lt;img src=x", "200 objects", `aria-rowcount="201"`, `aria-rowindex="3"`, `class="ghost"`}},
 		"rows elsewhere": {rows(3, object("a")), []string{`data-i="3"`, `class="ghost"`}},

@@ -167,7 +167,7 @@ func (p *objectsPage) skeleton() app.UI {
 		for range 8 {
 			tiles = append(tiles, p.tile(0, nil))
 		}
-		return app.Ul().Class("tiles").Aria("busy", "true").Body(tiles...)
+		return app.Ul().Class("pictures").Aria("busy", "true").Body(tiles...)
 	}
 	rows := make([]app.UI, 0, 6)
 	for range 6 {

@@ -70,7 +70,7 @@ func (r *rowsPanel) Render() app.UI {
 		r.p.focus = focusIn("rows") // as it is before anything changes
 	}
 	if r.p.q.View == viewGrid {
-		return app.Ul().ID("rows").Class("tiles").TabIndex(-1).Aria("label", t("Objects")).Body(r.items(r.p.tile)...).
+		return app.Ul().ID("rows").Class("pictures").TabIndex(-1).Aria("label", t("Objects")).Body(r.items(r.p.tile)...).
 			OnClick(r.p.onRows).OnKeyDown(r.p.onRowsKey)
 	}
 	rows := app.TBody().ID("rows").Role("rowgroup").TabIndex(-1).Body(r.items(r.p.row)...).OnClick(r.p.onRows).OnKeyDown(r.p.onRowsKey)
