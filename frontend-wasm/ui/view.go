@@ -105,15 +105,15 @@ func fetchObject(ctx context.Context, o api.Object) (reply, string, error) {
 		return r, "", fmt.Errorf("%s", problemText(r.Status, problem))
 	}
 	switch kindOf(o.Type) {
+	case kindText:
+		b, err := r.bytes(ctx, maxTextBytes)
+		return r, showable(b), err
 	case kindOther:
 		b, err := r.bytes(ctx, maxHexBytes)
 		return r, hexDump(b), err
 	default:
 		return r, "", nil
-	case kindText:
 	}
-	b, err := r.bytes(ctx, maxTextBytes)
-	return r, showable(b), err
 }
 
 // problemText is what a problem document (RFC 9457) says.
