@@ -51,14 +51,6 @@ func count(n int64) string {
 	return sign + b.String()
 }
 
-// plural writes n with the noun in the right form: "1 item", "2 items".
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return count(n) + " " + noun + "s"
-}
-
 // percent writes a rate from 0 to 1: "91.3 %". A rate just below 1 is not
 // rounded up to it, nor one just above 0 down.
 func percent(rate float64) string {

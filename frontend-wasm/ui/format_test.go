@@ -28,8 +28,6 @@ func TestNumbersForPeople(t *testing.T) {
 		{count(1000), "1,000"},
 		{count(1234567), "1,234,567"},
 		{count(-1234), "-1,234"},
-		{plural(1, "item"), "1 item"},
-		{plural(1200, "item"), "1,200 items"},
 		{percent(0), "0 %"},
 		{percent(1), "100 %"},
 		{percent(0.9999), "> 99.9 %"},

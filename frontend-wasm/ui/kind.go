@@ -51,13 +51,26 @@ func kindOf(mediaType string) kind {
 	return kindOther
 }
 
+// kindName is what a sentence calls an object of the kind.
+func kindName(k kind) string {
+	switch k {
+	case kindImage:
+		return t("image")
+	case kindVideo:
+		return t("video")
+	case kindAudio:
+		return t("sound")
+	}
+	return t("file")
+}
+
 // typeName writes a media type for people: without its parameters.
 func typeName(mediaType string) string {
-	t, _, _ := strings.Cut(mediaType, ";")
-	if t = strings.TrimSpace(t); t == "" {
-		return "unknown type"
+	name, _, _ := strings.Cut(mediaType, ";")
+	if name = strings.TrimSpace(name); name == "" {
+		return t("unknown type")
 	}
-	return t
+	return name
 }
 
 // isSVG tells whether the type is an image that can hold scripts.

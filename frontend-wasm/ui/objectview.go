@@ -15,13 +15,13 @@ func (p *objectPage) Render() app.UI {
 		return p.notFound()
 	}
 	return app.Div().ID("page-object").Class("page").Body(
-		app.A().Class("back").Href("/").Body(icon("back"), app.Text("All objects")),
+		app.A().Class("back").Href("/").Body(icon("back"), app.Text(t("All objects"))),
 		app.Div().Class("page-head").Body(app.H1().ID("object-key").Class("key").Dir("auto").Text(p.title()), asOf(p.s, p.asOf)),
 		p.actions(),
 		p.renameForm(),
 		&uploadsPanel{s: p.s, Key: p.key},
 		app.Div().Class("object").Body(
-			app.Section().ID("preview").Class("panel", "preview").Aria("label", "The object").Body(p.preview()),
+			app.Section().ID("preview").Class("panel", "preview").Aria("label", t("The object")).Body(p.preview()),
 			app.Div().Class("side").Body(p.source(), p.facts()),
 		),
 	)
@@ -39,10 +39,10 @@ func (p *objectPage) notFound() app.UI {
 	return app.Div().ID("not-found").Class("page").Body(
 		app.Div().Class("panel empty").Body(
 			icon("objects"),
-			app.H1().Text("There is no such object"),
+			app.H1().Text(t("There is no such object")),
 			app.P().Class("key").Dir("auto").Text(p.title()),
-			app.P().Text("It may have been deleted, or its key is spelt differently: capital letters, spaces and slashes count."),
-			app.A().Class("button button-primary").Href("/").Text("All objects"),
+			app.P().Text(t("It may have been deleted, or its key is spelt differently: capital letters, spaces and slashes count.")),
+			app.A().Class("button button-primary").Href("/").Text(t("All objects")),
 		),
 	)
 }
@@ -50,16 +50,16 @@ func (p *objectPage) notFound() app.UI {
 func (p *objectPage) actions() app.UI {
 	name := p.key[strings.LastIndex(p.key, "/")+1:]
 	// Before the program runs there is no key to link to.
-	download := app.A().ID("download").Class("button").Body(icon("download"), app.Text("Download"))
+	download := app.A().ID("download").Class("button").Body(icon("download"), app.Text(t("Download")))
 	if p.key != "" {
 		download = download.Attr("href", api.ObjectPath(p.key)).Attr("download", name)
 	}
 	return app.Div().Class("actions").Body(
 		download,
 		app.Input().ID("replace").Class("unseen").Type("file").OnChange(p.onReplace),
-		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text("Replace")),
-		app.Button().ID("invalidate").Class("button").Type("button").Title("Drop the copy in memory; the object stays").
-			Body(icon("broom"), app.Text("Invalidate")).OnClick(p.onInvalidate),
+		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text(t("Replace"))),
+		app.Button().ID("invalidate").Class("button").Type("button").Title(t("Drop the copy in memory; the object stays")).
+			Body(icon("broom"), app.Text(t("Invalidate"))).OnClick(p.onInvalidate),
 		app.Button().ID("rename").Class("button").Type("button").Aria("expanded", strconv.FormatBool(p.renaming)).Body(icon("rename"), app.Text(t("Rename"))).OnClick(p.onRename),
 		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text(t("Copy link"))).OnClick(p.onCopy),
 		app.Button().ID("copy-curl").Class("button").Type("button").Body(icon("terminal"), app.Text(t("Copy curl command"))).OnClick(p.onCurl),
@@ -71,17 +71,17 @@ func (p *objectPage) actions() app.UI {
 func (p *objectPage) preview() app.UI {
 	switch {
 	case p.object == nil && p.err != "":
-		return p.card("warn", "This object could not be read", p.err)
+		return p.card("warn", t("This object could not be read"), p.err)
 	case p.object == nil && p.offline():
-		return p.card("objects", "Not here while offline", "This browser has not seen the object yet. It is shown when the server answers.")
+		return p.card("objects", t("Not here while offline"), t("This browser has not seen the object yet. It is shown when the server answers."))
 	case p.object == nil:
 		return app.Div().Class("preview-wait").Aria("busy", "true")
 	case p.view.err != "" && p.offline():
-		return p.card("objects", "Not here while offline", "This browser has not kept the bytes. They are shown again when the server answers.")
+		return p.card("objects", t("Not here while offline"), t("This browser has not kept the bytes. They are shown again when the server answers."))
 	case p.view.err != "":
-		return p.card("warn", "The bytes could not be shown", p.view.err)
+		return p.card("warn", t("The bytes could not be shown"), p.view.err)
 	case p.view.broken:
-		return p.card(string(kindOf(p.object.Type)), "No preview", "The browser cannot show this "+string(kindOf(p.object.Type))+". Download it to open it elsewhere.")
+		return p.card(string(kindOf(p.object.Type)), t("No preview"), tf("The browser cannot show this %s. Download it to open it elsewhere.", kindName(kindOf(p.object.Type))))
 	}
 	return p.content(*p.object)
 }
@@ -108,9 +108,9 @@ func (p *objectPage) content(o api.Object) app.UI {
 	case kindText:
 		return p.textPreview(o)
 	case kindPDF:
-		return app.Div().Class("empty").Body(icon("pdf"), app.H2().Text("PDF document"), app.P().Text(api.FormatBytes(o.Size)),
+		return app.Div().Class("empty").Body(icon("pdf"), app.H2().Text(t("PDF document")), app.P().Text(api.FormatBytes(o.Size)),
 			app.A().ID("open-pdf").Class("button button-primary").Attr("href", path).Attr("target", "_blank").Attr("rel", "noopener").
-				OnClick(newTab).Body(icon("open"), app.Text("Open in a new tab")))
+				OnClick(newTab).Body(icon("open"), app.Text(t("Open in a new tab"))))
 	}
 	return p.hexPreview(o)
 }
@@ -149,7 +149,7 @@ func (p *objectPage) textPreview(o api.Object) app.UI {
 		cut = app.P().Class("muted").Text(tf("The first %s of %s. Download the object for the rest.", api.FormatBytes(maxTextBytes), api.FormatBytes(o.Size)))
 	}
 	if o.Size == 0 {
-		return p.card("text", "Empty", "This object has no bytes.")
+		return p.card("text", t("Empty"), t("This object has no bytes."))
 	}
 	class := "wrap"
 	if p.noWrap {
@@ -171,7 +171,7 @@ func (p *objectPage) card(image, title, text string) app.UI {
 func (p *objectPage) source() app.UI {
 	v := &p.view
 	var again app.UI
-	button := app.Button().ID("view-again").Class("button button-small").Type("button").Body(icon("again"), app.Text("View again")).OnClick(p.onAgain)
+	button := app.Button().ID("view-again").Class("button button-small").Type("button").Body(icon("again"), app.Text(t("View again"))).OnClick(p.onAgain)
 	if p.object == nil || !p.s.live() {
 		button = button.Disabled(true)
 	}
@@ -179,7 +179,7 @@ func (p *objectPage) source() app.UI {
 	image, class, data, headline, why := "memory", "source", "", "\u00a0", "\u00a0"
 	switch {
 	case v.came && v.err != "":
-		image, headline, why = "warn", "not read", v.err
+		image, headline, why = "warn", t("not read"), v.err
 	case v.came && v.from.Kept != 0:
 		data, headline, why = "kept", v.from.headline(), v.from.why()
 	case v.came:
@@ -189,8 +189,8 @@ func (p *objectPage) source() app.UI {
 		}
 		class += " source-" + data
 	}
-	return app.Section().Class("panel", "source-panel").Aria("label", "Where it came from").Body(
-		app.Div().Class("panel-head").Body(app.H2().Text("Source"), again),
+	return app.Section().Class("panel", "source-panel").Aria("label", t("Where it came from")).Body(
+		app.Div().Class("panel-head").Body(app.H2().Text(t("Source")), again),
 		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Body(
 			icon(image), app.Div().Body(app.P().Class("source-headline").Text(headline), app.P().Class("muted").Text(why))),
 		p.steps(),
@@ -205,13 +205,13 @@ func (p *objectPage) steps() app.UI {
 	var rows []app.UI
 	for _, s := range p.view.from.Steps {
 		if !strings.EqualFold(s.Name, "total") {
-			rows = append(rows, fact(capital(s.Name), app.Text(millis(s.Ms))))
+			rows = append(rows, fact(stepName(s.Name), app.Text(millis(s.Ms))))
 		}
 	}
 	if total, ok := p.view.from.total(); ok {
-		rows = append(rows, fact("On the server", app.Text(millis(total))))
+		rows = append(rows, fact(t("On the server"), app.Text(millis(total))))
 	}
-	rows = append(rows, fact("Until the browser had it", app.Text(millis(p.view.from.Trip))))
+	rows = append(rows, fact(t("Until the browser had it"), app.Text(millis(p.view.from.Trip))))
 	return app.Dl().ID("steps").Class("facts").Body(rows...)
 }
 
@@ -226,14 +226,14 @@ func (p *objectPage) facts() app.UI {
 		}
 		return app.Text(text)
 	}
-	return app.Section().Class("panel").Aria("label", "Metadata").Body(
-		app.Div().Class("panel-head").Body(app.H2().Text("About it")),
+	return app.Section().Class("panel").Aria("label", t("Metadata")).Body(
+		app.Div().Class("panel-head").Body(app.H2().Text(t("About it"))),
 		app.Dl().ID("facts").Class("facts").Body(
-			fact("Size", known(api.FormatBytes(o.Size)+exactSize(o.Size))),
-			fact("Type", known(typeName(o.Type))),
-			fact("Stored", known(ago(p.now, o.Modified)+" · "+exactTime(o.Modified))),
-			fact("First stored", known(exactTime(o.Created))),
-			fact("Version", known(count(o.Version))),
+			fact(t("Size"), known(api.FormatBytes(o.Size)+exactSize(o.Size))),
+			fact(t("Type"), known(typeName(o.Type))),
+			fact(t("Stored"), known(ago(p.now, o.Modified)+" · "+exactTime(o.Modified))),
+			fact(t("First stored"), known(exactTime(o.Created))),
+			fact(t("Version"), known(count(o.Version))),
 			fact("ETag", app.Code().Class("etag").Body(known(o.ETag))),
 		),
 	)
@@ -243,7 +243,7 @@ func exactSize(n int64) string {
 	if n < 1024 {
 		return ""
 	}
-	return " · " + count(n) + " bytes"
+	return " · " + tn(n, "%s byte", "%s bytes")
 }
 
 func fact(name string, value app.UI) app.UI {

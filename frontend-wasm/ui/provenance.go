@@ -132,29 +132,72 @@ func (p provenance) total() (float64, bool) {
 // headline says it in a few words: "from memory in 0.8 ms".
 func (p provenance) headline() string {
 	if p.Kept != 0 {
-		return "from this browser"
+		return t("from this browser")
 	}
-	text := "source not known"
-	if p.Known {
-		text = "from disk"
-		if p.Hit {
-			text = "from memory"
-		}
+	ms, ok := p.total()
+	if !ok {
+		ms = p.Trip
 	}
-	if ms, ok := p.total(); ok {
-		return text + " in " + millis(ms)
+	switch {
+	case !p.Known:
+		return tf("source not known in %s", millis(ms))
+	case p.Hit:
+		return tf("from memory in %s", millis(ms))
 	}
-	return text + " in " + millis(p.Trip)
+	return tf("from disk in %s", millis(ms))
 }
 
-// forwards explains the values of fwd.
-var forwards = map[string]string{
-	"miss":     "it was not in memory",
-	"uri-miss": "it was not in memory",
-	"stale":    "the copy in memory was too old",
-	"partial":  "only a part was in memory",
-	"request":  "the request asked for it",
-	"method":   "such a request is not cached",
+// forwarded explains the value of fwd; "" for one that is not known.
+func forwarded(fwd string) string {
+	switch fwd {
+	case "miss", "uri-miss":
+		return t("it was not in memory")
+	case "stale":
+		return t("the copy in memory was too old")
+	case "partial":
+		return t("only a part was in memory")
+	case "request":
+		return t("the request asked for it")
+	case "method":
+		return t("such a request is not cached")
+	}
+	return ""
+}
+
+// detailed explains the value of detail, in its own words where it is not known.
+func detailed(detail string) string {
+	switch detail {
+	case "no-cache":
+		return t("there is no cache")
+	case "cache-down":
+		return t("the cache does not answer")
+	case "cache-distrust":
+		return t("the cache may hold old versions and is being emptied")
+	case "too-large":
+		return t("it is larger than the cache takes")
+	case "no-memory":
+		return t("too many others are being read")
+	case "being-written":
+		return t("it is being written")
+	case "fill-timeout":
+		return t("the other reader took too long")
+	case "could-not-cache":
+		return t("the other reader could not cache it")
+	}
+	return strings.ReplaceAll(detail, "-", " ")
+}
+
+// stepName is what the page calls a step of the server.
+func stepName(name string) string {
+	switch name {
+	case "cache":
+		return t("Cache")
+	case "database":
+		return t("Database")
+	case "blob":
+		return t("File")
+	}
+	return capital(name)
 }
 
 // source names where the bytes came from: hit, collapsed, miss or bypass.
@@ -174,26 +217,26 @@ func (p provenance) source() string {
 func (p provenance) why() string {
 	switch {
 	case p.Kept != 0:
-		return "The server is not answering. This copy was kept at " + exactTime(p.Kept) + "."
+		return tf("The server is not answering. This copy was kept at %s.", exactTime(p.Kept))
 	case !p.Known:
-		return "The reply did not say where it came from."
+		return t("The reply did not say where it came from.")
 	case p.Hit && p.Waited:
 		return t("A collapsed hit: another reader was just reading the object, and this one waited for its copy in memory.")
 	case p.Hit:
-		return "A hit: the bytes were in the cache's memory."
+		return t("A hit: the bytes were in the cache's memory.")
 	}
-	text := "A miss"
+	text := t("A miss")
 	if p.Forward == "bypass" {
-		text = "Read past the cache"
+		text = t("Read past the cache")
 	}
-	if why := forwards[p.Forward]; why != "" {
+	if why := forwarded(p.Forward); why != "" {
 		text += ": " + why
 	}
 	if p.Detail != "" {
-		text += " (" + strings.ReplaceAll(p.Detail, "-", " ") + ")"
+		text += " (" + detailed(p.Detail) + ")"
 	}
 	if p.Stored {
-		return text + ". A copy is in memory now."
+		return text + ". " + t("A copy is in memory now.")
 	}
 	return text + "."
 }

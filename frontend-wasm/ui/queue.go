@@ -80,6 +80,19 @@ func (u *upload) percent() int {
 	return int(u.Sent * 100 / u.Size)
 }
 
+// conflictText says in plain words what the server refused for what it has now.
+func (u *upload) conflictText() string {
+	switch {
+	case u.Kind == outbox.Rename:
+		return tf("%s is the key of another object already.", quoted(u.To))
+	case u.IfNew:
+		return t("There is an object with this key already.")
+	case u.Kind == outbox.Delete:
+		return t("The object was changed after you saw it.")
+	}
+	return t("The object was changed or deleted after you saw it.")
+}
+
 // item is what the outbox keeps of it, without the file.
 func (u *upload) item() outbox.Item {
 	return outbox.Item{
@@ -231,7 +244,7 @@ func (q *queue) finish(id int, err error) {
 	case errors.Is(err, context.Canceled):
 		u.State, u.Err, u.Sent = uploadReady, "", 0
 	case code.Code == api.PreconditionFailed:
-		u.State, u.Err, u.Sent = uploadConflict, code.Message, 0
+		u.State, u.Err, u.Sent = uploadConflict, u.conflictText(), 0
 	default:
 		u.State, u.Err = uploadFailed, code.Message
 		if code.Code == api.Unavailable {

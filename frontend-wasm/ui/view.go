@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -98,11 +99,11 @@ func (v *view) fetch(ctx app.Context, o api.Object, changed func()) {
 func fetchObject(ctx context.Context, o api.Object) (reply, string, error) {
 	r, err := fetch(ctx, api.ObjectPath(o.Key), rangeOf(o))
 	if err != nil {
-		return r, "", fmt.Errorf("the bytes could not be fetched: %w", err)
+		return r, "", errors.New(tf("the bytes could not be fetched: %s", err))
 	}
 	if r.Status >= 300 {
 		problem, _ := r.bytes(ctx, 4096)
-		return r, "", fmt.Errorf("%s", problemText(r.Status, problem))
+		return r, "", errors.New(problemText(r.Status, problem))
 	}
 	switch kindOf(o.Type) {
 	case kindText:
@@ -125,7 +126,7 @@ func problemText(status int, body []byte) string {
 		}
 		return p.Title
 	}
-	return fmt.Sprintf("the server answered %d", status)
+	return tf("the server answered %d", status)
 }
 
 // showable makes text of bytes that were cut anywhere and may hold anything.
