@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -28,8 +30,12 @@ const (
 	childStatement = "SQLINDEX_CHILD_STATEMENT" // before which statement in SQLite it kills itself
 )
 
+var killedAtAll = flag.Bool("killed.all", false, "kill a process that opens a database before each statement, not before every third")
+
 // TestFault66_KilledAtEachStatement kills a process that opens a new database,
-// before each of its statements in turn: the next start completes what it began.
+// before its statements in turn: the next start completes what it began. Without
+// -killed.all, it does so before every third, from the first, the second or the
+// third on.
 func TestFault66_KilledAtEachStatement(t *testing.T) {
 	if database := os.Getenv(childDatabase); database != "" {
 		openAsChild(t, database)
@@ -38,8 +44,11 @@ func TestFault66_KilledAtEachStatement(t *testing.T) {
 	for name, openKilled := range map[string]func(*testing.T, int) (Config, bool){"SQLite": sqliteKilled, "MariaDB": mariadbKilled} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 1
-			for killed := true; killed; n++ {
+			n, step := 1, 1
+			if !*killedAtAll {
+				n, step = 1+rand.IntN(3), 3
+			}
+			for killed := true; killed; n += step {
 				var c Config
 				if c, killed = openKilled(t, n); killed {
 					wantWorks(t, c, n)
