@@ -24,7 +24,7 @@ import (
 const lookupKeys = 1 << 16
 
 // turn is how many lookups a server does before it looks for more requests.
-const turn = 16
+const turn = 64
 
 // BenchmarkLookup looks up what is there: 65,536 keys, asked for by Zipf's law,
 // by GOMAXPROCS goroutines. The keys come as a server has them: in the buffer

@@ -154,15 +154,11 @@ func (s *Store) lookup(p *stripe, h hash, key []byte) (item arena.Handle, sure b
 	if t == nil {
 		return arena.None, true
 	}
-	for i := t.home(makeCell(h, 0)); ; i = t.after(i) {
-		c := t.at(i)
-		if c == 0 {
-			return arena.None, shifts&1 == 0 && p.shifts.Load() == shifts
-		}
-		if c.matches(h) && s.at(c.item()).has(key) {
-			return c.item(), true
-		}
+	i, c := t.match(t.home(makeCell(h, 0)), h)
+	for c != 0 && !s.at(c.item()).has(key) {
+		i, c = t.match(t.after(i), h)
 	}
+	return c.item(), c != 0 || shifts&1 == 0 && p.shifts.Load() == shifts
 }
 
 // find returns the item of key, which has not expired, or nil.

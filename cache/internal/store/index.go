@@ -101,6 +101,17 @@ func (t *table) put(c cell) {
 	t.set(i, c)
 }
 
+// match returns the first cell from i on that may be that of a key with the hash h,
+// or 0.
+func (t *table) match(i int, h hash) (int, cell) {
+	for {
+		if c := t.at(i); c == 0 || c.matches(h) {
+			return i, c
+		}
+		i = t.after(i)
+	}
+}
+
 // find returns the place of a cell, which is there.
 func (t *table) find(c cell) int {
 	i := t.home(c)

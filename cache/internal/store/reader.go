@@ -141,7 +141,9 @@ func (r *Reader) find(key []byte, bump bool) (f Found, missing bool) {
 	}
 	r.pending.hits++
 	r.pending.bytes += int64(e.size)
-	s.tellHit(h, len(key), int(e.size))
+	if s.tap != nil {
+		s.tellHit(h, len(key), int(e.size))
+	}
 	if bump {
 		e.accessed(r.now)
 		if info.marks()&saturated == 0 {
