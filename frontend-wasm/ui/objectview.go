@@ -191,7 +191,7 @@ func (p *objectPage) source() app.UI {
 	}
 	return app.Section().Class("panel", "source-panel").Aria("label", t("Where it came from")).Body(
 		app.Div().Class("panel-head").Body(app.H2().Text(t("Source")), again),
-		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Body(
+		app.Div().ID("provenance").Class(class).DataSet("source", data).DataSet("run", v.runs).Role("status").Aria("busy", strconv.FormatBool(v.fetching)).Body(
 			icon(image), app.Div().Body(app.P().Class("source-headline").Text(headline), app.P().Class("muted").Text(why))),
 		p.steps(),
 		p.cacheState(),
