@@ -211,6 +211,26 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 		}
 		browsertest.Stop(t, p.ctx)
 	}
+	fitsOffline(t, s)
+}
+
+// fitsOffline is the narrowest page with all that the header can have to say.
+func fitsOffline(t *testing.T, s *site) {
+	t.Helper()
+	p := openPage(t, serverGone, browsertest.Allow("ERR_FAILED"))
+	p.do("set the width", chromedp.EmulateViewport(320, 844))
+	p.ready(s, "/")
+	p.choose("#files", writeFile(t, "new.txt", []byte("new")))
+	p.has(`[data-upload][data-state="ready"]`)
+	s.stop()
+	p.has(`#connection[data-state="off"]`)
+	p.click("#upload-all")
+	p.has(`[data-upload][data-state="queued"]`)
+	p.bothSchemes(t, "offline-320")
+	p.click(rowOf("notes.txt") + " a")
+	p.has("#sending")
+	p.shows("h1", "notes.txt")
+	p.bothSchemes(t, "offline-object-320")
 }
 
 // tooWide names the elements that reach beyond the window.

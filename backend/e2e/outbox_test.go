@@ -124,6 +124,7 @@ func TestFault96_WhatIsDoneOfflineIsSentOnce(t *testing.T) {
 	}
 	owner.toFront()
 	owner.shows(`[data-state="conflict"]`, "plan.txt")
+	owner.shows(`[data-state="conflict"]`, "The object was changed or deleted after you saw it.")
 	owner.screenshot("conflict-1440-light")
 	owner.click("#conflict-both")
 	settled("plan (2).txt", false)

@@ -177,7 +177,7 @@ func (p *objectPage) cacheState() app.UI {
 		if c.Read {
 			read = ago(c.Idle*1000, 0)
 		}
-		rows = append(rows, fact(t("Read"), app.Text(read)), fact(t("In memory"), app.Text(api.FormatBytes(c.Bytes))))
+		rows = append(rows, fact(t("Read"), app.Text(read)), fact(t("In memory"), app.Text(size(c.Bytes))))
 	}
 	rows = append([]app.UI{fact(t("In the cache"), app.Text(state))}, rows...)
 	return app.Dl().ID("cached").Class("facts").DataSet("cached", c.Cached).Body(rows...)

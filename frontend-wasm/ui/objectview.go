@@ -108,7 +108,7 @@ func (p *objectPage) content(o api.Object) app.UI {
 	case kindText:
 		return p.textPreview(o)
 	case kindPDF:
-		return app.Div().Class("empty").Body(icon("pdf"), app.H2().Text(t("PDF document")), app.P().Text(api.FormatBytes(o.Size)),
+		return app.Div().Class("empty").Body(icon("pdf"), app.H2().Text(t("PDF document")), app.P().Text(size(o.Size)),
 			app.A().ID("open-pdf").Class("button button-primary").Attr("href", path).Attr("target", "_blank").Attr("rel", "noopener").
 				OnClick(newTab).Body(icon("open"), app.Text(t("Open in a new tab"))))
 	}
@@ -125,7 +125,7 @@ func (p *objectPage) hexPreview(o api.Object) app.UI {
 	}
 	text := tf("%s has no preview; these are its bytes.", typeName(o.Type))
 	if o.Size > maxHexBytes {
-		text = tf("%s has no preview; these are the first %s of %s.", typeName(o.Type), api.FormatBytes(maxHexBytes), api.FormatBytes(o.Size))
+		text = tf("%s has no preview; these are the first %s of %s.", typeName(o.Type), size(maxHexBytes), size(o.Size))
 	}
 	return app.Div().Class("preview-text").Body(
 		app.Pre().ID("preview-hex").Class("nowrap").TabIndex(0).Role("region").Aria("label", t("The bytes in hexadecimal")).Text(p.view.text),
@@ -146,7 +146,7 @@ func (p *objectPage) textPreview(o api.Object) app.UI {
 	}
 	var cut app.UI
 	if o.Size > maxTextBytes {
-		cut = app.P().Class("muted").Text(tf("The first %s of %s. Download the object for the rest.", api.FormatBytes(maxTextBytes), api.FormatBytes(o.Size)))
+		cut = app.P().Class("muted").Text(tf("The first %s of %s. Download the object for the rest.", size(maxTextBytes), size(o.Size)))
 	}
 	if o.Size == 0 {
 		return p.card("text", t("Empty"), t("This object has no bytes."))
@@ -180,6 +180,9 @@ func (p *objectPage) source() app.UI {
 	switch {
 	case v.came && v.err != "":
 		image, headline, why = "warn", t("not read"), v.err
+		if p.offline() {
+			why = t("The server is not answering.")
+		}
 	case v.came && v.from.Kept != 0:
 		data, headline, why = "kept", v.from.headline(), v.from.why()
 	case v.came:
@@ -229,7 +232,7 @@ func (p *objectPage) facts() app.UI {
 	return app.Section().Class("panel").Aria("label", t("Metadata")).Body(
 		app.Div().Class("panel-head").Body(app.H2().Text(t("About it"))),
 		app.Dl().ID("facts").Class("facts").Body(
-			fact(t("Size"), known(api.FormatBytes(o.Size)+exactSize(o.Size))),
+			fact(t("Size"), known(size(o.Size)+exactSize(o.Size))),
 			fact(t("Type"), known(typeName(o.Type))),
 			fact(t("Stored"), known(ago(p.now, o.Modified)+" · "+exactTime(o.Modified))),
 			fact(t("First stored"), known(exactTime(o.Created))),

@@ -62,7 +62,7 @@ func (p *palette) choices() []choice {
 	}
 	for _, o := range p.keys {
 		found = append(found, choice{
-			Title: o.Key, Kind: api.FormatBytes(o.Size), Icon: string(kindOf(o.Type)),
+			Title: o.Key, Kind: size(o.Size), Icon: string(kindOf(o.Type)),
 			do: func() { p.ctx.Navigate(api.ViewPath(o.Key)) },
 		})
 	}

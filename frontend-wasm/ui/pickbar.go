@@ -22,7 +22,7 @@ func (p *objectsPage) pickBar() app.UI {
 		return b
 	}
 	return app.Div().ID("picked").Class("pick-bar").Role("group").Aria("label", t("With the selected objects")).Body(
-		app.P().Class("pick-count").Text(tn(int64(n), "%s selected", "%s selected")+" · "+api.FormatBytes(p.picks.bytes())),
+		app.P().Class("pick-count").Text(tn(int64(n), "%s selected", "%s selected")+" · "+size(p.picks.bytes())),
 		button("picked-zip", "download", t("Download as ZIP"), "", p.onZip),
 		button("picked-invalidate", "broom", t("Invalidate"), "", p.onInvalidatePicked),
 		button("picked-delete", "trash", t("Delete"), "button-quiet-danger", p.onDeletePicked),

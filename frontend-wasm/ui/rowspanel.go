@@ -121,7 +121,7 @@ func (p *objectsPage) row(i int, o *api.Object) app.UI {
 			app.A().Class("key-link").Attr("href", api.ViewPath(o.Key)).Body(
 				icon(string(kindOf(o.Type))), app.Span().Class("key").Dir("auto").Text(o.Key)),
 		),
-		app.Td().Role("cell").Class("c-size").Text(api.FormatBytes(o.Size)),
+		app.Td().Role("cell").Class("c-size").Text(size(o.Size)),
 		app.Td().Role("cell").Class("c-type").Text(typeName(o.Type)),
 		app.Td().Role("cell").Class("c-time").Body(p.time(o.Modified)),
 		app.Td().Role("cell").Class("c-act").Body(
@@ -155,7 +155,7 @@ func (p *objectsPage) tile(i int, o *api.Object) app.UI {
 			app.Div().Class("tile-picture").Body(picture...),
 			app.Span().Class("key").Dir("auto").Text(o.Key),
 		),
-		app.Span().Class("tile-note").Text(api.FormatBytes(o.Size)),
+		app.Span().Class("tile-note").Text(size(o.Size)),
 		p.pickBox(o.Key, picked),
 		app.Button().Class("button-icon delete").Type("button").Aria("label", tf("Delete %s", o.Key)).Title(t("Delete")).Body(icon("trash")),
 	)

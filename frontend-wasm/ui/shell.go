@@ -105,7 +105,7 @@ func (sh *shell) page() app.UI {
 func (sh *shell) header() app.UI {
 	return app.Header().Class("top").Body(
 		app.Div().Class("bar").Body(
-			app.A().Class("brand").Href("/").Body(mark(), app.Span().Text("MemCache")),
+			app.A().Class("brand").Href("/").Aria("label", "MemCache").Body(mark(), app.Span().Text("MemCache")),
 			app.Nav().Class("nav").Aria("label", t("Main")).Body(
 				sh.navLink("nav-objects", pathObjects, "objects", t("Objects"), sh.Path == pathObjects || sh.Path == pathObject),
 				sh.navLink("nav-cache", pathCache, "cache", t("Cache"), sh.Path == pathCache),
@@ -139,7 +139,9 @@ func (sh *shell) sending() app.UI {
 	if busy == 0 || sh.Path == pathObjects {
 		return nil
 	}
-	return app.A().ID("sending").Class("pill").Href("/").Body(icon("upload"), app.Text(tn(int64(busy), "Sending %s file", "Sending %s files")))
+	text := tn(int64(busy), "Sending %s file", "Sending %s files")
+	return app.A().ID("sending").Class("pill").Href("/").Aria("label", text).Body(icon("upload"),
+		app.Span().Class("only-wide").Text(text), app.Span().Class("only-narrow").Text(count(int64(busy))))
 }
 
 // connection is the small light at the end of the header.

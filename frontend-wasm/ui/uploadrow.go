@@ -36,7 +36,7 @@ func (p *uploadsPanel) name(u *upload) app.UI {
 	if u.Kind != outbox.Upload {
 		return nil
 	}
-	return app.P().Class("muted upload-name").Text(u.Name + " · " + api.FormatBytes(u.Size))
+	return app.P().Class("muted upload-name").Text(u.Name + " · " + size(u.Size))
 }
 
 func keyField(u *upload) string { return fmt.Sprintf("upload-key-%d", u.ID) }
@@ -94,10 +94,10 @@ func (p *uploadsPanel) status(u *upload) app.UI {
 
 // progressText writes how far an upload is: "3.2 MB of 12.0 MB, 27 %, 40 s left".
 func (p *uploadsPanel) progressText(u *upload) string {
-	sent, size := api.FormatBytes(u.Sent), api.FormatBytes(u.Size)
+	sent, all := size(u.Sent), size(u.Size)
 	switch {
 	case u.State == uploadPaused:
-		return tf("Paused at %s of %s", sent, size)
+		return tf("Paused at %s of %s", sent, all)
 	case p.s.away() && (p.s.noOutbox || u.unsaved):
 		return t("Waiting for the server: keep this page open")
 	case p.s.away() && u.State == uploadSending && u.Sent > 0:
@@ -111,7 +111,7 @@ func (p *uploadsPanel) progressText(u *upload) string {
 	case u.Sent >= u.Size:
 		return t("All sent, being stored …")
 	}
-	text := tf("%s of %s, %d %%", sent, size, u.percent())
+	text := tf("%s of %s, %d %%", sent, all, u.percent())
 	if left := u.speed.left(u.Size - u.Sent); left > 0 {
 		text += " · " + leftText(left)
 	}
