@@ -41,8 +41,11 @@ const (
 	// beyond it.
 	limboShare = 64
 	limboBytes = 8 << 20
-	// patience is how many items wait before it is looked whether some can go.
-	patience = 32
+	// patience is how many items wait before it is looked whether some can go, and
+	// patienceBytes how many bytes: a large block is best used again while the
+	// processor still has it in its cache.
+	patience      = 32
+	patienceBytes = 32 << 10
 )
 
 // retire gives up the index's reference to an item, once no lookup uses it.
@@ -52,7 +55,7 @@ func (s *Store) retire(item arena.Handle) {
 	bytes := arena.Cost(s.arena.Length(item))
 	l.items = append(l.items, retired{item, l.epoch.Load(), bytes})
 	l.bytes += bytes
-	if len(l.items)%patience == 0 {
+	if len(l.items)%patience == 0 || l.bytes >= patienceBytes {
 		s.reclaim()
 	}
 }
