@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"memcache/backend/internal/sock"
 	"memcache/backend/internal/storage"
+	"memcache/shared/sock"
 )
 
 // lineBuffer is how much one system call of a Line may bring. Values that fit

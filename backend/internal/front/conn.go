@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"memcache/backend/internal/sock"
 	"memcache/backend/internal/storage"
+	"memcache/shared/sock"
 )
 
 // errEnd is told those who asked a line that the loop hung up.

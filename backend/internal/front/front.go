@@ -31,8 +31,8 @@ import (
 	"time"
 
 	"memcache/backend/internal/cachelink"
-	"memcache/backend/internal/sock"
 	"memcache/backend/internal/storage"
+	"memcache/shared/sock"
 )
 
 // Config is what a Listener is made of. Without Hits, the handler has the word
@@ -132,7 +132,7 @@ func (l *Listener) Close() error {
 	}
 	l.shut()
 	for _, lp := range l.loops {
-		lp.do(lp.end)
+		lp.inbox.Do(lp.end)
 	}
 	go func() {
 		l.running.Wait()
@@ -157,7 +157,7 @@ func (l *Listener) Drain(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, lp := range l.loops {
-		lp.do(lp.abort)
+		lp.inbox.Do(lp.abort)
 	}
 	return ctx.Err()
 }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"memcache/backend/internal/sock"
+	"memcache/shared/sock"
 )
 
 // given is a connection that net/http has. When it reads a request that can be

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"memcache/backend/internal/cachelink"
-	"memcache/backend/internal/sock"
+	"memcache/shared/sock"
 )
 
 const (
@@ -26,25 +25,22 @@ const (
 // other, in one goroutine.
 type loop struct {
 	*Listener
-	epoll, wakeup int
-	slots         []*conn
-	free          []int32 // slots that hold none
-	count         int     // of clients
-	now           time.Time
-	checked       time.Time // when requests to the cache were looked at
-	swept         time.Time // when clients were
-	ending        bool
-	hold          int // milliseconds for which it may keep its processor while it waits
-	handlers      int // that answer its clients
+	epoll    int
+	inbox    *sock.Inbox // what others want to be done in the loop
+	slots    []*conn
+	free     []int32 // slots that hold none
+	count    int     // of clients
+	now      time.Time
+	checked  time.Time // when requests to the cache were looked at
+	swept    time.Time // when clients were
+	ending   bool
+	hold     int // milliseconds for which it may keep its processor while it waits
+	handlers int // that answer its clients
 
 	lines  []line      // to the cache nodes
 	in     []byte      // where requests are read to
 	head   []byte      // memory for the header of a reply
 	header http.Header // the same
-
-	mu     sync.Mutex
-	inbox  []func() // what others want to be done in the loop
-	closed bool
 }
 
 // line is the place of a connection to a cache node.
@@ -62,19 +58,16 @@ func newLoop(l *Listener) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	wakeup, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	inbox, err := sock.NewInbox(epoll, wakeSlot)
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(epoll))
 	}
-	lp := &loop{Listener: l, epoll: epoll, wakeup: wakeup, in: make([]byte, inSize), header: make(http.Header, 16)}
+	lp := &loop{Listener: l, epoll: epoll, inbox: inbox, in: make([]byte, inSize), header: make(http.Header, 16)}
 	if runtime.GOMAXPROCS(0) > loopCount() {
 		lp.hold = 1
 	}
 	if l.cfg.Cache != nil && l.cfg.Hits != nil {
 		lp.lines = make([]line, l.cfg.Cache.Nodes())
-	}
-	if err := lp.watch(wakeup, wakeSlot, unix.EPOLLIN); err != nil {
-		return nil, errors.Join(err, lp.close())
 	}
 	return lp, nil
 }
@@ -107,7 +100,7 @@ func (lp *loop) run() {
 			}
 		}
 		if woken { // after the events, whose slots must not be another's by then
-			lp.runInbox()
+			lp.inbox.Run()
 		}
 		lp.flush()
 		lp.sweep()
@@ -159,7 +152,7 @@ func (lp *loop) dial(i int) {
 	to.dialing, to.tried = true, lp.now
 	lp.running.Go(func() {
 		made, err := lp.cfg.Cache.Dial(lp.open, i)
-		kept := lp.do(func() {
+		kept := lp.inbox.Do(func() {
 			to.dialing = false
 			if err == nil {
 				lp.pickUp(i, made)
@@ -260,40 +253,10 @@ func (lp *loop) sweep() {
 	}
 }
 
-// do carries out f in the loop; false when that has ended.
-func (lp *loop) do(f func()) bool {
-	lp.mu.Lock()
-	defer lp.mu.Unlock()
-	if lp.closed {
-		return false
-	}
-	lp.inbox = append(lp.inbox, f)
-	if len(lp.inbox) > 1 {
-		return true // it has been woken
-	}
-	one := [8]byte{1}
-	if _, err := unix.Write(lp.wakeup, one[:]); err != nil && err != unix.EAGAIN { // then it wakes up anyway
-		panic(err) // a wrong descriptor: nothing else can go wrong
-	}
-	return true
-}
-
-func (lp *loop) runInbox() {
-	var count [8]byte
-	_, _ = unix.Read(lp.wakeup, count[:]) // it does not block, and what it counts does not matter
-	lp.mu.Lock()
-	inbox := lp.inbox
-	lp.inbox = nil
-	lp.mu.Unlock()
-	for _, f := range inbox {
-		f()
-	}
-}
-
 // take makes a socket one of the loop's clients, of which a request was read
 // already, or nil. It may be called by anyone.
 func (lp *loop) take(fd int, remote string, read []byte) {
-	if !lp.do(func() { lp.add(fd, remote, read) }) {
+	if !lp.inbox.Do(func() { lp.add(fd, remote, read) }) {
 		_ = unix.Close(fd)
 	}
 }
@@ -349,8 +312,5 @@ func (lp *loop) abort() {
 
 // close gives the descriptors back, when nothing runs any more.
 func (lp *loop) close() error {
-	lp.mu.Lock()
-	defer lp.mu.Unlock()
-	lp.closed = true
-	return errors.Join(unix.Close(lp.wakeup), unix.Close(lp.epoll))
+	return errors.Join(lp.inbox.Close(), unix.Close(lp.epoll))
 }

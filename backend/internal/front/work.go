@@ -13,7 +13,7 @@ type job struct {
 
 func (j job) do() {
 	err := j.c.serve(j.r)
-	j.c.loop.do(func() { j.c.handled(err) })
+	j.c.loop.inbox.Do(func() { j.c.handled(err) })
 }
 
 // spareTime is how long a worker waits for another job.

@@ -126,7 +126,7 @@ func (s *Server) welcome(fd int, from unix.Sockaddr) {
 	c := &conn{s: s, fd: fd, from: from}
 	s.Log.Debug("connected", "client", c)
 	to := s.loops[s.accepted.Add(1)%int64(len(s.loops))]
-	to.do(func() { to.add(c) })
+	to.inbox.Do(func() { to.add(c) })
 }
 
 // String names the client, for the log.

@@ -10,6 +10,7 @@ import (
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
+	"memcache/shared/sock"
 )
 
 // Why a connection does not go on for now, or for ever.
@@ -138,7 +139,7 @@ func (c *conn) read() error {
 	if len(part) > 0 && c.left > len(part) {
 		room = nil // only behind the last part comes what is not data
 	}
-	n, err := readTwo(c.fd, part, room)
+	n, err := sock.Recv2(c.fd, part, room)
 	c.unread = c.ended || n == len(part)+len(room)
 	switch {
 	case err == unix.EAGAIN:
@@ -208,7 +209,7 @@ func (c *conn) aside(work func() string) error {
 	quiet := c.req.NoReply
 	c.s.serving.Go(func() {
 		answer := work()
-		c.l.do(func() {
+		c.l.inbox.Do(func() {
 			if c.fd < 0 {
 				return
 			}

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"encoding/binary"
 	"errors"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
+	"memcache/shared/sock"
 )
 
 const (
@@ -28,16 +27,17 @@ const (
 // connections share a loop fairly, and none of them needs more than its
 // registration while it has nothing to say.
 type loop struct {
-	s             *Server
-	epoll, wakeup int
-	slots         []*conn       // by slot, which is what epoll knows a connection by
-	free          []int32       // slots that hold none
-	count         int           // of connections
-	ready, other  []*conn       // those that go on without waiting; other is room for the next of them
-	now           time.Duration // the server's uptime when the wait ended
-	swept         time.Duration // when expired connections were looked for
-	ending        bool
-	endBy         time.Duration // of ending: when connections are closed whatever they are at
+	s            *Server
+	epoll        int
+	inbox        *sock.Inbox   // what others want to be done in the loop
+	slots        []*conn       // by slot, which is what epoll knows a connection by
+	free         []int32       // slots that hold none
+	count        int           // of connections
+	ready, other []*conn       // those that go on without waiting; other is room for the next of them
+	now          time.Duration // the server's uptime when the wait ended
+	swept        time.Duration // when expired connections were looked for
+	ending       bool
+	endBy        time.Duration // of ending: when connections are closed whatever they are at
 
 	reader *store.Reader
 	in     []byte
@@ -47,10 +47,6 @@ type loop struct {
 	hold   int // milliseconds for which it may keep its processor while it waits
 
 	counters
-
-	mu     sync.Mutex
-	inbox  []func() // what others want to be done in the loop
-	closed bool
 }
 
 // counters count what a loop does. Each has its own, so that they do not take
@@ -78,18 +74,15 @@ func newLoop(s *Server) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	wakeup, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	inbox, err := sock.NewInbox(epoll, wakeSlot)
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(epoll))
-	}
-	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wakeup, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot}); err != nil {
-		return nil, errors.Join(err, unix.Close(wakeup), unix.Close(epoll))
 	}
 	hold := 0
 	if runtime.GOMAXPROCS(0) > s.threads {
 		hold = 1
 	}
-	return &loop{s: s, hold: hold, epoll: epoll, wakeup: wakeup, reader: s.Store.NewReader(), in: make([]byte, inSize)}, nil
+	return &loop{s: s, hold: hold, epoll: epoll, inbox: inbox, reader: s.Store.NewReader(), in: make([]byte, inSize)}, nil
 }
 
 // run is the loop. It returns when it was told to end and has no connection any
@@ -111,7 +104,7 @@ func (l *loop) run() {
 		}
 		l.runReady()
 		if woken { // after the events, whose slots must not be another's by then
-			l.runInbox()
+			l.inbox.Run()
 		}
 		l.sweep()
 	}
@@ -126,7 +119,7 @@ func (l *loop) wait(events []unix.EpollEvent) int {
 	if len(l.ready) > 0 {
 		hold = 0
 	}
-	n := poll(l.epoll, events, hold)
+	n := sock.Poll(l.epoll, events, hold)
 	if n > 0 || len(l.ready) > 0 {
 		return n
 	}
@@ -191,32 +184,6 @@ func (l *loop) sweep() {
 	}
 }
 
-// do carries out f in the loop.
-func (l *loop) do(f func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return
-	}
-	l.inbox = append(l.inbox, f)
-	one := binary.NativeEndian.AppendUint64(nil, 1)
-	if _, err := unix.Write(l.wakeup, one); err != nil && err != unix.EAGAIN { // then it wakes up anyway
-		panic(err) // a wrong descriptor: nothing else can go wrong
-	}
-}
-
-func (l *loop) runInbox() {
-	var count [8]byte
-	_, _ = unix.Read(l.wakeup, count[:]) // it does not block, and what it counts does not matter
-	l.mu.Lock()
-	inbox := l.inbox
-	l.inbox = nil
-	l.mu.Unlock()
-	for _, f := range inbox {
-		f()
-	}
-}
-
 // add makes the loop serve a connection.
 func (l *loop) add(c *conn) {
 	if n := len(l.free); n > 0 {
@@ -255,10 +222,7 @@ func (l *loop) end(by time.Duration) {
 
 // close gives the descriptors back, when nothing runs any more.
 func (l *loop) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	return errors.Join(unix.Close(l.wakeup), unix.Close(l.epoll))
+	return errors.Join(l.inbox.Close(), unix.Close(l.epoll))
 }
 
 // borrowOut lends the connection a buffer for answers, if it has none.

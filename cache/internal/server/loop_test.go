@@ -244,7 +244,7 @@ func (ts *testServer) beginSlowCommand(t *testing.T) (release chan struct{}) {
 	ts.awaitConnections(t, 1)
 	release, begun := make(chan struct{}), make(chan struct{})
 	l := ts.server.loops[0]
-	l.do(func() {
+	l.inbox.Do(func() {
 		c := l.slots[0]
 		c.hungry = false
 		c.settle(c.aside(func() string {

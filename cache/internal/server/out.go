@@ -7,6 +7,7 @@ import (
 
 	"memcache/cache/internal/memproto"
 	"memcache/cache/internal/store"
+	"memcache/shared/sock"
 )
 
 const (
@@ -95,10 +96,10 @@ func (o *out) cutBuffer() {
 // was. iov is room for the system call.
 func (o *out) send(fd int, iov []unix.Iovec) (n int, err error) {
 	if len(o.vecs) == 0 && o.cut == 0 {
-		n, err = writeSome(fd, o.buf)
+		n, err = sock.Send(fd, o.buf)
 	} else {
 		o.cutBuffer()
-		n, err = writeVecs(fd, o.vecs, iov)
+		n, err = sock.SendAll(fd, o.vecs, iov)
 	}
 	if n == len(o.buf) && len(o.vecs) == 0 {
 		o.buf = o.buf[:0]

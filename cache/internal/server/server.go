@@ -136,7 +136,7 @@ func (s *Server) startLoops() error {
 func (s *Server) endLoops() error {
 	by := s.uptime() + grace
 	for _, l := range s.loops {
-		l.do(func() { l.end(by) })
+		l.inbox.Do(func() { l.end(by) })
 	}
 	s.serving.Wait()
 	return s.closeLoops()

@@ -1,10 +1,3 @@
-// Package sock reads and writes sockets for event loops, which wait for them
-// with epoll and not with package net.
-//
-// The sockets do not block, so that reading and writing take some microseconds,
-// and at most what it takes to fill a socket's buffer. The scheduler is not told
-// of it: that would cost as much as a lookup, and after 20 µs it would give the
-// processor away. Recv and send do less than read and write, which know files too.
 package sock
 
 import (
@@ -110,9 +103,15 @@ func Recv(fd int, b []byte) (int, error) {
 	}
 }
 
-// Recv2 fills first a and then b with what is there.
+// Recv2 fills first a and then b with what is there, as Recv does.
 func Recv2(fd int, a, b []byte) (int, error) {
-	return vectored(unix.SYS_READV, fd, a, b)
+	switch {
+	case len(a) == 0:
+		return Recv(fd, b)
+	case len(b) == 0:
+		return Recv(fd, a)
+	}
+	return vectored(unix.SYS_READV, fd, two(a, b))
 }
 
 // Send writes what the socket takes of b; EAGAIN when that is nothing.
@@ -136,17 +135,34 @@ func Send2(fd int, a, b []byte) (int, error) {
 	case len(b) == 0:
 		return Send(fd, a)
 	}
-	return vectored(unix.SYS_WRITEV, fd, a, b)
+	return vectored(unix.SYS_WRITEV, fd, two(a, b))
 }
 
-func vectored(call uintptr, fd int, a, b []byte) (int, error) {
-	var iov [2]unix.Iovec
-	for i, part := range [2][]byte{a, b} {
-		iov[i].Base = unsafe.SliceData(part)
-		iov[i].SetLen(len(part))
+// SendAll writes what the socket takes of vecs, as many of them at once as iov
+// has room for.
+func SendAll(fd int, vecs [][]byte, iov []unix.Iovec) (int, error) {
+	count := min(len(vecs), len(iov))
+	for i, b := range vecs[:count] {
+		set(&iov[i], b)
 	}
+	return vectored(unix.SYS_WRITEV, fd, iov[:count])
+}
+
+func two(a, b []byte) []unix.Iovec {
+	var iov [2]unix.Iovec
+	set(&iov[0], a)
+	set(&iov[1], b)
+	return iov[:]
+}
+
+func set(v *unix.Iovec, b []byte) {
+	v.Base = unsafe.SliceData(b)
+	v.SetLen(len(b))
+}
+
+func vectored(call uintptr, fd int, iov []unix.Iovec) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(iov))), uintptr(len(iov)))
 		if errno == 0 {
 			return int(n), nil
 		}
