@@ -14,6 +14,8 @@ package main
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -54,11 +56,11 @@ func main() {
 }
 
 func run(to string) error {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	source, err := folderOf(module)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", module, err)
+		return fmt.Errorf("fetch %s: %w", module, err)
 	}
-	files, err := slim(os.DirFS(strings.TrimSpace(string(out))))
+	files, err := slim(os.DirFS(source))
 	if err != nil {
 		return err
 	}
@@ -71,6 +73,25 @@ func run(to string) error {
 		}
 	}
 	return modfile(to)
+}
+
+// folderOf returns the folder of a module's sources, in the version of go.mod.
+// On a new machine nothing has been downloaded yet, and "go list -m" would not.
+func folderOf(module string) (string, error) {
+	command := exec.Command("go", "mod", "download", "-json", module)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	var found struct{ Dir, Error string }
+	if e := json.Unmarshal(out, &found); e == nil && found.Error != "" {
+		return "", errors.New(found.Error)
+	}
+	if err != nil {
+		return "", err
+	}
+	if found.Dir == "" {
+		return "", fmt.Errorf("go mod download does not say where it is: %q", out)
+	}
+	return found.Dir, nil
 }
 
 // slim returns the files of the copy by their paths.

@@ -38,6 +38,32 @@ func TestProgramHasNothingOfAServer(t *testing.T) {
 	}
 }
 
+// TestNewMachine: the build is the first that asks for go-app on a machine where
+// Go has not downloaded anything yet. What this one has downloaded stands in for
+// the network.
+func TestNewMachine(t *testing.T) {
+	t.Chdir("../..")
+	downloaded, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOPROXY", "file://"+filepath.Join(strings.TrimSpace(string(downloaded)), "cache", "download"))
+	t.Setenv("GOMODCACHE", t.TempDir())
+	t.Setenv("GOFLAGS", "-modcacherw") // the folder can be removed after the test
+	to := filepath.Join(t.TempDir(), "go-app")
+	if err := run(to); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(to, "pkg/app/app.go")); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("GOPROXY", "off")
+	t.Setenv("GOMODCACHE", t.TempDir())
+	if err := run(to); err == nil || !strings.Contains(err.Error(), "fetch "+module) {
+		t.Errorf("without a network: %v", err)
+	}
+}
+
 // TestProgramIsSmall holds the program that ./build.sh has made to its bound: 1.6
 // MB as it goes over the wire.
 func TestProgramIsSmall(t *testing.T) {
