@@ -203,6 +203,32 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// A window says how long it is: as long as the curves are known, and as its name says.
+func TestWindowsSayHowLongTheyAre(t *testing.T) {
+	c := newCurves(t, mrc.Config{Capacity: 100 * page})
+	check := func(five, hour int) {
+		t.Helper()
+		if a, b := c.Snapshot(mrc.FiveMinutes).Seconds, c.Snapshot(mrc.Hour).Seconds; a != five || b != hour {
+			t.Errorf("the windows are of %d and %d seconds, want %d and %d", a, b, five, hour)
+		}
+	}
+	check(0, 0)
+	c.Advance(400)
+	check(40, 40)
+	c.Advance(6000)
+	check(270, 600) // nine rows and a new one
+	c.Advance(6290)
+	check(299, 629)
+	c.Advance(36_000)
+	check(270, 3600)
+	c.Advance(36_300)
+	check(270, 3330) // eleven times five minutes, and a new row
+	c.SetCapacity(200 * page)
+	check(0, 0)
+	c.Advance(36_450)
+	check(15, 15)
+}
+
 func at(t *testing.T, s mrc.Snapshot, policy string, capacity int64) float64 {
 	t.Helper()
 	for _, curve := range s.Curves {

@@ -3,7 +3,8 @@ package mrc
 import "slices"
 
 const (
-	ticksPerMinute = 600
+	ticksPerSecond = 10
+	ticksPerMinute = 60 * ticksPerSecond
 	warmTicks      = 5 * ticksPerMinute
 	leastKeys      = 64 // fewer are no sample
 )
@@ -163,7 +164,7 @@ func (c *Curves) SetCapacity(n int64) {
 		m.room = c.gate.room(m.capacity)
 		c.rebuild(m)
 	}
-	c.windows.reset()
+	c.windows.reset(c.now)
 	c.exact = c.keys.n == 0
 	c.saveMemory()
 }

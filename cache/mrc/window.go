@@ -67,6 +67,7 @@ type windows struct {
 	hour     [hourRows]*row   // a ring; the present one has what recent has already
 	turns    int
 	end      uint32             // tick at which the current row ends
+	since    uint32             // tick at which all of it began anew
 	requests [rowsInHour]uint32 // how many requests of the sample there were, row by row
 }
 
@@ -80,7 +81,8 @@ func (w *windows) init(n int) {
 	}
 }
 
-func (w *windows) reset() {
+func (w *windows) reset(now uint32) {
+	w.since = now
 	w.current.reset()
 	for _, r := range w.recent {
 		r.reset()
@@ -135,6 +137,16 @@ const (
 	Hour
 )
 
+// ticks is how long the window is, up to now: less than its name says while it is
+// young, and for as long as its newest row is not over.
+func (w *windows) ticks(of Window, now uint32) uint32 {
+	rows := min(w.turns, recentRows-1)
+	if of == Hour {
+		rows = min(w.turns, (hourRows-1)*recentRows+(w.turns+recentRows-1)%recentRows+1)
+	}
+	return min(uint32(rows)*rowTicks+now-(w.end-rowTicks), now-w.since)
+}
+
 func (w *windows) sum(of Window) *row {
 	sum := newRow(len(w.current.misses))
 	sum.add(w.current)
@@ -157,6 +169,9 @@ type Snapshot struct {
 	Capacity int64   // bytes: the present one
 	Requests int64   // of the window
 	Hits     int64   // those that the cache itself answered
+	Bytes    int64   // that were asked for; in a sample, those that were missed are estimated
+	HitBytes int64   // that the cache itself had
+	Seconds  int     // how long the window is by now: it begins anew with another capacity
 	Exact    bool    // every key was in the sample all the time
 	Rate     float64 // at which keys with small values are sampled; 1 is all
 	Keys     int     // in the sample
@@ -183,7 +198,8 @@ func (c *Curves) Snapshot(of Window) Snapshot {
 	c.flush()
 	sum := c.windows.sum(of)
 	s := Snapshot{
-		Capacity: c.config.Capacity, Requests: sum.traffic.Requests, Hits: sum.traffic.Hits,
+		Capacity: c.config.Capacity, Requests: sum.traffic.Requests, Hits: sum.traffic.Hits, HitBytes: sum.traffic.HitBytes,
+		Bytes: sum.traffic.HitBytes + int64(sum.missedBytes), Seconds: int(c.windows.ticks(of, c.now) / ticksPerSecond),
 		Exact: c.exact, Rate: c.gate.rate(), Keys: c.keys.n,
 	}
 	for i, name := range c.config.Policies {

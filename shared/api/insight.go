@@ -21,8 +21,11 @@ type NodeCurves struct {
 // CurveWindow are the curves of the last Seconds.
 type CurveWindow struct {
 	Seconds  int     `json:"seconds"`
+	Covered  int     `json:"covered"` // seconds that it is of: fewer while it is young; it begins anew with another capacity
 	Requests int64   `json:"requests"`
-	Hits     int64   `json:"hits"` // as they were, to compare with the curve of the present policy
+	Hits     int64   `json:"hits"`     // as they were, to compare with the curve of the present policy
+	Bytes    int64   `json:"bytes"`    // that were asked for; those that were missed are estimated where keys are sampled
+	HitBytes int64   `json:"hitBytes"` // as they were
 	Curves   []Curve `json:"curves"`
 }
 

@@ -52,7 +52,8 @@ func (n *node) readCurves(ctx context.Context) *api.NodeCurves {
 // 0.01 0.02", the miss ratios of objects and bytes, and their bands.
 func parseWindow(st map[string]string, window string, seconds int) api.CurveWindow {
 	w := api.CurveWindow{
-		Seconds: seconds, Requests: number(st[window+":requests"]), Hits: number(st[window+":hits"]), Curves: []api.Curve{},
+		Seconds: seconds, Covered: int(number(st[window+":seconds"])), Requests: number(st[window+":requests"]), Hits: number(st[window+":hits"]),
+		Bytes: number(st[window+":bytes"]), HitBytes: number(st[window+":hit_bytes"]), Curves: []api.Curve{},
 	}
 	points := map[string][]api.CurvePoint{}
 	for name, text := range st {

@@ -41,12 +41,15 @@ func curveSettings(s mrc.Snapshot, lost int64) []Setting {
 	}
 }
 
-// curveStats are the curves of a window: the miss ratio of objects, that of bytes,
-// and the bands of the two.
+// curveStats are what was asked for in a window, and its curves: the miss ratio of
+// objects, that of bytes, and the bands of the two.
 func curveStats(window string, s mrc.Snapshot) []Setting {
 	stats := []Setting{
 		{window + ":requests", strconv.FormatInt(s.Requests, 10)},
 		{window + ":hits", strconv.FormatInt(s.Hits, 10)},
+		{window + ":bytes", strconv.FormatInt(s.Bytes, 10)},
+		{window + ":hit_bytes", strconv.FormatInt(s.HitBytes, 10)},
+		{window + ":seconds", strconv.Itoa(s.Seconds)},
 	}
 	for _, curve := range s.Curves {
 		for _, p := range curve.Points {

@@ -47,6 +47,14 @@ func TestCurvesAreTold(t *testing.T) {
 	if stats["capacity"] != strconv.Itoa(8*mb) || stats["exact"] != "yes" || stats["5m:hits"] != "9" || stats["lost"] != "0" {
 		t.Errorf("told %q, %q, %q hits, %q lost", stats["capacity"], stats["exact"], stats["5m:hits"], stats["lost"])
 	}
+	for name, want := range map[string]string{"5m:bytes": "50", "5m:hit_bytes": "45", "1h:bytes": "50", "1h:hit_bytes": "45"} {
+		if stats[name] != want {
+			t.Errorf("%s is %q, want %s", name, stats[name], want)
+		}
+	}
+	if n, err := strconv.Atoi(stats["5m:seconds"]); err != nil || n < 1 || stats["1h:seconds"] != stats["5m:seconds"] {
+		t.Errorf("the windows are of %q and %q seconds", stats["5m:seconds"], stats["1h:seconds"])
+	}
 	for _, info := range policy.Infos() {
 		for i := range 11 {
 			for _, window := range []string{"5m", "1h"} {
