@@ -232,6 +232,7 @@ const FeaturePolicy = "policy"
 type CacheChange struct {
 	Capacity *int64  `json:"capacity,omitempty"` // bytes, whole MB
 	Policy   *string `json:"policy,omitempty"`   // a Policy's name
+	Window   int     `json:"window,omitempty"`   // seconds: by which of the curves' windows it was decided, if so
 }
 
 // StatsQuery asks for samples of the last Seconds; 0 is DefaultWindow.

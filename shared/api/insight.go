@@ -3,8 +3,33 @@ package api
 // Insight is what the hit rates of the cache would be with other capacities and
 // policies, judged from its traffic, of each node that can tell.
 type Insight struct {
-	Time  int64        `json:"time"` // when it was so
-	Nodes []NodeCurves `json:"nodes"`
+	Time    int64        `json:"time"` // when it was so
+	Nodes   []NodeCurves `json:"nodes"`
+	Promise *Promise     `json:"promise,omitempty"` // of the last change of the settings; not in those that are kept
+}
+
+// CacheSettings are how the cache is set.
+type CacheSettings struct {
+	Capacity int64  `json:"capacity"` // bytes
+	Policy   string `json:"policy"`
+}
+
+// Promise is what the curves foretold when the settings were changed, and what then
+// happened. Hit rates are of objects.
+type Promise struct {
+	Time   int64         `json:"time"` // of the change
+	From   CacheSettings `json:"from"`
+	To     CacheSettings `json:"to"`
+	Known  bool          `json:"known"`  // there was enough traffic to foretell something; else these three are 0
+	Before float64       `json:"before"` // as it was measured, with From
+	Rate   float64       `json:"rate"`   // as it was foretold, with To
+	Band   float64       `json:"band"`   // how far from the truth Rate is at most, in nine cases of ten
+
+	WarmUp   int64 `json:"warmUp"`   // requests after the change that do not count, while the cache takes on its new content
+	Passed   int64 `json:"passed"`   // requests since the change
+	Requests int64 `json:"requests"` // since the warm-up, for an hour at most
+	Hits     int64 `json:"hits"`     // likewise
+	Ended    bool  `json:"ended"`    // the hour is over
 }
 
 // NodeCurves are the curves of a cache node.

@@ -32,6 +32,8 @@ type Database interface {
 	Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error)
 	KeepCurves(ctx context.Context, node string, at time.Time, curves []byte) error
 	Curves(ctx context.Context, since time.Time, yield func(at time.Time, curves []byte) error) error
+	KeepPromise(ctx context.Context, at time.Time, promise []byte) error
+	Promise(ctx context.Context) ([]byte, error)
 }
 
 // Nodes are the cache nodes.
@@ -96,16 +98,19 @@ func (c *Controller) Configure(ctx context.Context, change api.CacheChange) (api
 	if err != nil {
 		return api.Cache{}, unavailable("read the cache's settings", err)
 	}
+	was, nodes := settings, c.cfg.Nodes.Stats(ctx)
 	if change.Capacity != nil {
 		settings.Capacity = *change.Capacity
 	}
 	if change.Policy != nil {
 		settings.Policy = *change.Policy
 	}
+	promise := c.foretell(ctx, was, settings, change.Window, nodes) // before the curves begin anew
 	if err := c.cfg.Database.SaveSettings(ctx, settings.Capacity, settings.Policy); err != nil {
 		return api.Cache{}, unavailable("keep the cache's settings", err)
 	}
-	c.reconcile(ctx, settings, c.cfg.Nodes.Stats(ctx))
+	c.reconcile(ctx, settings, nodes)
+	c.keepPromise(ctx, promise)
 	cache := c.describe(settings, c.nodes(ctx))
 	c.tell(cache)
 	return cache, nil
@@ -115,6 +120,9 @@ func (c *Controller) check(change api.CacheChange) error {
 	if n := change.Capacity; n != nil && (*n < MinCapacity || *n > c.cfg.MaxCapacity || *n%api.MB != 0) {
 		return api.Errorf(api.Invalid, "the capacity %d bytes cannot be set: it is a whole number of MB from %d to %d (%d to %d bytes)",
 			*n, MinCapacity/api.MB, c.cfg.MaxCapacity/api.MB, int64(MinCapacity), c.cfg.MaxCapacity)
+	}
+	if n := change.Window; n != 0 && n != shortWindow && n != longWindow {
+		return api.Errorf(api.Invalid, "the curves have no window of %d seconds: leave it out, or give %d or %d", n, shortWindow, longWindow)
 	}
 	if name := change.Policy; name != nil && !slices.Contains(policyNames(), *name) {
 		return api.Errorf(api.Invalid, "the policy %q is not known: use one of %s", *name, strings.Join(policyNames(), ", "))

@@ -22,6 +22,7 @@ type nodes struct {
 	mu    sync.Mutex
 	list  []cachelink.NodeStats
 	calls []string
+	hour  *api.CurveWindow // in the place of the usual one
 }
 
 func (n *nodes) Stats(context.Context) []cachelink.NodeStats {
@@ -52,7 +53,10 @@ func (n *nodes) set(what string, change func(*cachelink.NodeStats)) (err error) 
 	return err
 }
 
-func (*nodes) Curves(context.Context) []api.NodeCurves {
+func (n *nodes) Curves(context.Context) []api.NodeCurves {
+	if n.hour != nil {
+		return []api.NodeCurves{{Name: "a", Capacity: 64 * api.MB, Exact: true, Rate: 1, Windows: []api.CurveWindow{{Seconds: 300}, *n.hour}}}
+	}
 	return []api.NodeCurves{{Name: "a", Capacity: 64 * api.MB, Windows: []api.CurveWindow{
 		{Seconds: 300, Curves: []api.Curve{}},
 		{Seconds: 3600, Requests: 10, Hits: 5, Curves: []api.Curve{{Policy: "lru", Points: []api.CurvePoint{{Capacity: 64 * api.MB, Objects: 0.5}}}}},

@@ -11,9 +11,16 @@ import (
 	"memcache/shared/api"
 )
 
-// Insight returns the present miss-ratio curves of the nodes that have them.
+// Insight returns the present miss-ratio curves of the nodes that have them, and
+// what came of the last promise. Without the database, the curves are still good.
 func (c *Controller) Insight(ctx context.Context) (api.Insight, error) {
-	return api.Insight{Time: time.Now().UnixMilli(), Nodes: c.cfg.Nodes.Curves(ctx)}, nil
+	insight := api.Insight{Time: time.Now().UnixMilli(), Nodes: c.cfg.Nodes.Curves(ctx)}
+	promise, err := c.promise(ctx)
+	if err != nil {
+		c.cfg.Log.Warn("what came of the last change of the settings is not known", "error", err)
+	}
+	insight.Promise = promise
+	return insight, nil
 }
 
 // KeepInsight keeps each node's curves of the last hour for this hour of the clock,

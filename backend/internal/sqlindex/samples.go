@@ -78,7 +78,7 @@ SUM(hits), SUM(misses), SUM(evictions) FROM samples WHERE time_ms > ? AND time_m
 // Prune makes one row a minute and node of the rows that were recorded
 // more than a day before now, and deletes the rows older than 30 days, the
 // tokens of commits older than an hour, the answers that are no longer kept and
-// what was deleted and cannot be restored any more. Curves go after 30 days, too.
+// what was deleted and cannot be restored any more. Curves and promises go after 30 days, too.
 // Each step is a transaction: killed at any point, it goes on where it was when
 // it is called again; several backends may call it at once.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
@@ -88,7 +88,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
-	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.pruneParts(ctx))
+	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneParts(ctx))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {
