@@ -11,6 +11,7 @@ usage: ./build.sh [build | test | screenshots | help]
             bin/memcache-cache     the cache process
             bin/memcache-backend   the server, with the web app inside
             web/app.wasm           the web app, with .br and .gz beside it
+            web/lab.wasm           the program of the lab's workers, likewise
           Needs Go and nothing else. What is up to date is not built again.
   test    build, then run every check and every test, up to the first that
           fails. Installs what they need (MariaDB, memcached, libmemcached's
@@ -57,8 +58,10 @@ build() {
     # The web app comes first: the backend embeds what lies in web/.
     go run ./frontend-wasm/slim bin/go-app
     GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w" -modfile=bin/go-app.mod
+    GOOS=js GOARCH=wasm compile web/lab.wasm ./frontend-wasm/lab "-s -w"
     copy_changed "$(go env GOROOT)/lib/wasm/wasm_exec.js" web/wasm_exec.js
     go run ./web/wasmpack web/app.wasm
+    go run ./web/wasmpack web/lab.wasm
 
     compile bin/memcache-cache ./cache "-s -w -X main.version=$(version)"
     compile bin/memcache-backend ./backend "-s -w -X main.version=$(version)"
@@ -165,7 +168,7 @@ check_modules() {
 }
 
 test_in_wasm() {
-  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/... ./frontend-wasm/link
+  in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/... ./frontend-wasm/link ./frontend-wasm/lab/...
 }
 
 # fetch_axe gets the program that checks pages for people with disabilities. The

@@ -7,11 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -26,8 +23,11 @@ var simUsage = `memcache-cache sim replays a trace and prints what each policy m
 Usage: memcache-cache sim -trace FILE [flags]
 
   -trace FILE         CSV with the columns time,key,size (and op, as recordings have it), also .gz or .zst; - for the standard input
+  -generate WORKLOAD  requests that are made in place of a trace, as zipf,requests=1000000,keys=100000,exponent=0.9,size=1024-65536,seed=1.
+                      Kinds: zipf, shifting, scan, loop, photographs; what is left out has a default. The lab of the app takes the same text
   -policies NAMES     ` + policy.Names() + ` (default all of them)
-  -capacities SIZES   as 512k,64m,2g or bytes, or as parts of all objects' bytes: 1%,10% (default 12 from 0.05% to 100%)
+  -capacities SIZES   as 512k,64m,2g or bytes, or as parts of all objects' bytes: 1%,10% (default 12 from 0.05% to 100%);
+                      also ranges, with the number of steps: 0.1%..100%/12
   -seed N             for policies that use chance (default 1): the same seed gives the same numbers, here and in the browser
 
 Lines that cannot be read are left out, and told of on the standard error.
@@ -37,7 +37,8 @@ Try it:  memcache-cache sim -trace requests.csv.gz -policies lru,wtinylfu -capac
 
 // simulation is what the flags of sim say.
 type simulation struct {
-	trace      string
+	trace      string // "" for a workload
+	workload   sim.Workload
 	policies   []string
 	capacities string
 	seed       uint64
@@ -53,21 +54,20 @@ func simulate(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	if err != nil {
 		return fmt.Errorf("sim: %w", err)
 	}
-	t, err := readTrace(s.trace, stdin)
-	if err != nil {
-		return fmt.Errorf("sim: -trace %s: %w", s.trace, err)
-	}
-	tellBadLines(stderr, t)
-	keys, workingSet := sim.WorkingSet(t.Requests)
-	capacities, err := parseCapacities(s.capacities, workingSet)
+	requests, err := s.requests(stdin, stderr)
 	if err != nil {
 		return fmt.Errorf("sim: %w", err)
 	}
-	if _, err := fmt.Fprintf(stderr, "%d requests for %d keys with %d bytes\n", len(t.Requests), keys, workingSet); err != nil {
+	keys, workingSet := sim.WorkingSet(requests)
+	capacities, err := sim.ParseCapacities(s.capacities, workingSet)
+	if err != nil {
+		return fmt.Errorf("sim: -capacities: %w", err)
+	}
+	if _, err := fmt.Fprintf(stderr, "%d requests for %d keys with %d bytes\n", len(requests), keys, workingSet); err != nil {
 		return err
 	}
 	cells := sim.Cells(s.policies, capacities, s.seed)
-	results, err := runCells(ctx, cells, t.Requests)
+	results, err := runCells(ctx, cells, requests)
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,7 @@ func parseSimulation(args []string) (simulation, error) {
 	flags.SetOutput(io.Discard)
 	names := flags.String("policies", "", "")
 	flags.StringVar(&s.trace, "trace", "", "")
+	workload := flags.String("generate", "", "")
 	flags.StringVar(&s.capacities, "capacities", "0.05%,0.1%,0.2%,0.4%,0.8%,1.6%,3.1%,6.2%,12.5%,25%,50%,100%", "")
 	flags.Uint64Var(&s.seed, "seed", 1, "")
 	if err := flags.Parse(args); err != nil {
@@ -93,8 +94,15 @@ func parseSimulation(args []string) (simulation, error) {
 	switch {
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q: -h lists the flags", flags.Arg(0))
-	case s.trace == "":
-		return s, errors.New("give a trace with -trace FILE: -h lists the flags")
+	case s.trace == "" && *workload == "":
+		return s, errors.New("give a trace with -trace FILE, or requests to make with -generate: -h lists the flags")
+	case s.trace != "" && *workload != "":
+		return s, errors.New("give either -trace or -generate: -h lists the flags")
+	case *workload != "":
+		var err error
+		if s.workload, err = sim.ParseWorkload(*workload); err != nil {
+			return s, fmt.Errorf("-generate: %w", err)
+		}
 	}
 	s.policies = splitList(*names)
 	if len(s.policies) == 0 {
@@ -117,42 +125,21 @@ func splitList(s string) (list []string) {
 	return list
 }
 
-// parseCapacities reads sizes, and parts of the working set.
-func parseCapacities(text string, workingSet int64) (all []int64, err error) {
-	for _, s := range splitList(text) {
-		n, ok := parseBytes(s)
-		if percent, found := strings.CutSuffix(s, "%"); found {
-			part, err := strconv.ParseFloat(percent, 64)
-			n, ok = int64(math.Round(part/100*float64(workingSet))), err == nil && part > 0 && part <= 10_000
-			n = max(1, n)
-		}
-		if !ok {
-			return nil, fmt.Errorf("-capacities: %q is no capacity: write it like 64m, 2g, a number of bytes, or 10%%", s)
-		}
-		all = append(all, n)
+// requests reads the trace and tells of it, or makes the workload.
+func (s simulation) requests(stdin io.Reader, stderr io.Writer) ([]sim.Request, error) {
+	if s.trace == "" {
+		return s.workload.Generate()
 	}
-	slices.Sort(all)
-	if all = slices.Compact(all); len(all) == 0 {
-		return nil, errors.New("-capacities: give at least one, as 64m or 10%")
+	t, err := readTrace(s.trace, stdin)
+	if err != nil {
+		return nil, fmt.Errorf("-trace %s: %w", s.trace, err)
 	}
-	return all, nil
+	tellBadLines(stderr, t.Trace)
+	_, err = fmt.Fprintf(stderr, "the trace, uncompressed, has the SHA-256 %s\n", t.SHA256)
+	return t.Requests, err
 }
 
-// parseBytes reads a number of bytes above 0, with k, m or g behind it.
-func parseBytes(s string) (n int64, ok bool) {
-	shift := 0
-	if i := strings.IndexAny(strings.ToLower(s), "kmg"); i == len(s)-1 && i >= 0 {
-		shift = 10 * (1 + strings.Index("kmg", strings.ToLower(s[i:])))
-		s = s[:i]
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 1 || n > 1<<50>>shift {
-		return 0, false
-	}
-	return n << shift, true
-}
-
-func readTrace(name string, stdin io.Reader) (t trace.Trace, err error) {
+func readTrace(name string, stdin io.Reader) (t unpack.Trace, err error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
@@ -161,12 +148,7 @@ func readTrace(name string, stdin io.Reader) (t trace.Trace, err error) {
 		defer func() { err = errors.Join(err, f.Close()) }()
 		stdin = f
 	}
-	r, err := unpack.Reader(stdin)
-	if err != nil {
-		return t, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return trace.Read(r)
+	return unpack.Read(stdin, sim.MaxRequests)
 }
 
 func tellBadLines(w io.Writer, t trace.Trace) {

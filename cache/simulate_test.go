@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,6 +59,45 @@ func TestSimPrintsTheTableOfATrace(t *testing.T) {
 	}
 }
 
+// The command makes requests in place of a trace by the text that the lab takes, too.
+func TestSimMakesRequests(t *testing.T) {
+	const workload = "photographs,requests=5000,keys=500,seed=4"
+	w, err := sim.ParseWorkload(workload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, err := w.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sim.Header + "\n"
+	_, set := sim.WorkingSet(requests)
+	capacities, err := sim.ParseCapacities("1%..100%/5", set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cell := range sim.Cells([]string{"gdsf"}, capacities, 1) {
+		r, err := cell.Run(requests, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += cell.Row(r) + "\n"
+	}
+	if got, _ := simulated(t, "", "-generate", workload, "-policies", "gdsf", "-capacities", "1%..100%/5"); got != want {
+		t.Errorf("printed\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSimTellsTheHashOfTheTrace(t *testing.T) {
+	const text = "time,key,size\n0,1,10\n"
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+	for _, stdin := range []string{text, string(gzipped(t, []byte(text))), string(zstded(t, []byte(text)))} {
+		if _, told := simulated(t, stdin, "-trace", "-", "-policies", "lru", "-capacities", "1k"); !strings.Contains(told, sum) {
+			t.Errorf("told %q, want %s in it", told, sum)
+		}
+	}
+}
+
 func gzipped(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -98,6 +138,8 @@ func TestSimRefusesWithTheReason(t *testing.T) {
 		{"0,1,10\n", "-trace - -capacities 1q", `"1q" is no capacity`},
 		{"0,1,10\n", "-trace - -capacities -5%", `"-5%" is no capacity`},
 		{"0,1,10\n", "-trace - more", "unexpected argument"},
+		{"0,1,10\n", "-trace - -generate loop", "either -trace or -generate"},
+		{"", "-generate best", "-generate: \"best\" is no kind"},
 		{"", "-trace -", "no requests"},
 		{"\x1f\x8bnothing", "-trace -", "gzip"},
 		{"\x28\xb5\x2f\xfdnothing", "-trace -", "-trace -:"},

@@ -16,15 +16,16 @@ import (
 // The patterns match without the build outputs as well, because each of them
 // matches a file that is always there.
 //
-//go:embed *.js *.css *.webmanifest *.txt app* css icons lang
+//go:embed *.js *.css *.webmanifest *.txt app* lab* css icons lang
 var files embed.FS
 
 // Files returns the static files, by their path below this folder.
 func Files() fs.FS { return files }
 
-// Built are the files that ./build.sh makes: the program, compressed in two
-// ways beside it, and the Go runtime's JavaScript that starts it.
-var Built = []string{"app.wasm", "app.wasm.br", "app.wasm.gz", "wasm_exec.js"}
+// Built are the files that ./build.sh makes: the program and that of the lab's
+// workers, each compressed in two ways beside it, and the Go runtime's JavaScript
+// that starts them.
+var Built = []string{"app.wasm", "app.wasm.br", "app.wasm.gz", "lab.wasm", "lab.wasm.br", "lab.wasm.gz", "wasm_exec.js"}
 
 // Missing returns which of the [Built] files are not in files or are empty.
 func Missing(files fs.FS) []string {

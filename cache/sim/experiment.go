@@ -69,18 +69,37 @@ const stride = 1 << 16
 // be nil, how many are done; when that answers false, Run ends with what it has. The
 // error lists the policies that are known.
 func (cell Cell) Run(requests []Request, progress func(done int) bool) (Result, error) {
-	p, err := policy.New(cell.Policy, cell.Seed)
+	results, err := cell.RunSpans(requests, []int{len(requests)}, progress)
 	if err != nil {
 		return Result{}, err
 	}
+	return results[0], nil
+}
+
+// RunSpans is Run, and returns what was counted until the end of each span, the ends
+// of which are places in requests, in order.
+func (cell Cell) RunSpans(requests []Request, ends []int, progress func(done int) bool) ([]Result, error) {
+	p, err := policy.New(cell.Policy, cell.Seed)
+	if err != nil {
+		return nil, err
+	}
 	c := New(p, cell.Capacity)
-	for i, r := range requests {
-		if i%stride == 0 && i > 0 && progress != nil && !progress(i) {
+	results := make([]Result, len(ends))
+	next := 0 // request
+	for span, end := range ends {
+		for ; next < end; next++ {
+			if next%stride == 0 && next > 0 && progress != nil && !progress(next) {
+				end, ends = next, nil
+				break
+			}
+			c.Do(requests[next])
+		}
+		results[span] = c.Result()
+		if ends == nil {
 			break
 		}
-		c.Do(r)
 	}
-	return c.Result(), nil
+	return results, nil
 }
 
 // WorkingSet returns how many keys are asked for or stored, and their bytes, each

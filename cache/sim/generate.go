@@ -2,20 +2,24 @@ package sim
 
 import (
 	"iter"
+	"math"
+	"math/bits"
 	"sort"
 
 	"memcache/cache/internal/splitmix"
 )
 
 // The generators below make requests of known kinds, to try policies with. They
-// compute with integers alone and draw chance from a seed, so that they ask for
-// the same keys everywhere. Numbers of keys and periods are above 0.
+// compute with integers, or such numbers as are the same on every machine, and draw
+// chance from a seed, so that they ask for the same keys everywhere. Numbers of keys and periods are above 0.
 
 // Zipf asks n times for one of keys keys: for key k, from 0, in proportion to
 // 1/(k+1), as many real caches are asked.
-func Zipf(seed uint64, n, keys int) iter.Seq[uint64] {
+func Zipf(seed uint64, n, keys int) iter.Seq[uint64] { return draws(newZipf(seed, keys, 1), n) }
+
+func draws(z zipf, n int) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		z := newZipf(seed, keys)
+		z := z // each reader begins anew
 		for range n {
 			if !yield(z.next()) {
 				return
@@ -28,8 +32,12 @@ func Zipf(seed uint64, n, keys int) iter.Seq[uint64] {
 // requests a key that was asked for least becomes the first, and all others
 // fall back by one rank.
 func Shifting(seed uint64, n, keys, period int) iter.Seq[uint64] {
+	return shifting(newZipf(seed, keys, 1), n, period)
+}
+
+func shifting(z zipf, n, period int) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		z := newZipf(seed, keys)
+		z, keys := z, len(z.sums)
 		for i := range n {
 			first := keys - i/period%keys
 			if !yield((uint64(first) + z.next()) % uint64(keys)) {
@@ -102,20 +110,51 @@ func Photograph(key uint64) int64 {
 	return least + int64(rng.Below(uint64(least)))
 }
 
+// between is a size of least to most bytes for each key. Each doubling in that range
+// is equally likely.
+func between(least, most int64) func(key uint64) int64 {
+	doublings := uint64(bits.Len64(uint64(most / least)))
+	return func(key uint64) int64 {
+		rng := splitmix.New(key)
+		from := least << rng.Below(doublings)
+		return from + int64(rng.Below(uint64(min(2*from, most+1)-from)))
+	}
+}
+
 // zipf draws ranks by a table of running sums of their weights.
 type zipf struct {
 	rng  splitmix.Source
 	sums []uint64
 }
 
-func newZipf(seed uint64, keys int) *zipf {
-	z := &zipf{splitmix.New(seed), make([]uint64, keys)}
+func newZipf(seed uint64, keys int, exponent float64) zipf {
+	z := zipf{splitmix.New(seed), make([]uint64, keys)}
 	var sum uint64
 	for k := range z.sums {
-		sum += 1 << 40 / uint64(k+1)
+		sum += uint64((1 << 40) / power(float64(k+1), exponent))
 		z.sums[k] = sum
 	}
 	return z
+}
+
+// power is x to the exponent y, which is rounded to 32 binary digits: x, its roots
+// and their products. Unlike math.Pow it is the same on every machine, to the last
+// digit, because IEEE 754 defines products and square roots that far. x is above 0,
+// and y at least 0.
+func power(x, y float64) float64 {
+	const digits = 32
+	n := uint64(math.Round(y * (1 << digits)))
+	p := 1.0
+	for range n >> digits {
+		p *= x
+	}
+	for bit := digits - 1; bit >= 0 && n&(1<<(bit+1)-1) != 0; bit-- {
+		x = math.Sqrt(x)
+		if n>>bit&1 == 1 {
+			p *= x
+		}
+	}
+	return p
 }
 
 func (z *zipf) next() uint64 {

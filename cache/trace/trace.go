@@ -29,12 +29,10 @@ const (
 	maxSize = 1 << 40  // bytes
 )
 
-// Limit is the most requests of a trace.
-const Limit = 50_000_000
-
 // Trace is what a file holds.
 type Trace struct {
 	Requests []sim.Request
+	Header   string // the line that names the columns; "" when there is none
 	Lines    int    // without the header
 	Bad      []Line // the first lines that could not be read
 	BadCount int    // how many those were in all
@@ -47,9 +45,9 @@ type Line struct {
 	Why    string
 }
 
-// Read reads a whole trace. Bad lines are left out and told of. The error is that
-// of reading, or says that nothing could be understood.
-func Read(r io.Reader) (Trace, error) {
+// Read reads a whole trace of at most so many requests. Bad lines are left out and
+// told of. The error is that of reading, or says that nothing could be understood.
+func Read(r io.Reader, most int) (Trace, error) {
 	p := parser{known: map[uint64]int64{}, waiting: map[uint64][]int{}}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
@@ -62,8 +60,8 @@ func Read(r io.Reader) (Trace, error) {
 		if why := p.line(text); why != "" {
 			p.bad(Line{number, text, why})
 		}
-		if len(p.Requests) > Limit {
-			return p.Trace, errors.New("the trace has more than " + strconv.Itoa(Limit) + " requests: cut it into parts")
+		if len(p.Requests) > most {
+			return p.Trace, errors.New("the trace has more than " + strconv.Itoa(most) + " requests: cut it into parts")
 		}
 	}
 	p.end()
@@ -110,7 +108,7 @@ func (p *parser) header(line string) bool {
 		p.columns = &columns{0, 1, 2, -1}
 		return false
 	}
-	p.columns = &c
+	p.columns, p.Header = &c, line
 	return true
 }
 

@@ -11,7 +11,7 @@ import (
 
 func read(t *testing.T, text string) trace.Trace {
 	t.Helper()
-	tr, err := trace.Read(strings.NewReader(text))
+	tr, err := trace.Read(strings.NewReader(text), sim.MaxRequests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestOnlyTheFirstBadLinesAreKept(t *testing.T) {
 
 func TestWhatIsNoTraceIsRefused(t *testing.T) {
 	for _, text := range []string{"", "time,key,size\n", "<html>\n<body>\n", strings.Repeat("x", 1<<20)} {
-		if got, err := trace.Read(strings.NewReader(text)); err == nil {
+		if got, err := trace.Read(strings.NewReader(text), sim.MaxRequests); err == nil {
 			t.Errorf("%.20q was read as %d requests", text, len(got.Requests))
 		}
 	}
@@ -102,11 +102,21 @@ func TestMissesGetTheSizeOfTheirFill(t *testing.T) {
 	}
 }
 
+func TestATraceThatIsTooLongIsRefused(t *testing.T) {
+	text := strings.Repeat("0,1,10\n", 5)
+	if _, err := trace.Read(strings.NewReader(text), 5); err != nil {
+		t.Error(err)
+	}
+	if _, err := trace.Read(strings.NewReader(text), 4); err == nil || !strings.Contains(err.Error(), "more than 4 requests") {
+		t.Errorf("a trace of 5 requests, where 4 may be, gives %v", err)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add("time,key,size,op\n0,1,,miss\n1,1,5,set\n")
 	f.Add("0,1,2\n,,\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		tr, err := trace.Read(strings.NewReader(text))
+		tr, err := trace.Read(strings.NewReader(text), sim.MaxRequests)
 		if err == nil && len(tr.Requests) == 0 {
 			t.Error("a trace without requests was read without an error")
 		}

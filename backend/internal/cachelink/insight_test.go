@@ -8,6 +8,7 @@ import (
 
 	"memcache/backend/internal/storage/storagetest"
 	"memcache/cache/policy"
+	"memcache/cache/sim"
 	"memcache/cache/trace"
 	"memcache/cache/trace/unpack"
 	"memcache/shared/api"
@@ -84,7 +85,7 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := trace.Read(plain)
+		got, err := trace.Read(plain, sim.MaxRequests)
 		if err != nil || len(got.Requests) < 10 {
 			t.Errorf("%d requests were recorded, %v", len(got.Requests), err)
 		}

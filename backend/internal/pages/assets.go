@@ -26,6 +26,7 @@ var atRoot = map[string]string{
 
 const (
 	programPath = "/web/app.wasm"
+	programType = "application/wasm"
 	workerPath  = "/app-worker.js"
 	loaderPath  = "/app.js"
 	faviconPath = "/favicon.ico"
@@ -40,7 +41,7 @@ var contentTypes = map[string]string{
 	".png":         "image/png",
 	".svg":         "image/svg+xml",
 	".txt":         "text/plain; charset=utf-8",
-	".wasm":        "application/wasm",
+	".wasm":        programType,
 	".webmanifest": "application/manifest+json",
 }
 
@@ -73,7 +74,7 @@ func makeAssets(c Config, files fs.FS, built bool) (map[string]*asset, error) {
 func addFile(assets map[string]*asset, c Config, files fs.FS, name string) error {
 	kind := contentTypes[path.Ext(name)]
 	if kind == "" {
-		return nil // the compressed forms of the program, or no web file at all
+		return nil // the compressed forms of a program, or no web file at all
 	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
@@ -84,7 +85,7 @@ func addFile(assets map[string]*asset, c Config, files fs.FS, name string) error
 		address = "/web/" + name
 	}
 	switch {
-	case address == programPath:
+	case kind == programType:
 		assets[address] = programAsset(files, name, content)
 	case address == loaderPath:
 		assets[address] = newText(kind, fill(content, "version", c.version()))
@@ -99,7 +100,7 @@ func addFile(assets map[string]*asset, c Config, files fs.FS, name string) error
 	return nil
 }
 
-// programAsset returns the program with its compressed forms, which were made
+// programAsset returns a program with its compressed forms, which were made
 // when it was built.
 func programAsset(files fs.FS, name string, content []byte) *asset {
 	var compressed []form
@@ -110,7 +111,7 @@ func programAsset(files fs.FS, name string, content []byte) *asset {
 			compressed = append(compressed, form{encoding: f.encoding, body: body})
 		}
 	}
-	a := newAsset("application/wasm", content, compressed...)
+	a := newAsset(programType, content, compressed...)
 	a.rawLength = true
 	return a
 }

@@ -86,6 +86,7 @@ func withProgram(t testing.TB, p built) fstest.MapFS {
 	files := staticFiles(t)
 	for name, content := range map[string][]byte{
 		"app.wasm": p.raw, "app.wasm.br": p.br, "app.wasm.gz": p.gz, "wasm_exec.js": runtimeJS,
+		"lab.wasm": p.raw, "lab.wasm.br": p.br, "lab.wasm.gz": p.gz,
 	} {
 		files[name] = &fstest.MapFile{Data: content}
 	}

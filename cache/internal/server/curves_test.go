@@ -12,6 +12,7 @@ import (
 	"memcache/cache/internal/store"
 	"memcache/cache/internal/tap"
 	"memcache/cache/policy"
+	"memcache/cache/sim"
 	"memcache/cache/trace"
 	"memcache/cache/trace/unpack"
 )
@@ -131,7 +132,7 @@ func TestARecordingIsReadOverTheProtocol(t *testing.T) {
 	if strings.Contains(string(text), "secret") {
 		t.Errorf("the recording has a key in it:\n%s", text)
 	}
-	got, err := trace.Read(strings.NewReader(string(text)))
+	got, err := trace.Read(strings.NewReader(string(text)), sim.MaxRequests)
 	if err != nil || len(got.Requests) != 2 || got.Requests[0].Size != 5 {
 		t.Errorf("%+v (%v) was recorded:\n%s", got, err, text)
 	}

@@ -174,7 +174,7 @@ func TestRecording(t *testing.T) {
 			t.Fatal(err)
 		}
 		texts[i] = readRecording(t, c.tap)
-		got, err := trace.Read(strings.NewReader(texts[i]))
+		got, err := trace.Read(strings.NewReader(texts[i]), sim.MaxRequests)
 		if err != nil || got.BadCount > 0 {
 			t.Fatalf("%v, bad lines %v", err, got.Bad)
 		}

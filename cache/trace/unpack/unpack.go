@@ -1,14 +1,19 @@
-// Package unpack opens files that may be compressed with gzip or zstd.
+// Package unpack opens traces that may be compressed with gzip or zstd.
 package unpack
 
 import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+
+	"memcache/cache/trace"
 )
 
 // maxWindow bounds the memory that a zstd file may ask for: that of its highest
@@ -34,4 +39,21 @@ func Reader(r io.Reader) (io.ReadCloser, error) {
 		return z.IOReadCloser(), nil
 	}
 	return io.NopCloser(b), nil
+}
+
+// Trace is a trace and what identifies it.
+type Trace struct {
+	trace.Trace
+	SHA256 string // of the text, uncompressed, in hexadecimal digits
+}
+
+// Read reads a trace of at most so many requests, compressed or not.
+func Read(r io.Reader, most int) (Trace, error) {
+	plain, err := Reader(r)
+	if err != nil {
+		return Trace{}, err
+	}
+	sum := sha256.New()
+	t, err := trace.Read(io.TeeReader(plain, sum), most)
+	return Trace{t, hex.EncodeToString(sum.Sum(nil))}, errors.Join(err, plain.Close())
 }
