@@ -143,9 +143,10 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 	})
+	uploads := access.NewUploads(cfg.maxUploads)
 	hub, err = live.New(live.Config{
 		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index,
-		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Log: a.log,
+		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -163,7 +164,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	}
 	handler := httpapi.New(httpapi.Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
-		Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), MaxUploads: cfg.maxUploads, Stall: cfg.stallTimeout,
+		Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,
 		CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 	})
 	a.server = &http.Server{

@@ -26,7 +26,7 @@ var defaultLimits = limits{
 func (l *limits) flags(fs *flag.FlagSet) {
 	fs.Var(&l.maxObject, "max-object", "largest object, in `bytes`, or with the unit k, m or g")
 	fs.Var(&l.maxStore, "max-store", "`bytes` that all files may have together, also with the unit k, m or g; 0 for what the disk has")
-	fs.IntVar(&l.maxUploads, "max-uploads", l.maxUploads, "`uploads` at once, over HTTP and over the WebSocket each; one more gets 503")
+	fs.IntVar(&l.maxUploads, "max-uploads", l.maxUploads, "`uploads` at once, over HTTP and the WebSocket together; one more gets 503")
 	fs.IntVar(&l.rate, "rate", l.rate, "`requests` a second that may come from one address of another machine; more get 429. 0 for any number")
 	fs.DurationVar(&l.headerTimeout, "header-timeout", l.headerTimeout, "`time` in which a client must send the header of a request")
 	fs.DurationVar(&l.stallTimeout, "stall-timeout", l.stallTimeout, "`time` in which a client must send or receive 256 KB, or the rest of a body")

@@ -74,8 +74,9 @@ type Config struct {
 	Admit     func(r *http.Request) error // who is let in at all
 	Parts     []Part
 	MaxObject int64 // bytes
-	// MaxUploads is how many uploads may run at once; one more gets 503.
-	MaxUploads int
+	// BeginUpload admits an upload, until end is called, or fails: only so many may
+	// run at once.
+	BeginUpload func() (end func(), err error)
 	// Stall is how long a client may take to send or to receive 256 KiB, or the
 	// rest of a body; 0 is for ever.
 	Stall     time.Duration
@@ -89,7 +90,6 @@ type server struct {
 	log     *slog.Logger
 	routes  []route
 	pack    func(http.Handler) http.HandlerFunc
-	uploads chan struct{} // holds one for each that runs
 	running running
 
 	thumbnails *thumbnail.Maker
@@ -111,7 +111,7 @@ type Handler struct{ *server }
 
 // New returns the handler for cfg.
 func New(cfg Config) Handler {
-	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), uploads: make(chan struct{}, cfg.MaxUploads), running: running{ids: map[[32]byte]bool{}}, thumbnails: thumbnail.New()}
+	s := &server{Config: cfg, log: cfg.Log, pack: newPacker(), running: running{ids: map[[32]byte]bool{}}, thumbnails: thumbnail.New()}
 	s.routes = append(s.nativeRoutes(), s.courseRoutes()...)
 	return Handler{s}
 }
@@ -150,13 +150,12 @@ func (s *server) nativeRoutes() []route {
 // upload makes a handler one of those of which only so many run at once.
 func (s *server) upload(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		select {
-		case s.uploads <- struct{}{}:
-			defer func() { <-s.uploads }()
-			return h(w, r)
-		default:
-			return api.Errorf(api.Unavailable, "%d uploads are running, which is as many as this server takes at once: try again in a moment", cap(s.uploads))
+		end, err := s.BeginUpload()
+		if err != nil {
+			return err
 		}
+		defer end()
+		return h(w, r)
 	}
 }
 

@@ -51,7 +51,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
 	must(t, err)
 	cfg := Config{
-		Objects: objects, Cache: control, Stats: control, Answers: index, Admit: rules.Check, MaxObject: maxObject, MaxUploads: 64, Stall: time.Minute, CourseAPI: 1, Log: log,
+		Objects: objects, Cache: control, Stats: control, Answers: index, Admit: rules.Check, MaxObject: maxObject, BeginUpload: access.NewUploads(64).Begin, Stall: time.Minute, CourseAPI: 1, Log: log,
 		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: metrics.New("test"),
 	}
 	for _, f := range edit {

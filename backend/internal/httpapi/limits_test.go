@@ -14,6 +14,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"memcache/backend/internal/access"
 	"memcache/shared/api"
 )
 
@@ -53,7 +54,7 @@ var slowClients = flag.Int("slow", 100, "how many clients of each kind TestFault
 func TestFault78_SlowClientsAreDropped(t *testing.T) {
 	t.Parallel()
 	each := *slowClients
-	w := start(t, func(c *Config) { c.Stall, c.MaxUploads = 2*time.Second, 2*each })
+	w := start(t, func(c *Config) { c.Stall, c.BeginUpload = 2*time.Second, access.NewUploads(2*each).Begin })
 	w.want(w.put("big", strings.Repeat("x", maxObject)), 201)
 	files := len(w.files())
 	closed := make(chan string, 10*each)
@@ -134,7 +135,7 @@ func TestASlowDiskIsNotTheClientsFault(t *testing.T) {
 
 func TestTooManyUploadsAreRefused(t *testing.T) {
 	asked := make(chan struct{}, 1)
-	w := start(t, func(c *Config) { c.MaxUploads, c.Answers = 1, watched{c.Answers, asked} })
+	w := start(t, func(c *Config) { c.BeginUpload, c.Answers = access.NewUploads(1).Begin, watched{c.Answers, asked} })
 	body, more := io.Pipe()
 	first := make(chan answer)
 	go func() { first <- w.do("PUT", "/objects/first", body, "Idempotency-Key", "k") }()

@@ -74,10 +74,12 @@ type Config struct {
 	// from a program, which sends no Origin.
 	AllowOrigin func(*http.Request) bool
 	// RequestID is what the log calls the request.
-	RequestID  func(*http.Request) string
-	MaxObject  int64 // bytes of the largest object
-	MaxClients int   // connections at once; 0 is 1,000
-	MaxUploads int   // uploads at once, each with up to 2 MiB in memory; 0 is 32
+	RequestID func(*http.Request) string
+	// BeginUpload admits an upload, which takes up to 2 MiB of memory until end is
+	// called, or fails: only so many may run at once.
+	BeginUpload func() (end func(), err error)
+	MaxObject   int64 // bytes of the largest object
+	MaxClients  int   // connections at once; 0 is 1,000
 }
 
 // limits are the bounds and times that only tests change.
@@ -153,14 +155,13 @@ func (c *Config) check() error {
 		return errors.New("Config.RequestID is missing")
 	case c.MaxObject <= 0:
 		return fmt.Errorf("Config.MaxObject is %d: give the size of the largest object in bytes", c.MaxObject)
-	case c.MaxClients < 0 || c.MaxUploads < 0:
-		return fmt.Errorf("Config.MaxClients (%d) and MaxUploads (%d) must not be negative", c.MaxClients, c.MaxUploads)
+	case c.BeginUpload == nil:
+		return errors.New("Config.BeginUpload is missing: without it any number of uploads would run at once")
+	case c.MaxClients < 0:
+		return fmt.Errorf("Config.MaxClients (%d) must not be negative", c.MaxClients)
 	}
 	if c.MaxClients == 0 {
 		c.MaxClients = 1000
-	}
-	if c.MaxUploads == 0 {
-		c.MaxUploads = 32
 	}
 	return nil
 }

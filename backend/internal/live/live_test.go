@@ -23,7 +23,7 @@ func TestNewChecksItsConfig(t *testing.T) {
 		"request id":  func(c *Config) { c.RequestID = nil },
 		"max object":  func(c *Config) { c.MaxObject = 0 },
 		"max clients": func(c *Config) { c.MaxClients = -1 },
-		"max uploads": func(c *Config) { c.MaxUploads = -1 },
+		"uploads":     func(c *Config) { c.BeginUpload = nil },
 	} {
 		config := good
 		spoil(&config)

@@ -219,6 +219,7 @@ func serve(t testing.TB, change func(*Config, *limits)) *server {
 		Objects: s.memory, Cache: s.memory, Stats: s.memory, Answers: s.memory,
 		AllowOrigin: rules.AllowOrigin,
 		RequestID:   func(*http.Request) string { return "the-id" },
+		BeginUpload: access.NewUploads(32).Begin,
 		MaxObject:   64 * api.MB,
 	}
 	limits := defaultLimits()

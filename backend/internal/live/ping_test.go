@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"memcache/backend/internal/access"
 	"memcache/shared/api"
 )
 
@@ -34,6 +35,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *rawPeer)) {
 			Log: slog.New(slog.DiscardHandler), Objects: m, Cache: m, Stats: m, Answers: m, MaxObject: 1,
 			AllowOrigin: func(*http.Request) bool { return true },
 			RequestID:   func(*http.Request) string { return "the-id" },
+			BeginUpload: access.NewUploads(1).Begin,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ type uploads struct {
 	log       *slog.Logger
 	limits    limits
 	maxObject int64
-	maxTotal  int
+	begin     func() (end func(), err error)
 	running   sync.WaitGroup // in Objects.Put
 
 	mu      sync.Mutex
@@ -40,7 +40,7 @@ func newUploads(config Config, limits limits) *uploads {
 		log:       config.Log,
 		limits:    limits,
 		maxObject: config.MaxObject,
-		maxTotal:  config.MaxUploads,
+		begin:     config.BeginUpload,
 		byID:      make(map[string]*upload),
 	}
 }
@@ -70,12 +70,13 @@ func (us *uploads) start(ctx context.Context, c client, s api.UploadStart) (api.
 		us.byID[s.Upload] = done
 		return done.resume(c, s)
 	}
-	if err := us.admit(c); err != nil {
+	end, err := us.admit(c)
+	if err != nil {
 		return api.UploadState{}, err
 	}
 	u := newUpload(c, s)
 	us.byID[s.Upload] = u
-	us.running.Go(func() { us.put(u, s.Remember) })
+	us.running.Go(func() { us.put(u, s.Remember, end) })
 	return u.state(), nil
 }
 
@@ -95,26 +96,26 @@ func (us *uploads) check(s api.UploadStart) error {
 	return nil
 }
 
-// admit checks that one more upload may run, and makes room to remember it.
-func (us *uploads) admit(c client) error {
+// admit checks that one more upload of c may run, until end is called, and makes
+// room to remember it.
+func (us *uploads) admit(c client) (end func(), err error) {
 	if us.closing {
-		return api.Errorf(api.Unavailable, "the server is shutting down: try again soon")
+		return nil, api.Errorf(api.Unavailable, "the server is shutting down: try again soon")
 	}
-	total, own := 0, 0
+	own := 0
 	for _, u := range us.byID {
-		owner, settled := u.status()
-		if settled.IsZero() {
-			total++
-			if owner == c {
-				own++
-			}
+		if owner, settled := u.status(); settled.IsZero() && owner == c {
+			own++
 		}
 	}
-	if own >= us.limits.perClient || total >= us.maxTotal {
-		return api.Errorf(api.TooMany, "%d uploads are running, %d of them yours: wait until one is finished", total, own)
+	if own >= us.limits.perClient {
+		return nil, api.Errorf(api.TooMany, "%d uploads of yours are running: wait until one is finished", own)
+	}
+	if end, err = us.begin(); err != nil {
+		return nil, err
 	}
 	us.makeRoom()
-	return nil
+	return end, nil
 }
 
 // makeRoom forgets the upload that was settled first, if there are too many.
@@ -132,9 +133,11 @@ func (us *uploads) makeRoom() {
 	delete(us.byID, oldest)
 }
 
-// put stores what arrives, and keeps the outcome.
-func (us *uploads) put(u *upload, remember bool) {
+// put stores what arrives, calls end and keeps the outcome: who hears of that may
+// begin another upload at once.
+func (us *uploads) put(u *upload, remember bool, end func()) {
 	object, err := us.store(u)
+	end()
 	if err == nil && remember {
 		us.remember(u, object)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"memcache/backend/internal/access"
 	"memcache/shared/api"
 )
 
@@ -135,7 +136,9 @@ func TestFault80_AnUnfinishedUploadIsNeverComplete(t *testing.T) {
 }
 
 func TestUploadsAreBounded(t *testing.T) {
-	s := serve(t, func(c *Config, l *limits) { c.MaxUploads, l.perClient, c.MaxObject = 3, 2, 100 })
+	s := serve(t, func(c *Config, l *limits) {
+		c.BeginUpload, l.perClient, c.MaxObject = access.NewUploads(3).Begin, 2, 100
+	})
 	p, other := s.connect(t), s.connect(t)
 	start := func(p *peer, n int, size int64) *api.Error {
 		return p.call(api.MethodUpload, api.UploadStart{Upload: uploadID(n), Key: "k", Size: size}, nil)
@@ -151,7 +154,7 @@ func TestUploadsAreBounded(t *testing.T) {
 		{p, 100, ""},
 		{p, 100, api.TooMany}, // its own bound
 		{other, 100, ""},
-		{other, 100, api.TooMany}, // the bound of all
+		{other, 100, api.Unavailable}, // the bound of all
 	} {
 		if err := start(c.p, i, c.size); (err == nil) != (c.code == "") || err != nil && err.Code != c.code {
 			t.Errorf("upload %d: %v, want code %q", i, err, c.code)
@@ -283,7 +286,7 @@ func (*silentClient) tellUpload(*upload) {}
 func TestFault81_AbandonedUploadsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, limits := newMemory(), defaultLimits()
-		us := newUploads(Config{Log: slog.New(slog.DiscardHandler), Objects: store, MaxObject: 100, MaxUploads: 10}, limits)
+		us := newUploads(Config{Log: slog.New(slog.DiscardHandler), Objects: store, MaxObject: 100, BeginUpload: access.NewUploads(10).Begin}, limits)
 		here, left := new(silentClient), new(struct {
 			silentClient
 			_ int
@@ -330,7 +333,7 @@ func TestFault81_AbandonedUploadsExpire(t *testing.T) {
 }
 
 func TestFault81_RememberedUploadsAreBounded(t *testing.T) {
-	us := newUploads(Config{Log: slog.New(slog.DiscardHandler), Objects: newMemory(), MaxObject: 100, MaxUploads: 10}, defaultLimits())
+	us := newUploads(Config{Log: slog.New(slog.DiscardHandler), Objects: newMemory(), MaxObject: 100, BeginUpload: access.NewUploads(10).Begin}, defaultLimits())
 	c := new(silentClient)
 	for i := range 2 * maxKept {
 		id := uploadID(i)
