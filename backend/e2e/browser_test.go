@@ -1,18 +1,18 @@
 package e2e
 
 import (
-	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	_ "modernc.org/sqlite" // for insertKeys
 
 	"memcache/backend/internal/browsertest"
 	"memcache/shared/api"
@@ -146,17 +146,11 @@ func (p *page) few(t *testing.T) {
 // insertKeys copies the one row of the table n times.
 func insertKeys(t *testing.T, file string, n int) {
 	t.Helper()
-	db, err := sql.Open("sqlite", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	_, err = db.ExecContext(t.Context(), `
-		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO objects (object_key, blob_id, size, content_type, created, modified, version)
-		SELECT CAST(printf('key-%06d', i) AS BLOB), blob_id, size, content_type, created + i, modified + i, version FROM objects, n`, n)
-	if err != nil {
-		t.Fatal(err)
+	fill := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./backend/e2e/fill", file, strconv.Itoa(n))
+	fill.Dir = source
+	fill.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=") // as build.sh builds, so that SQLite is compiled already
+	if out, err := fill.CombinedOutput(); err != nil {
+		t.Fatalf("insert %d keys: %v\n%s", n, err, out)
 	}
 }
 

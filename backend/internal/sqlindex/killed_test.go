@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,11 +25,26 @@ import (
 	"memcache/shared/api"
 )
 
-// The environment of a child, which opens a database and is killed meanwhile.
+// The environment of a child, which opens a database and is killed meanwhile, or
+// uses what the one before it has left.
 const (
 	childDatabase  = "SQLINDEX_CHILD_DATABASE"  // a DSN, or the path of a SQLite file
-	childStatement = "SQLINDEX_CHILD_STATEMENT" // before which statement in SQLite it kills itself
+	childStatement = "SQLINDEX_CHILD_STATEMENT" // before which statement in SQLite it kills itself; 0: it uses the database
 )
+
+// childProgram is this test without the race detector, under which SQLite is ten
+// times as slow, and does nothing at once here. What it is built of was compiled
+// for the backend.
+func childProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "child")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the child: %v\n%s", err, out)
+	}
+	return program
+}
 
 var killedAtAll = flag.Bool("killed.all", false, "kill a process that opens a database before each statement, not before every third")
 
@@ -41,7 +57,8 @@ func TestFault66_KilledAtEachStatement(t *testing.T) {
 		openAsChild(t, database)
 		return
 	}
-	for name, openKilled := range map[string]func(*testing.T, int) (Config, bool){"SQLite": sqliteKilled, "MariaDB": mariadbKilled} {
+	program := childProgram(t)
+	for name, openKilled := range map[string]func(*testing.T, string, int) (string, bool){"SQLite": sqliteKilled, "MariaDB": mariadbKilled} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n, step := 1, 1
@@ -49,9 +66,9 @@ func TestFault66_KilledAtEachStatement(t *testing.T) {
 				n, step = 1+rand.IntN(3), 3
 			}
 			for killed := true; killed; n += step {
-				var c Config
-				if c, killed = openKilled(t, n); killed {
-					wantWorks(t, c, n)
+				var database string
+				if database, killed = openKilled(t, program, n); killed && wasKilled(t, startChild(t, program, database, 0)) {
+					t.Fatalf("killed before statement %d: who uses it then is killed, too", n)
 				}
 			}
 			if n < 20 {
@@ -61,33 +78,31 @@ func TestFault66_KilledAtEachStatement(t *testing.T) {
 	}
 }
 
-// wantWorks opens the database that was left at statement n, and uses it.
-func wantWorks(t *testing.T, c Config, n int) {
-	t.Helper()
-	db, err := Open(t.Context(), c)
+// use opens a database and uses it.
+func use(ctx context.Context, c Config) error {
+	db, err := Open(ctx, c)
 	if err != nil {
-		t.Fatalf("killed before statement %d: %v", n, err)
+		return err
 	}
-	_, putErr := db.Put(t.Context(), storage.Object{Key: "k", Blob: "b", Type: "text/plain"})
-	page, listErr := db.List(t.Context(), api.ListQuery{Search: "k", Sort: api.SortLargest, Limit: 1})
-	settings, settingsErr := db.Settings(t.Context())
-	if err := errors.Join(putErr, listErr, settingsErr, db.Close()); err != nil || len(page.Objects) != 1 || page.Total != 1 || settings.Policy != c.Policy {
-		t.Fatalf("killed before statement %d: %+v, %+v, %v", n, page, settings, err)
+	_, putErr := db.Put(ctx, storage.Object{Key: "k", Blob: "b", Type: "text/plain"})
+	page, listErr := db.List(ctx, api.ListQuery{Search: "k", Sort: api.SortLargest, Limit: 1})
+	settings, settingsErr := db.Settings(ctx)
+	err = errors.Join(putErr, listErr, settingsErr, db.Close())
+	if err == nil && (len(page.Objects) != 1 || page.Total != 1 || settings.Policy != c.Policy) {
+		err = fmt.Errorf("it has %+v, %+v", page, settings)
 	}
+	return err
 }
 
 // sqliteKilled makes a database until before statement n; false when it has fewer.
-func sqliteKilled(t *testing.T, n int) (Config, bool) {
-	c := sqliteConfig(t)
-	child := startChild(t, c.SQLitePath, n)
-	return c, wasKilled(t, child)
+func sqliteKilled(t *testing.T, program string, n int) (database string, killed bool) {
+	database = sqliteConfig(t).SQLitePath
+	return database, wasKilled(t, startChild(t, program, database, n))
 }
 
 // mariadbKilled does so too; the statements are counted on their way.
-func mariadbKilled(t *testing.T, n int) (Config, bool) {
-	c := mariadbConfig(t)
-	dsn, link := mariadbtest.StartLink(t)
-	c.DSN = dsn
+func mariadbKilled(t *testing.T, program string, n int) (database string, killed bool) {
+	database, link := mariadbtest.StartLink(t)
 	var child atomic.Pointer[exec.Cmd]
 	var statements atomic.Int64
 	started := make(chan struct{})
@@ -97,16 +112,16 @@ func mariadbKilled(t *testing.T, n int) (Config, bool) {
 			_ = child.Load().Process.Kill() // if it has ended, it was not killed
 		}
 	})
-	child.Store(startChild(t, dsn, 0))
+	child.Store(startChild(t, program, database, 1)) // which counts for SQLite alone
 	close(started)
-	killed := wasKilled(t, child.Load())
-	statements.Store(1 << 40) // those of this process do not count
-	return c, killed
+	killed = wasKilled(t, child.Load())
+	statements.Store(1 << 40) // those of the next child do not count
+	return database, killed
 }
 
-func startChild(t *testing.T, database string, n int) *exec.Cmd {
+func startChild(t *testing.T, program, database string, n int) *exec.Cmd {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^TestFault66_KilledAtEachStatement$")
+	child := exec.Command(program, "-test.run=^TestFault66_KilledAtEachStatement$")
 	child.Env = append(os.Environ(), childDatabase+"="+database, childStatement+"="+strconv.Itoa(n))
 	child.Stdout, child.Stderr = t.Output(), t.Output()
 	if err := child.Start(); err != nil {
@@ -136,9 +151,15 @@ func openAsChild(t *testing.T, database string) {
 	c := Config{SQLitePath: database, Capacity: 64 << 20, Policy: "lru", Log: slog.New(slog.DiscardHandler)}
 	if strings.HasPrefix(database, "mysql:") {
 		c.SQLitePath, c.DSN = "", database
-	} else {
+	} else if n > 0 {
 		c.sqliteDriver = "sqlite, killed"
 		sql.Register(c.sqliteDriver, &killer{before: int64(n)})
+	}
+	if n == 0 {
+		if err := use(t.Context(), c); err != nil {
+			t.Fatalf("the database that was left: %v", err)
+		}
+		return
 	}
 	db, err := Open(t.Context(), c)
 	if err != nil {

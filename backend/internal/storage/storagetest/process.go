@@ -10,9 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a cache process that a test runs, ours or a memcached.
@@ -23,15 +26,44 @@ type Process struct {
 	cmd     *exec.Cmd
 }
 
-// BuildCache builds our cache and returns the path of the program.
+// BuildCache builds our cache, unless that is done already, and returns the path
+// of the program.
 func BuildCache(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "memcache-cache")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "memcache/cache").CombinedOutput(); err != nil {
-		t.Fatalf("build the cache: %v\n%s", err, out)
+	program, err := built()
+	if err != nil {
+		t.Fatalf("build the cache: %v", err)
 	}
 	return program
 }
+
+// built is where the program is for all tests, below bin, so that it is linked
+// once and not for each of them.
+var built = sync.OnceValues(func() (string, error) {
+	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(strings.TrimSpace(string(module)), "bin", "test")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil { // two builds at once would read what the other writes
+		return "", err
+	}
+	program := filepath.Join(dir, "memcache-cache")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", program, "memcache/cache")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as build.sh does: all is compiled already
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return program, nil
+})
 
 // Memcached returns the path of the machine's memcached, or "".
 func Memcached() string {
