@@ -125,6 +125,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	if err != nil {
 		return err
 	}
+	nodes.OnRestart(objects.CacheRestarted)
 	a.defers(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()

@@ -52,8 +52,9 @@ const (
 
 // Client is the cache of one backend. It is safe for concurrent use.
 type Client struct {
-	nodes  []*node
-	leases leases
+	nodes     []*node
+	leases    leases
+	restarted func() // see OnRestart; nil for nothing to do
 }
 
 var _ storage.Cache = (*Client)(nil)
@@ -85,9 +86,22 @@ func New(cfg Config) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		n.restarted = c.newRun
 		c.nodes = append(c.nodes, n)
 	}
 	return c, nil
+}
+
+// OnRestart has f called when a node is met for the first time in a run that
+// began less than a hold's time ago: holds given to the run before may have been
+// lost with it. No answer of the new run gets out before f has returned, which
+// must not wait for anything. It is to be called before the first request.
+func (c *Client) OnRestart(f func()) { c.restarted = f }
+
+func (c *Client) newRun() {
+	if c.restarted != nil {
+		c.restarted()
+	}
 }
 
 // Close ends all connections and waits for their goroutines. Requests under
@@ -240,6 +254,58 @@ func (c *Client) Hold(ctx context.Context, key string) error {
 // Delete makes sure that key is not cached and that no lease on it can fill.
 func (c *Client) Delete(ctx context.Context, key string) error {
 	return c.simple(ctx, key, "md "+key+"\r\n", "HD", "NF")
+}
+
+// Drop makes sure that key has neither value nor lease; a hold stays.
+func (c *Client) Drop(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	for {
+		cas, there, err := c.dropped(ctx, key)
+		if err != nil || !there {
+			return err
+		}
+		q := newCall(replyLine)
+		q.line = fmt.Appendf(q.line, "md %s C%d\r\n", key, cas)
+		if _, err := c.node(key).do(ctx, q); err != nil {
+			return err
+		}
+		changed := q.status() == "EX" // since it was looked at
+		err = expect(c.node(key), q, "HD", "NF", "EX")
+		q.recycle()
+		if !changed {
+			return err
+		}
+	}
+}
+
+// dropped looks at what Drop is to remove; there is nothing where there is a hold.
+func (c *Client) dropped(ctx context.Context, key string) (cas uint64, there bool, err error) {
+	q := newCall(replyLine)
+	q.line = append(append(append(q.line, "mg "...), key...), " s c\r\n"...)
+	n := c.node(key)
+	if _, err := n.do(ctx, q); err != nil {
+		return 0, false, err
+	}
+	defer q.recycle()
+	if err := expect(n, q, "HD", "EN"); err != nil || q.status() == "EN" {
+		return 0, false, err
+	}
+	return parseLook(string(q.reply))
+}
+
+// parseLook reads "HD s99 c5 Z": a value, or the lease that Z tells of.
+func parseLook(line string) (cas uint64, there bool, err error) {
+	for flag := range strings.FieldsSeq(strings.TrimPrefix(line, "HD")) {
+		switch {
+		case flag[0] == 'c':
+			cas, err = strconv.ParseUint(flag[1:], 10, 64)
+		case flag[0] == 'Z', flag[0] == 's' && flag != "s0":
+			there = true
+		}
+	}
+	return cas, there, err
 }
 
 // simple sends a command on key that may be sent twice without harm.

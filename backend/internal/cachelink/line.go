@@ -97,7 +97,7 @@ func (c *Client) Dial(ctx context.Context, number int) (*Line, error) {
 		_ = cn.nc.Close()
 		return nil, fmt.Errorf("cache node %s: %w", n.name, err)
 	}
-	l := &Line{client: c, node: n, run: who, limit: cn.limit, fd: fd, in: make([]byte, lineBuffer)}
+	l := &Line{client: c, node: n, run: who.run, limit: cn.limit, fd: fd, in: make([]byte, lineBuffer)}
 	if err := n.join(l, who); err != nil {
 		_ = unix.Close(fd)
 		return nil, err

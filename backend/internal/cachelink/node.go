@@ -24,6 +24,7 @@ type node struct {
 	buffers          buffers
 	maxItem          atomic.Int64 // 0: not known yet
 	empty            atomic.Int64 // leases and holds that Get met in this run
+	restarted        func()       // is told of a young run, see Client.OnRestart
 
 	next  atomic.Uint32
 	slots []slot
@@ -50,6 +51,17 @@ func (r run) same(as run) bool {
 }
 
 func (r run) String() string { return fmt.Sprintf("%d@%d", r.pid, r.started) }
+
+// visit is what a new connection finds.
+type visit struct {
+	run
+	young bool // the run before it may have had holds that are meant to last yet
+}
+
+func (n *node) visitOf(stats map[string]string) visit {
+	const rounding = 3
+	return visit{run: n.runOf(stats), young: number(stats["uptime"]) < holdSeconds+rounding}
+}
 
 // runOf tells from its statistics which run of the process a node is in.
 func (n *node) runOf(stats map[string]string) run {
@@ -183,21 +195,21 @@ func (n *node) connect(ctx context.Context, deadline time.Time) (*conn, error) {
 }
 
 // dial makes a connection and asks who is at its other end.
-func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, run, error) {
+func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, visit, error) {
 	d := net.Dialer{Deadline: deadline}
 	nc, err := d.DialContext(ctx, n.network, n.address)
 	if err != nil {
-		return nil, run{}, err
+		return nil, visit{}, err
 	}
 	br := bufio.NewReaderSize(nc, readBuffer)
 	stats, err := greet(nc, br, deadline)
 	if err != nil {
 		nc.Close()
-		return nil, run{}, fmt.Errorf("ask the cache who it is: %w", err)
+		return nil, visit{}, fmt.Errorf("ask the cache who it is: %w", err)
 	}
 	n.learn(stats)
 	limit := max(number(stats["item_size_max"]), defaultItemLimit)
-	return newConn(nc, br, &n.buffers, int(limit), &n.wg), n.runOf(stats), nil
+	return newConn(nc, br, &n.buffers, int(limit), &n.wg), n.visitOf(stats), nil
 }
 
 // defaultItemLimit is memcached's.
@@ -251,7 +263,7 @@ func number(s string) int64 {
 // adopt puts a new connection into use. When it leads to another run of the
 // process than the older ones, those are ended: a deletion confirmed by the one
 // would say nothing of what the other holds.
-func (n *node) adopt(s *slot, cn *conn, who run) error {
+func (n *node) adopt(s *slot, cn *conn, who visit) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -259,14 +271,14 @@ func (n *node) adopt(s *slot, cn *conn, who run) error {
 		return net.ErrClosed
 	}
 	n.meet(who)
-	cn.run = who
+	cn.run = who.run
 	s.cn.Store(cn)
 	n.wg.Go(cn.read)
 	return nil
 }
 
 // join does for a Line what adopt does for a connection.
-func (n *node) join(l *Line, who run) error {
+func (n *node) join(l *Line, who visit) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -284,8 +296,8 @@ func (n *node) leave(l *Line) {
 }
 
 // meet ends what leads to another run than this one. mu is held.
-func (n *node) meet(who run) {
-	if who == n.run {
+func (n *node) meet(who visit) {
+	if who.run == n.run {
 		return
 	}
 	for i := range n.slots {
@@ -297,7 +309,10 @@ func (n *node) meet(who run) {
 		l.fail()
 	}
 	n.empty.Store(0)
-	n.run = who
+	n.run = who.run
+	if who.young {
+		n.restarted()
+	}
 }
 
 // errAnotherRun ends connections to a process that is not the one any more.

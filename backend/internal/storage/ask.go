@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Question is the first thing that an Open asks the cache, for a caller who asks
@@ -36,6 +38,15 @@ func (s *Store) Hit(q Question, value []byte) (*Content, bool) {
 	r := s.read(q.Key, q.start)
 	return r.c, r.hit(Lookup{Value: value, Release: func() {}}, false)
 }
+
+// OpenPast is Open past the cache, for a hit that there is no memory to keep in.
+func (s *Store) OpenPast(ctx context.Context, q Question) (*Content, error) {
+	return s.read(q.Key, q.start).direct(ctx, DetailNoMemory)
+}
+
+// Memory is the memory for what readers are given: Config.ReadMemory bytes. Who
+// keeps what [Question.Hit] was given, takes it from there.
+func (s *Store) Memory() *semaphore.Weighted { return s.memory }
 
 // OpenAsked is Open, going on from what the cache found.
 func (s *Store) OpenAsked(ctx context.Context, q Question, found Lookup) (*Content, error) {

@@ -124,6 +124,7 @@ func backendMain(arg string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Cache.(*cachelink.Client).OnRestart(store.CacheRestarted)
 	if err := store.RefreshGeneration(ctx); err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (f *fixture) raise(t *testing.T) {
 	}
 }
 
-func closed(t *testing.T, c io.Closer) {
+func closed(t testing.TB, c io.Closer) {
 	t.Helper()
 	if err := c.Close(); err != nil {
 		t.Error(err)
@@ -268,6 +268,13 @@ func (c *cache) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	return c.content().Delete(ctx, key)
+}
+
+func (c *cache) Drop(ctx context.Context, key string) error {
+	if err := c.note(key, &c.noDel); err != nil {
+		return err
+	}
+	return c.content().Drop(ctx, key)
 }
 
 func (c *cache) Clear(ctx context.Context) error {

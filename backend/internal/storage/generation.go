@@ -77,6 +77,17 @@ func (g *generation) doubt() { g.doubts.Add(1) }
 
 func (g *generation) doubted() bool { return g.settled.Load() < g.doubts.Load() }
 
+// CacheRestarted tells that a cache may have lost the holds of writers, because
+// its process is another one. Where other backends use it, too, one of them may
+// be committing what it believes to be held: until the generation is raised, which
+// its commit then notices, nothing is filled into the cache. A single backend
+// knows its own writers.
+func (s *Store) CacheRestarted() {
+	if s.gen.lease > 0 {
+		s.gen.doubt()
+	}
+}
+
 // note notes an answer of the database; the view never goes back.
 func (g *generation) note(generation int64, asked time.Time) *view {
 	g.noting.Lock()

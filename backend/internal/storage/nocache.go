@@ -21,6 +21,9 @@ func (NoCache) Hold(context.Context, string) error { return nil }
 // Delete does nothing.
 func (NoCache) Delete(context.Context, string) error { return nil }
 
+// Drop does nothing.
+func (NoCache) Drop(context.Context, string) error { return nil }
+
 // Clear does nothing.
 func (NoCache) Clear(context.Context) error { return nil }
 

@@ -19,7 +19,7 @@ const (
 	DetailCacheDown  = "cache-down"      // it did not answer in time
 	DetailDistrusted = "cache-distrust"  // it may hold outdated objects
 	DetailTooLarge   = "too-large"       // the object is over the limit of an item
-	DetailNoMemory   = "no-memory"       // too many misses are in memory already
+	DetailNoMemory   = "no-memory"       // too much is in memory already for readers, who may be slow
 	DetailWriting    = "being-written"   // a write of the object is under way
 	DetailTimeout    = "fill-timeout"    // another reader's fill took too long
 	DetailUncached   = "could-not-cache" // another reader tried and failed
@@ -93,8 +93,14 @@ func (r *reading) open(ctx context.Context) (*Content, error) {
 
 // take goes on with what the cache found; nil when it must be asked again.
 func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool) (*Content, error) {
+	size := int64(len(found.Value))
 	switch {
+	case found.Value != nil && !r.memory.TryAcquire(size):
+		found.Release()
+		return r.direct(ctx, DetailNoMemory)
 	case found.Value != nil:
+		release := found.Release
+		found.Release = func() { release(); r.memory.Release(size) }
 		if r.hit(found, waited) {
 			return r.c, nil
 		}
@@ -102,6 +108,9 @@ func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool
 		if err := r.cache.Delete(ctx, ck); err != nil {
 			return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
 		}
+	case found.Lease != 0 && r.gen.doubted(): // since the question
+		r.release(ctx, ck, found.Lease)
+		return r.direct(ctx, DetailDistrusted)
 	case found.Lease != 0:
 		return r.load(ctx, ck, found.Lease)
 	case found.Held:

@@ -71,7 +71,7 @@ func TestLargeObjectsBypass(t *testing.T) {
 // TestMemoryOfMissesIsBounded: what does not fit is streamed, and memory is
 // given back when content and fill are done.
 func TestMemoryOfMissesIsBounded(t *testing.T) {
-	f := start(t, func(c *storage.Config) { c.FillMemory = 1500 })
+	f := start(t, func(c *storage.Config) { c.ReadMemory = 1500 })
 	content := strings.Repeat("x", 1000)
 	for _, key := range []string{"a", "b"} {
 		put(t, f.Store, key, content+key)
@@ -308,4 +308,36 @@ func TestNotFoundIsNotCached(t *testing.T) {
 	}
 	put(t, f.Store, "k", "now it is there")
 	wantRead(t, f.Store, "k", "now it is there", storage.Miss)
+}
+
+// TestFault78_SlowReadersOfHitsAreBounded: what does not fit is streamed past the
+// cache, and memory is given back with the content.
+func TestFault78_SlowReadersOfHitsAreBounded(t *testing.T) {
+	f := start(t, func(c *storage.Config) { c.ReadMemory = 2500 })
+	content := strings.Repeat("x", 1000)
+	for _, key := range []string{"a", "b"} {
+		put(t, f.Store, key, content+key)
+		warm(t, f.Store, key)
+	}
+	var slow []*storage.Content
+	for range 2 {
+		c, err := f.Open(t.Context(), "a")
+		if err != nil || c.Source != storage.Hit {
+			t.Fatalf("Open = %v, %v", c.Source, err)
+		}
+		slow = append(slow, c)
+	}
+	for range 3 {
+		if c := wantRead(t, f.Store, "b", content+"b", storage.Bypass); c.Detail != storage.DetailNoMemory {
+			t.Errorf("the reason is %q", c.Detail)
+		}
+	}
+	closed(t, slow[0])
+	closed(t, slow[0]) // counts once
+	wantRead(t, f.Store, "b", content+"b", storage.Hit)
+	closed(t, slow[1])
+	if !f.Memory().TryAcquire(2500) {
+		t.Error("memory is not given back")
+	}
+	f.Memory().Release(2500)
 }

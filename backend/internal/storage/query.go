@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,16 +144,13 @@ func (s *Store) Invalidate(ctx context.Context, key string) error {
 	if err := api.CheckKey(key); err != nil {
 		return err
 	}
-	unlock, err := s.locks.lock(ctx, []string{key}) // or a writer's hold would end too early
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	g, why, ok := s.readable(ctx)
 	if !ok {
 		return api.Errorf(api.Unavailable, "the cache is not in use just now (%s), so %q was not dropped from it: try again", why, key)
 	}
-	if err := s.forgetIn(ctx, g, key); err != nil {
+	ck := cacheKey(g, key)
+	s.flights.forget(ck)
+	if err := s.cache.Drop(ctx, ck); err != nil { // a writer's hold stays, also that of another backend
 		return api.Errorf(api.Unavailable, "the cache does not answer, so %q was not dropped from it: try again", key).Because(err)
 	}
 	return nil
@@ -181,10 +179,23 @@ func (s *Store) Cached(ctx context.Context, key string) (api.Cached, error) {
 
 // Clear empties the cache; the objects themselves stay.
 func (s *Store) Clear(ctx context.Context) error {
-	if err := s.cache.Clear(ctx); err != nil {
+	if err := s.clear(ctx); err != nil {
 		return api.Errorf(api.Unavailable, "the cache does not answer, so it was not cleared: try again").Because(err)
 	}
 	return nil
+}
+
+// clear empties the cache, while it is shut where holds of other backends would
+// go with the rest.
+func (s *Store) clear(ctx context.Context) error {
+	if s.gen.lease == 0 {
+		return s.cache.Clear(ctx)
+	}
+	v, err := s.shut(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.cache.Clear(ctx), s.reopen(ctx, v))
 }
 
 // Sweep removes the blobs that no row has named for the grace period.

@@ -12,7 +12,8 @@
 // Reading: a hit comes from the cache. On a miss, the one reader that holds the
 // lease reads the blob and fills the cache; a fill that lost a race with a write
 // is refused by the cache. Other readers of that key wait for the fill. A cache
-// that is down, slow or full never fails a read.
+// that is down, slow or full never fails a read. What readers hold in memory is
+// bounded; beyond that they get the blob.
 package storage
 
 import (
@@ -135,7 +136,9 @@ type Cache interface {
 	Hold(ctx context.Context, key string) error
 	// Delete makes sure that key is not cached and that no lease on it can fill.
 	Delete(ctx context.Context, key string) error
-	// Clear does so for every key.
+	// Drop does so, too, but leaves a hold.
+	Drop(ctx context.Context, key string) error
+	// Clear does as Delete for every key.
 	Clear(ctx context.Context) error
 	// Describe tells what is known of key's value. It is no access.
 	Describe(ctx context.Context, key string) (Cached, error)

@@ -28,8 +28,11 @@ type Config struct {
 	Cache Cache // nil: NoCache
 	Log   *slog.Logger
 
-	MaxObject  int64         // bytes of the largest object; 0: 1 GiB
-	FillMemory int64         // bytes that misses may hold in memory together; 0: 128 MiB. They may take twice as much.
+	MaxObject int64 // bytes of the largest object; 0: 1 GiB
+	// ReadMemory is how many bytes of objects may be in memory for readers, hits and
+	// misses together; 0: 128 MiB. Misses may take twice as much, by rounding up. What
+	// does not fit is read past the cache.
+	ReadMemory int64
 	Wait       time.Duration // how long a reader waits for another's fill; 0: 500 ms
 	Grace      time.Duration // age from which Sweep takes a blob that no row names; 0: 1 hour
 
@@ -57,7 +60,7 @@ type Store struct {
 	index   Index
 	cache   Cache
 	log     *slog.Logger
-	memory  *semaphore.Weighted // bytes of misses in memory
+	memory  *semaphore.Weighted // bytes of objects in memory
 	bodies  bodies
 	flights flights
 	locks   keyLocks
@@ -74,7 +77,7 @@ type Store struct {
 // take. It stays below the time that [Cache.Hold] lasts.
 const (
 	defaultMaxObject  = 1 << 30
-	defaultFillMemory = 128 << 20
+	defaultReadMemory = 128 << 20
 	defaultWait       = 500 * time.Millisecond
 	defaultGrace      = time.Hour
 	commitTimeout     = 20 * time.Second
@@ -85,9 +88,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Blobs == nil || cfg.Index == nil {
 		return nil, errors.New("storage: Config.Blobs and Config.Index are required")
 	}
-	if cfg.MaxObject < 0 || cfg.FillMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 || cfg.Undo < 0 || cfg.Lease < 0 {
-		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, FillMemory %d, Wait %v, Grace %v, Undo %v, Lease %v",
-			cfg.MaxObject, cfg.FillMemory, cfg.Wait, cfg.Grace, cfg.Undo, cfg.Lease)
+	if cfg.MaxObject < 0 || cfg.ReadMemory < 0 || cfg.Wait < 0 || cfg.Grace < 0 || cfg.Undo < 0 || cfg.Lease < 0 {
+		return nil, fmt.Errorf("storage: a limit is negative: MaxObject %d, ReadMemory %d, Wait %v, Grace %v, Undo %v, Lease %v",
+			cfg.MaxObject, cfg.ReadMemory, cfg.Wait, cfg.Grace, cfg.Undo, cfg.Lease)
 	}
 	if cfg.Cache == nil {
 		cfg.Cache = NoCache{}
@@ -99,12 +102,12 @@ func New(cfg Config) (*Store, error) {
 		cfg.OnChange = func(api.Changed) {}
 	}
 	cfg.MaxObject = orDefault(cfg.MaxObject, defaultMaxObject)
-	cfg.FillMemory = orDefault(cfg.FillMemory, defaultFillMemory)
+	cfg.ReadMemory = orDefault(cfg.ReadMemory, defaultReadMemory)
 	cfg.Wait = orDefault(cfg.Wait, defaultWait)
 	cfg.Grace = orDefault(cfg.Grace, defaultGrace)
 	s := &Store{
 		cfg: cfg, blobs: cfg.Blobs, index: cfg.Index, cache: cfg.Cache, log: cfg.Log,
-		memory: semaphore.NewWeighted(cfg.FillMemory),
+		memory: semaphore.NewWeighted(cfg.ReadMemory),
 		locks:  newKeyLocks(),
 	}
 	s.gen.init(cfg.Lease, cfg.Distrust)

@@ -30,6 +30,7 @@ func Cache(t *testing.T, open func(t *testing.T) storage.Cache) {
 		{"Hold", cacheHold},
 		{"HoldOfNothing", cacheHoldOfNothing},
 		{"DeleteAbsent", cacheDeleteAbsent},
+		{"Drop", cacheDrop},
 		{"Describe", cacheDescribe},
 		{"Clear", cacheClear},
 		{"Sizes", cacheSizes},
@@ -177,6 +178,19 @@ func cacheHoldOfNothing(t *testing.T, c storage.Cache) {
 	must(t, c.Delete(t.Context(), "k"))
 	wantLost(t, c, "k", lease)
 	mustLease(t, c, "k")
+}
+
+func cacheDrop(t *testing.T, c storage.Cache) {
+	must(t, c.Drop(t.Context(), "k"))
+	lease := mustLease(t, c, "k")
+	must(t, c.Drop(t.Context(), "k"))
+	wantLost(t, c, "k", lease)
+	mustFill(t, c, "k", mustLease(t, c, "k"), "value")
+	must(t, c.Drop(t.Context(), "k"))
+	mustLease(t, c, "k")
+	must(t, c.Hold(t.Context(), "k"))
+	must(t, c.Drop(t.Context(), "k"))
+	wantNothing(t, c, "k", true)
 }
 
 func cacheDeleteAbsent(t *testing.T, c storage.Cache) {

@@ -103,6 +103,16 @@ func (c *MemCache) Delete(ctx context.Context, key string) error {
 	return ctx.Err()
 }
 
+// Drop forgets key unless it is held.
+func (c *MemCache) Drop(ctx context.Context, key string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.entries[key].held {
+		delete(c.entries, key)
+	}
+	return ctx.Err()
+}
+
 // Clear forgets everything.
 func (c *MemCache) Clear(ctx context.Context) error {
 	c.mu.Lock()
