@@ -173,9 +173,10 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.front = front.New(front.Config{
-		Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes,
+		Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes, Memory: objects.Memory(), Refuse: handler.Refuse,
 		Idle: cfg.idleTimeout, First: cfg.headerTimeout, Stall: cfg.stallTimeout, Log: a.log,
 	})
+	a.front.Attach(a.server)
 	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -82,5 +84,44 @@ func (b *backend) call(socket *websocket.Conn, method string, params any) string
 		if strings.Contains(string(answer), `"id":1`) {
 			return string(answer)
 		}
+	}
+}
+
+// TestFault19_WhatIsNoRequestGetsAProblemDocument, also where net/http refuses it
+// before any handler of ours has it.
+func TestFault19_WhatIsNoRequestGetsAProblemDocument(t *testing.T) {
+	b := startBackend(t, "-data", t.TempDir())
+	for said, status := range map[string]int{
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n": 431,
+		"GET /objects/k HTTP/1.1\r\n\r\n":           400,
+		"\x16\x03\x01\x00\x05hello\r\n\r\n":         400,
+		"GET / HTTP/7.7\r\nHost: localhost\r\n\r\n": 505,
+	} {
+		nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.WriteString(nc, said) }() // it may not be read whole
+		answer, err := http.ReadResponse(bufio.NewReader(nc), nil)
+		if err != nil {
+			t.Fatalf("%.40q: %v", said, err)
+		}
+		var problem struct {
+			Title, Detail, Code, RequestID string
+			Status                         int
+		}
+		err = json.NewDecoder(answer.Body).Decode(&problem)
+		if err != nil || answer.StatusCode != status || problem.Status != status || problem.Title != http.StatusText(status) || problem.Detail == "" || problem.RequestID == "" {
+			t.Errorf("%.40q is answered with %s: %+v, %v", said, answer.Status, problem, err)
+		}
+		for name, want := range map[string]string{"Content-Type": "application/problem+json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+			if got := answer.Header.Get(name); got != want {
+				t.Errorf("%.40q: %s is %q, want %q", said, name, got, want)
+			}
+		}
+		if !strings.Contains(b.log.String(), problem.RequestID) {
+			t.Errorf("the log does not have the request %s", problem.RequestID)
+		}
+		_ = nc.Close()
 	}
 }

@@ -44,8 +44,9 @@ type conn struct {
 	since  time.Time     // when the present state began, or made progress
 	limit  time.Duration // to wait for a request
 
-	hit Hit
-	out rest // while sending
+	hit  Hit
+	out  rest  // while sending
+	lent int64 // bytes of Config.Memory
 
 	reply    reply         // of the handler
 	room     chan struct{} // gets an element when the socket takes more
@@ -138,6 +139,7 @@ func (c *conn) caught() {
 	if reason := recover(); reason != nil {
 		c.loop.cfg.Log.Error("a request panicked", "panic", reason, "stack", string(debug.Stack()))
 		c.hit = nil
+		c.giveBack()
 		c.close()
 	}
 }
@@ -150,11 +152,40 @@ func (c *conn) Answered(found storage.Lookup, err error) {
 		c.goOn(storage.Lookup{})
 	case found.Value == nil:
 		c.goOn(found)
+	case !c.lend(int64(len(found.Value))):
+		free(found)
+		hit := c.hit
+		c.hit = nil
+		c.handle(hit.GoPast())
 	case !c.answer(found):
-		if found.Release != nil {
-			found.Release()
-		}
+		free(found)
+		c.giveBack()
 		c.goOn(storage.Lookup{})
+	}
+}
+
+func free(found storage.Lookup) {
+	if found.Release != nil {
+		found.Release()
+	}
+}
+
+// lend takes memory for a value, until giveBack.
+func (c *conn) lend(bytes int64) bool {
+	if c.loop.cfg.Memory == nil {
+		return true
+	}
+	if !c.loop.cfg.Memory.TryAcquire(bytes) {
+		return false
+	}
+	c.lent = bytes
+	return true
+}
+
+func (c *conn) giveBack() {
+	if c.lent > 0 {
+		c.loop.cfg.Memory.Release(c.lent)
+		c.lent = 0
 	}
 }
 
@@ -222,6 +253,7 @@ func (c *conn) progress(n int) {
 func (c *conn) endHit() {
 	out, hit := c.out, c.hit
 	c.out, c.hit = rest{}, nil
+	c.giveBack()
 	if out.release != nil {
 		out.release()
 	}

@@ -16,6 +16,10 @@
 // begins: when net/http has had nothing but plain GETs (for other paths). After
 // anything else, as a body, an upgrade or half a request, it is net/http's alone.
 //
+// What net/http refuses by itself, as a header that is too long, is answered in
+// words of ours ([Listener.Attach]). What hits take of memory while their clients
+// take them is bounded ([Memory]).
+//
 // What the handler can tell: its context does not end when the client goes away.
 package front
 
@@ -46,7 +50,11 @@ type Config struct {
 	Stall    time.Duration // in which a client takes patienceBytes, or the rest of a hit; 0 is for ever
 	Hits     Hits
 	Cache    *cachelink.Client // where Hits are looked up
-	Log      *slog.Logger      // nil: none
+	Memory   Memory            // nil: without a bound
+	// Refuse returns the answer to what net/http finds to be no request, for a
+	// status and a reason, which may be empty; nil leaves it to net/http. See Attach.
+	Refuse func(remote string, status int, why string) (header http.Header, body []byte)
+	Log    *slog.Logger // nil: none
 }
 
 // Hits answers GETs of what is in the cache. It must not block.
@@ -54,6 +62,14 @@ type Hits interface {
 	// Begin returns what is asked for; nil for a request that the handler is to
 	// answer.
 	Begin(r *http.Request) Hit
+}
+
+// Memory bounds what is kept for clients while they take it.
+type Memory interface {
+	// TryAcquire takes bytes of it; false when it has not as many.
+	TryAcquire(bytes int64) bool
+	// Release gives them back.
+	Release(bytes int64)
 }
 
 // Hit is a request between the question to the cache and the answer.
@@ -67,6 +83,9 @@ type Hit interface {
 	Sent(bytes int64)
 	// GoOn returns the request for the handler, which goes on from what was found.
 	GoOn(found storage.Lookup) *http.Request
+	// GoPast returns the request for the handler, which answers it from elsewhere:
+	// there is no memory to keep a value in.
+	GoPast() *http.Request
 }
 
 // Listener is a [net.Listener] for an [http.Server] without TLS.

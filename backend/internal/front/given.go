@@ -19,6 +19,7 @@ type given struct {
 	remote       string
 	read         []byte // what was read before it was given
 	aligned      bool   // what is read next begins a request
+	unasked      bool   // no handler has a request of it; see Attach
 }
 
 // Read returns what is net/http's.

@@ -62,6 +62,11 @@ func (h *hit) Sent(n int64) {
 	}
 }
 
+func (h *hit) GoPast() *http.Request {
+	h.r.Header.Set("Past", "true")
+	return h.r
+}
+
 func (h *hit) GoOn(found storage.Lookup) *http.Request {
 	h.r.Header.Set("Lease", fmt.Sprint(found.Lease != 0))
 	return h.r
@@ -70,6 +75,7 @@ func (h *hit) GoOn(found storage.Lookup) *http.Request {
 func (v *values) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.other.Add(1)
 	w.Header().Set("Lease", r.Header.Get("Lease"))
+	w.Header().Set("Past", r.Header.Get("Past"))
 	value, ok := v.of[nameOf(r)]
 	if !ok {
 		http.NotFound(w, r)
@@ -459,5 +465,74 @@ func TestShutdownInTimeCutsOffTheRest(t *testing.T) {
 	}
 	if n, err := io.Copy(io.Discard, c); err == nil && n > large {
 		t.Error("all of it was sent")
+	}
+}
+
+// counted is a Memory that knows the most that was taken of it.
+type counted struct {
+	mu               sync.Mutex
+	size, used, most int64
+}
+
+func (m *counted) TryAcquire(bytes int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used+bytes > m.size {
+		return false
+	}
+	m.used += bytes
+	m.most = max(m.most, m.used)
+	return true
+}
+
+func (m *counted) Release(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used -= bytes
+}
+
+func (m *counted) taken() (used, most int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used, m.most
+}
+
+// TestFault78_WhatSlowReadersKeepIsBounded: who comes when it is used up is
+// answered from elsewhere, and all is given back when they are gone.
+func TestFault78_WhatSlowReadersKeepIsBounded(t *testing.T) {
+	memory := &counted{size: 2*large + large/2}
+	w := newWorld(t, patience, func(c *Config) { c.Memory = memory })
+	w.warm(t)
+	var slow []client
+	for i := range 2 {
+		c := dial(t, w.address)
+		if err := c.SetReadBuffer(64 << 10); err != nil {
+			t.Fatal(err)
+		}
+		c.send(t, get("large"))
+		slow = append(slow, c)
+		for used, _ := memory.taken(); used < int64(i+1)*large; used, _ = memory.taken() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	quick := dial(t, w.address)
+	for name, past := range map[string]string{"large": "true", "1k": ""} {
+		before := w.other.Load()
+		answer, body := quick.ask(t, get(name))
+		if body != string(w.of[name]) || answer.Header.Get("Past") != past || w.other.Load()-before != int64(len(past)/4) {
+			t.Errorf("%s: %d bytes, past the cache %q, want %q", name, len(body), answer.Header.Get("Past"), past)
+		}
+	}
+	for _, c := range slow {
+		_ = c.Close()
+	}
+	for used, _ := memory.taken(); used > 0; used, _ = memory.taken() {
+		time.Sleep(time.Millisecond)
+	}
+	if _, most := memory.taken(); most > memory.size {
+		t.Errorf("%d bytes were kept of %d", most, memory.size)
+	}
+	if answer, body := quick.ask(t, get("large")); body != string(w.of["large"]) || answer.Header.Get("Past") != "" {
+		t.Errorf("afterwards: %d bytes, past the cache %q", len(body), answer.Header.Get("Past"))
 	}
 }

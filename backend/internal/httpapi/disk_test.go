@@ -38,9 +38,9 @@ func (w *world) wantReady(status string) {
 	}
 }
 
-// TestDiskTrouble: writes fail with the status that says what to do, reads go
+// TestFault50_54_56_DiskTrouble: writes fail with the status that says what to do, reads go
 // on, /readyz tells, and all is well by itself when the disk is.
-func TestDiskTrouble(t *testing.T) {
+func TestFault50_54_56_DiskTrouble(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		fault  error

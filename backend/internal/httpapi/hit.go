@@ -20,6 +20,7 @@ type asked struct {
 	start    time.Time
 	question storage.Question
 	found    storage.Lookup // when it goes on
+	past     bool           // it goes on past the cache
 	cache    string         // Cache-Status
 }
 
@@ -83,4 +84,10 @@ func (a *asked) Sent(bytes int64) {
 func (a *asked) GoOn(found storage.Lookup) *http.Request {
 	a.found = found
 	return a.r.WithContext(context.WithValue(a.r.Context(), askedKey{}, a))
+}
+
+// GoPast returns the request for the handler, which answers it without the cache.
+func (a *asked) GoPast() *http.Request {
+	a.past = true
+	return a.GoOn(storage.Lookup{})
 }

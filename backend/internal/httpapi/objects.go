@@ -58,6 +58,9 @@ func (s *server) open(r *http.Request, key string) (*storage.Content, error) {
 
 func (s *server) openOrGoOn(r *http.Request, key string) (*storage.Content, error) {
 	if a := askedOf(r); a != nil && a.question.Key == key {
+		if a.past {
+			return s.Objects.OpenPast(r.Context(), a.question)
+		}
 		return s.Objects.OpenAsked(r.Context(), a.question, a.found)
 	}
 	return s.Objects.Open(r.Context(), key)

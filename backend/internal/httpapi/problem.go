@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -48,6 +49,27 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: e.Message, Code: e.Code, RequestID: RequestID(r),
 	})
+}
+
+// Refuse returns the answer to what net/http finds to be no request, with the
+// status and the reason that it has for that.
+func (s *server) Refuse(remote string, status int, why string) (http.Header, []byte) {
+	r := withRequestID(&http.Request{RemoteAddr: remote})
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: api.Invalid, RequestID: RequestID(r)}
+	switch {
+	case status == http.StatusRequestHeaderFieldsTooLarge:
+		p.Code, p.Detail = api.TooLarge, "the request's header is longer than this server takes: send fewer or shorter fields, or a shorter address"
+	case why != "":
+		p.Detail = "the request is not HTTP as this server speaks it: " + why
+	default:
+		p.Detail = "the request is not HTTP as this server speaks it: check its first line and its header"
+	}
+	header := http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}, "Server-Timing": {serverTiming(storage.Steps{}, 0)}}
+	protect(header)
+	body, _ := json.Marshal(p) // it always encodes
+	s.Metrics.Request("refused", "", status, int64(len(body)), 0)
+	s.logRequest(r, answered{route: "refused", status: status, bytes: int64(len(body))})
+	return header, append(body, '\n')
 }
 
 // retryAfter is when to try again what fails for the moment, in seconds: a
