@@ -31,8 +31,20 @@ const (
 	awaited                  // it was missed, and the value will come
 )
 
-// keySize is about what a key takes in memory, with its places in the tables.
-const keySize = 48
+// memory returns how many bytes the keys take.
+func (k *keys) memory() int64 {
+	const size = 32 // of a key
+	return int64(size*cap(k.all) + 2*(cap(k.index)+cap(k.free)))
+}
+
+// tightly makes room for one more in s, and for an eighth more at most: append
+// would make more of it.
+func tightly[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s
+	}
+	return append(make([]T, 0, min(len(s)+len(s)/8+64, maxKeys)), s...)
+}
 
 func newKeys() keys { return keys{index: make([]uint16, 256)} }
 
@@ -63,7 +75,7 @@ func (k *keys) add(hash uint64) (id uint16) {
 		k.free = k.free[:n-1]
 	} else {
 		id = uint16(len(k.all))
-		k.all = append(k.all, key{})
+		k.all = append(tightly(k.all), key{})
 	}
 	k.all[id] = key{hash: hash, marks: used}
 	if k.n++; k.n*4 > len(k.index)*3 {

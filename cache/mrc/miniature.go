@@ -30,14 +30,14 @@ func newMiniature(name string, seed uint64, capacity int64) *miniature {
 
 // empty makes it a cache that holds nothing.
 func (m *miniature) empty() {
-	p, err := policy.New(m.name, m.seed)
+	p, err := policy.NewFew(m.name, m.seed)
 	if err != nil {
 		panic(err) // New checked the name
 	}
 	m.policy = p
 	m.admitter, _ = p.(policy.Admitter)
 	m.used, m.n, m.partial = 0, 0, false
-	m.index, m.owners, m.free = make([]uint16, 64), nil, -1
+	m.index, m.owners, m.free = make([]uint16, leastIndex), nil, -1
 }
 
 // forgo frees what it keeps: it is roomy, and so it needs nothing.
@@ -57,23 +57,29 @@ func (m *miniature) each(f func(id uint16)) {
 
 func (m *miniature) roomy() bool { return m.policy == nil }
 
-// perSlot is what the policies take, in bytes a slot.
-var perSlot = map[string]int64{"wtinylfu": 20, "lfuda": 13, "s3fifo": 21, "sieve": 9, "gdsf": 20, "lru": 9, "fifo": 9, "random": 9}
+// needs are what the policies take, in bytes: in any case, and for each slot.
+var needs = map[string]struct{ fixed, slot int64 }{
+	"wtinylfu": {4 << 10, 16},
+	"lfuda":    {32 << 10, 8}, // a list for each priority
+	"s3fifo":   {4 << 10, 17},
+	"sieve":    {0, 5},
+	"gdsf":     {0, 18},
+	"lru":      {0, 5},
+	"fifo":     {0, 5},
+	"random":   {0, 5},
+}
 
 // policyPage is how many slots a policy takes memory for at a time.
-const policyPage = 4096
+const policyPage = 512
 
 // memory returns about how many bytes it takes.
 func (m *miniature) memory() int64 {
 	if m.roomy() {
 		return 0
 	}
-	fixed := int64(2 << 10)
-	if m.name == "lfuda" {
-		fixed = 64 << 10 // a list for each priority
-	}
+	need := needs[m.name]
 	slots := int64(len(m.owners)+policyPage-1) / policyPage * policyPage
-	return fixed + slots*perSlot[m.name] + 2*int64(len(m.index)+cap(m.owners))
+	return 1<<10 + need.fixed + slots*need.slot + 2*int64(cap(m.index)+cap(m.owners))
 }
 
 // request asks for a key, stores it if it is missing, and tells whether it hit.
@@ -162,18 +168,23 @@ func (m *miniature) insert(id uint16) (slot uint16) {
 		m.owners[slot] = id
 	} else {
 		slot = uint16(len(m.owners))
-		m.owners = append(m.owners, id)
+		m.owners = append(tightly(m.owners), id)
 	}
-	if m.n++; m.n*4 > len(m.index)*3 {
+	if m.n++; m.n*5 > len(m.index)*4 {
 		m.grow()
 	}
 	m.index[m.vacant(id)] = slot + 1
 	return slot
 }
 
+// leastIndex is how many cells the index begins with.
+const leastIndex = 64
+
+// grow makes the index by a fifth longer: that costs time now and then, and a longer
+// one would cost memory all the time.
 func (m *miniature) grow() {
 	old := m.index
-	m.index = make([]uint16, 2*len(old))
+	m.index = make([]uint16, len(old)*6/5)
 	for _, cell := range old {
 		if cell != 0 {
 			m.index[m.vacant(m.owners[cell-1])] = cell
@@ -181,21 +192,37 @@ func (m *miniature) grow() {
 	}
 }
 
-// home is where the search for a key begins. The index has a power of two cells.
+// home is where the search for a key begins.
 func (m *miniature) home(id uint16) int {
-	return int(uint32(id)*0x9e3779b1>>8) & (len(m.index) - 1)
+	return int(uint64(uint32(id)*0x9e3779b1) * uint64(len(m.index)) >> 32)
+}
+
+// after is the cell after i.
+func (m *miniature) after(i int) int {
+	if i++; i < len(m.index) {
+		return i
+	}
+	return 0
+}
+
+// distance is how many cells after from to is.
+func (m *miniature) distance(from, to int) int {
+	if to >= from {
+		return to - from
+	}
+	return to - from + len(m.index)
 }
 
 func (m *miniature) vacant(id uint16) int {
 	i := m.home(id)
 	for m.index[i] != 0 {
-		i = (i + 1) & (len(m.index) - 1)
+		i = m.after(i)
 	}
 	return i
 }
 
 func (m *miniature) find(id uint16) (slot uint16, ok bool) {
-	for i := m.home(id); ; i = (i + 1) & (len(m.index) - 1) {
+	for i := m.home(id); ; i = m.after(i) {
 		cell := m.index[i]
 		if cell == 0 {
 			return 0, false
@@ -208,13 +235,12 @@ func (m *miniature) find(id uint16) (slot uint16, ok bool) {
 
 // delete takes a key, which is there, out of the index, and moves those behind it up.
 func (m *miniature) delete(id uint16) {
-	mask := len(m.index) - 1
 	hole := m.home(id)
 	for m.owners[m.index[hole]-1] != id {
-		hole = (hole + 1) & mask
+		hole = m.after(hole)
 	}
-	for i := (hole + 1) & mask; m.index[i] != 0; i = (i + 1) & mask {
-		if (i-m.home(m.owners[m.index[i]-1]))&mask >= (i-hole)&mask {
+	for i := m.after(hole); m.index[i] != 0; i = m.after(i) {
+		if m.distance(m.home(m.owners[m.index[i]-1]), i) >= m.distance(hole, i) {
 			m.index[hole], hole = m.index[i], i
 		}
 	}

@@ -21,14 +21,14 @@ type Config struct {
 	Policies   []string // names of policy.Infos; nil is all
 	Seed       uint64   // for policies that use chance
 	ExactKeys  int      // so many keys at most without sampling: 65,535, and at most that
-	SampleKeys int      // beyond, sample so many: 8,192
-	Memory     int64    // bytes that all of it may take: 14 MiB
+	SampleKeys int      // beyond, sample so many: 32,768, as far as Memory allows
+	Memory     int64    // bytes that all of it may take: 15.5 MiB
 }
 
 const (
 	maxKeys       = 1<<16 - 1
-	defaultSample = 8192
-	defaultMemory = 14 << 20
+	defaultSample = 1 << 15
+	defaultMemory = 31 << 19
 	batchSize     = 1024
 	pendings      = 4096
 )

@@ -171,7 +171,7 @@ func (c *Curves) SetCapacity(n int64) {
 
 // Memory returns about how many bytes it takes.
 func (c *Curves) Memory() int64 {
-	sum := c.windows.memory() + int64(len(c.keys.all))*keySize
+	sum := c.windows.memory() + c.keys.memory()
 	for _, m := range c.caches {
 		sum += m.memory()
 	}

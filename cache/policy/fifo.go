@@ -4,22 +4,18 @@ package policy
 type fifo struct {
 	uses
 	decay
-	links pages[link]
+	links links
 	queue list
 	n     int
 }
 
-func newFIFO() *fifo {
-	f := &fifo{}
-	f.queue = newList(&f.links)
-	return f
-}
+func newFIFO(few bool) *fifo { return &fifo{links: links{few: few}, queue: newList()} }
 
 func (f *fifo) Len() int { return f.n }
 
 func (f *fifo) Add(slot uint32, o Object) {
 	f.begin(slot, o)
-	f.queue.pushFront(slot)
+	f.queue.pushFront(&f.links, slot)
 	f.n++
 }
 
@@ -29,7 +25,7 @@ func (f *fifo) Access(slot uint32) { f.count(slot) }
 func (f *fifo) Saturated(slot uint32) bool { return f.all(slot) }
 
 func (f *fifo) Remove(slot uint32) {
-	f.queue.remove(slot)
+	f.queue.remove(&f.links, slot)
 	f.n--
 }
 

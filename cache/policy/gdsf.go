@@ -7,7 +7,7 @@ import "memcache/cache/internal/splitmix"
 // the age is the priority of what was evicted last. It evicts the lowest
 // priority of samples objects drawn at random.
 type gdsf struct {
-	at         pages[uint32] // by slot: its place among candidates
+	at         slots // by slot: its place among candidates
 	candidates pages[candidate]
 	n          int
 	age        priority
@@ -37,12 +37,14 @@ func (p priority) uses() uint64 { return uint64(p & usesMask) }
 
 func (p priority) below(other priority) bool { return int64(p-other) < 0 }
 
-func newGDSF(seed uint64) *gdsf { return &gdsf{rng: splitmix.New(seed)} }
+func newGDSF(seed uint64, few bool) *gdsf {
+	return &gdsf{at: slots{few: few}, rng: splitmix.New(seed)}
+}
 
 func (g *gdsf) Len() int { return g.n }
 
 func (g *gdsf) Add(slot uint32, o Object) {
-	*g.at.grow(slot) = uint32(g.n)
+	g.at.set(slot, uint32(g.n))
 	c := g.candidates.grow(uint32(g.n))
 	*c = candidate{slot: slot, size: weigh(o.Size)}
 	g.rank(c, uint64(min(o.Uses, maxUses)))
@@ -54,7 +56,7 @@ func (g *gdsf) Access(slot uint32) {
 	g.rank(c, min(c.priority.uses()+1, usesMask))
 }
 
-func (g *gdsf) candidate(slot uint32) *candidate { return g.candidates.at(*g.at.at(slot)) }
+func (g *gdsf) candidate(slot uint32) *candidate { return g.candidates.at(g.at.at(slot)) }
 
 // rank gives c, asked for so many times after the first, the priority that it
 // deserves now.
@@ -72,7 +74,8 @@ func (g *gdsf) Remove(slot uint32) {
 	g.n--
 	hole, last := g.candidate(slot), g.candidates.at(uint32(g.n))
 	*hole, *last = *last, *hole
-	*g.at.at(hole.slot), *g.at.at(slot) = *g.at.at(slot), uint32(g.n)
+	g.at.set(hole.slot, g.at.at(slot))
+	g.at.set(slot, uint32(g.n))
 }
 
 func (g *gdsf) Evict() (uint32, bool) {

@@ -5,8 +5,7 @@ package policy
 // used; the age is the priority of what was evicted last. It evicts the lowest
 // priority, and among equals the least recently used.
 type lfuda struct {
-	uses
-	links   pages[link]
+	links   links
 	objects pages[lfuObject]
 	queues  [priorities]list // by priority modulo priorities
 	age     uint32
@@ -26,10 +25,10 @@ const (
 	priorities = 4096 // no object is this far ahead of the age
 )
 
-func newLFUDA() *lfuda {
-	l := &lfuda{}
+func newLFUDA(few bool) *lfuda {
+	l := &lfuda{links: links{few: few}}
 	for i := range l.queues {
-		l.queues[i] = newList(&l.links)
+		l.queues[i] = newList()
 	}
 	return l
 }
@@ -37,14 +36,12 @@ func newLFUDA() *lfuda {
 func (l *lfuda) Len() int { return l.n }
 
 func (l *lfuda) Add(slot uint32, o Object) {
-	l.begin(slot, o)
 	*l.objects.grow(slot) = lfuObject{uses: uint16(min(o.Uses, maxUses))}
 	l.enqueue(slot)
 	l.n++
 }
 
 func (l *lfuda) Access(slot uint32) {
-	l.count(slot)
 	o := l.objects.at(slot)
 	o.uses = min(o.uses+1, mostUses)
 	l.dequeue(slot)
@@ -68,10 +65,12 @@ func (l *lfuda) Evict() (uint32, bool) {
 	return slot, true
 }
 
+func (l *lfuda) usesOf(slot uint32) uint8 { return uint8(min(l.objects.at(slot).uses, maxUses)) }
+
 func (l *lfuda) enqueue(slot uint32) {
 	o := l.objects.at(slot)
 	o.queue = uint16((l.age + 1 + again*uint32(o.uses)) % priorities)
-	l.queues[o.queue].pushFront(slot)
+	l.queues[o.queue].pushFront(&l.links, slot)
 }
 
-func (l *lfuda) dequeue(slot uint32) { l.queues[l.objects.at(slot).queue].remove(slot) }
+func (l *lfuda) dequeue(slot uint32) { l.queues[l.objects.at(slot).queue].remove(&l.links, slot) }

@@ -5,44 +5,89 @@ const none = ^uint32(0)
 // link is a slot's place in the one list that it is in.
 type link struct{ prev, next uint32 } // none at the ends
 
-// list is a doubly linked list of slots. Lists of one policy share its links.
-type list struct {
-	links      *pages[link]
-	head, tail uint32
+// links are the places of all slots. Where there are few slots, each takes half
+// the memory.
+type links struct {
+	few    bool
+	wide   pages[link]
+	narrow pages[[2]uint16]
 }
 
-func newList(links *pages[link]) list { return list{links, none, none} }
+func (l *links) at(slot uint32) link {
+	if l.few {
+		n := l.narrow.at(slot)
+		return link{widen(n[0]), widen(n[1])}
+	}
+	return *l.wide.at(slot)
+}
 
-func (l *list) pushFront(slot uint32) {
-	*l.links.grow(slot) = link{none, l.head}
+func (l *links) set(slot uint32, to link) {
+	if l.few {
+		*l.narrow.grow(slot) = [2]uint16{uint16(to.prev), uint16(to.next)}
+		return
+	}
+	*l.wide.grow(slot) = to
+}
+
+func (l *links) setPrev(slot, prev uint32) {
+	if l.few {
+		l.narrow.at(slot)[0] = uint16(prev)
+		return
+	}
+	l.wide.at(slot).prev = prev
+}
+
+func (l *links) setNext(slot, next uint32) {
+	if l.few {
+		l.narrow.at(slot)[1] = uint16(next)
+		return
+	}
+	l.wide.at(slot).next = next
+}
+
+// widen undoes the conversion of a slot, or of none, to 16 bits.
+func widen(slot uint16) uint32 {
+	if slot == uint16(none&0xffff) {
+		return none
+	}
+	return uint32(slot)
+}
+
+// list is a doubly linked list of slots. Lists of one policy share its links.
+type list struct{ head, tail uint32 }
+
+func newList() list { return list{none, none} }
+
+func (l *list) pushFront(all *links, slot uint32) {
+	all.set(slot, link{none, l.head})
 	if l.head != none {
-		l.links.at(l.head).prev = slot
+		all.setPrev(l.head, slot)
 	} else {
 		l.tail = slot
 	}
 	l.head = slot
 }
 
-func (l *list) remove(slot uint32) {
-	at := *l.links.at(slot)
+func (l *list) remove(all *links, slot uint32) {
+	at := all.at(slot)
 	if at.prev != none {
-		l.links.at(at.prev).next = at.next
+		all.setNext(at.prev, at.next)
 	} else {
 		l.head = at.next
 	}
 	if at.next != none {
-		l.links.at(at.next).prev = at.prev
+		all.setPrev(at.next, at.prev)
 	} else {
 		l.tail = at.prev
 	}
 }
 
-func (l *list) moveToFront(slot uint32) {
+func (l *list) moveToFront(all *links, slot uint32) {
 	if l.head != slot {
-		l.remove(slot)
-		l.pushFront(slot)
+		l.remove(all, slot)
+		l.pushFront(all, slot)
 	}
 }
 
-// towardsHead returns the slot before slot, or none.
-func (l *list) towardsHead(slot uint32) uint32 { return l.links.at(slot).prev }
+// towardsHead returns the slot before slot in its list, or none.
+func (l *links) towardsHead(slot uint32) uint32 { return l.at(slot).prev }

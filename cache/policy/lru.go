@@ -4,15 +4,11 @@ package policy
 // moves the object to the front.
 type lru struct{ fifo }
 
-func newLRU() *lru {
-	l := &lru{}
-	l.queue = newList(&l.links)
-	return l
-}
+func newLRU(few bool) *lru { return &lru{*newFIFO(few)} }
 
 func (l *lru) Access(slot uint32) {
 	l.count(slot)
-	l.queue.moveToFront(slot)
+	l.queue.moveToFront(&l.links, slot)
 }
 
 // Saturated is false, unlike fifo's: each access moves the object.

@@ -1,6 +1,7 @@
 package policy
 
-const pageSize = 4096
+// pageSize is small, because miniature caches (package mrc) use many arrays.
+const pageSize = 512
 
 // pages is an array by slot. It grows by pages, only where slots are used, so
 // that growing never copies what is there; it holds nothing that the garbage
@@ -20,4 +21,27 @@ func (p *pages[T]) grow(slot uint32) *T {
 		*page = new([pageSize]T)
 	}
 	return &(*page)[slot%pageSize]
+}
+
+// slots is an array by slot of other slots. Where there are few, each takes half
+// the memory.
+type slots struct {
+	few    bool
+	wide   pages[uint32]
+	narrow pages[uint16]
+}
+
+func (s *slots) at(slot uint32) uint32 {
+	if s.few {
+		return uint32(*s.narrow.at(slot))
+	}
+	return *s.wide.at(slot)
+}
+
+func (s *slots) set(slot, to uint32) {
+	if s.few {
+		*s.narrow.grow(slot) = uint16(to)
+		return
+	}
+	*s.wide.grow(slot) = to
 }

@@ -88,26 +88,34 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
+// Few is how many slots a policy of NewFew has.
+const Few = 1<<16 - 1
+
 // New returns an empty policy by name. Policies that use chance draw it from
 // seed alone. The error lists the names that are known.
-func New(name string, seed uint64) (Policy, error) {
+func New(name string, seed uint64) (Policy, error) { return build(name, seed, false) }
+
+// NewFew is New for slots below Few, which take less memory then. It evicts the same.
+func NewFew(name string, seed uint64) (Policy, error) { return build(name, seed, true) }
+
+func build(name string, seed uint64, few bool) (Policy, error) {
 	switch name {
 	case "wtinylfu":
-		return newWTinyLFU(), nil
+		return newWTinyLFU(few), nil
 	case "lfuda":
-		return newLFUDA(), nil
+		return newLFUDA(few), nil
 	case "s3fifo":
-		return newS3FIFO(), nil
+		return newS3FIFO(few), nil
 	case "sieve":
-		return newSieve(), nil
+		return newSieve(few), nil
 	case "gdsf":
-		return newGDSF(seed), nil
+		return newGDSF(seed, few), nil
 	case "lru":
-		return newLRU(), nil
+		return newLRU(few), nil
 	case "fifo":
-		return newFIFO(), nil
+		return newFIFO(few), nil
 	case "random":
-		return newRandom(seed), nil
+		return newRandom(seed, few), nil
 	}
 	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
 }

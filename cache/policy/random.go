@@ -7,19 +7,22 @@ import "memcache/cache/internal/splitmix"
 type random struct {
 	uses
 	decay
-	slots pages[uint32] // present, in no order
-	place pages[uint32] // by slot: where in slots it stands
+	slots slots // present, in no order
+	place slots // by slot: where in slots it stands
 	n     uint32
 	rng   splitmix.Source
 }
 
-func newRandom(seed uint64) *random { return &random{rng: splitmix.New(seed)} }
+func newRandom(seed uint64, few bool) *random {
+	return &random{slots: slots{few: few}, place: slots{few: few}, rng: splitmix.New(seed)}
+}
 
 func (r *random) Len() int { return int(r.n) }
 
 func (r *random) Add(slot uint32, o Object) {
 	r.begin(slot, o)
-	*r.place.grow(slot), *r.slots.grow(r.n) = r.n, slot
+	r.place.set(slot, r.n)
+	r.slots.set(r.n, slot)
 	r.n++
 }
 
@@ -30,15 +33,16 @@ func (r *random) Saturated(slot uint32) bool { return r.all(slot) }
 
 func (r *random) Remove(slot uint32) {
 	r.n--
-	hole, moved := *r.place.at(slot), *r.slots.at(r.n)
-	*r.slots.at(hole), *r.place.at(moved) = moved, hole
+	hole, moved := r.place.at(slot), r.slots.at(r.n)
+	r.slots.set(hole, moved)
+	r.place.set(moved, hole)
 }
 
 func (r *random) Evict() (uint32, bool) {
 	if r.n == 0 {
 		return 0, false
 	}
-	slot := *r.slots.at(uint32(r.rng.Below(uint64(r.n))))
+	slot := r.slots.at(uint32(r.rng.Below(uint64(r.n))))
 	r.Remove(slot)
 	return slot, true
 }

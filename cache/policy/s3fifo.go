@@ -11,7 +11,7 @@ package policy
 type s3fifo struct {
 	uses
 	decay
-	links       pages[link]
+	links       links
 	objects     pages[trace]
 	small, main list
 	ghosts      ghost
@@ -33,9 +33,8 @@ const (
 	inMain     = 1 << 7
 )
 
-func newS3FIFO() *s3fifo {
-	s := &s3fifo{}
-	s.small, s.main = newList(&s.links), newList(&s.links)
+func newS3FIFO(few bool) *s3fifo {
+	s := &s3fifo{links: links{few: few}, small: newList(), main: newList()}
 	s.ghosts.fit(0)
 	return s
 }
@@ -55,14 +54,14 @@ func (s *s3fifo) Add(slot uint32, o Object) {
 		return
 	}
 	s.smallBytes += charge
-	s.small.pushFront(slot)
+	s.small.pushFront(&s.links, slot)
 }
 
 func (s *s3fifo) toMain(slot uint32) {
 	mark := s.marks.at(slot)
 	*mark = *mark&^frequency | inMain
 	s.decayed(slot)
-	s.main.pushFront(slot)
+	s.main.pushFront(&s.links, slot)
 }
 
 func (s *s3fifo) Access(slot uint32) {
@@ -80,9 +79,9 @@ func (s *s3fifo) Saturated(slot uint32) bool {
 func (s *s3fifo) Remove(slot uint32) {
 	charge := s.objects.at(slot).charge.bytes()
 	if *s.marks.at(slot)&inMain != 0 {
-		s.main.remove(slot)
+		s.main.remove(&s.links, slot)
 	} else {
-		s.small.remove(slot)
+		s.small.remove(&s.links, slot)
 		s.smallBytes -= charge
 	}
 	s.bytes -= charge
@@ -113,7 +112,7 @@ func (s *s3fifo) evictSmall() (slot uint32, out bool) {
 		s.ghosts.add(t.hash, t.charge.bytes(), s.bytes)
 		return slot, true
 	}
-	s.small.remove(slot)
+	s.small.remove(&s.links, slot)
 	s.smallBytes -= t.charge.bytes()
 	s.toMain(slot)
 	return slot, false
@@ -129,6 +128,6 @@ func (s *s3fifo) evictMain() (slot uint32, out bool) {
 	}
 	*mark -= once
 	s.decayed(slot)
-	s.main.moveToFront(slot)
+	s.main.moveToFront(&s.links, slot)
 	return slot, false
 }

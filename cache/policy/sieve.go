@@ -11,11 +11,7 @@ type sieve struct {
 
 const visited = 1 << 7 // in uses.marks: asked for since the hand came by
 
-func newSieve() *sieve {
-	s := &sieve{hand: none}
-	s.queue = newList(&s.links)
-	return s
-}
+func newSieve(few bool) *sieve { return &sieve{fifo: *newFIFO(few), hand: none} }
 
 func (s *sieve) Access(slot uint32) {
 	s.count(slot)
@@ -32,7 +28,7 @@ func (s *sieve) Saturated(slot uint32) bool {
 
 func (s *sieve) Remove(slot uint32) {
 	if s.hand == slot {
-		s.hand = s.queue.towardsHead(slot)
+		s.hand = s.links.towardsHead(slot)
 	}
 	s.fifo.Remove(slot)
 }
@@ -53,6 +49,6 @@ func (s *sieve) Evict() (uint32, bool) {
 		}
 		*mark &^= visited
 		s.decayed(slot)
-		s.hand = s.queue.towardsHead(slot)
+		s.hand = s.links.towardsHead(slot)
 	}
 }

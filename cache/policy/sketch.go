@@ -74,7 +74,7 @@ func (s *sketch) age() {
 		return
 	}
 	s.due = 0
-	l := s.lines.at(s.hand)
+	l := s.line(s.hand)
 	for i, c := range l {
 		l[i] = c&^maxCount | c&maxCount>>1
 	}

@@ -7,19 +7,26 @@ import "math/bits"
 // as a copy of the one whose hashes it takes over, so that both know what that
 // one knew. Nothing is ever built anew.
 type table[line any] struct {
-	lines pages[line]
+	lines []*[linesPerPage]line
 	n     uint32
 }
 
+// linesPerPage is what a table takes memory for at a time.
+const linesPerPage = 64
+
 // at returns the line for hash.
-func (t *table[line]) at(hash uint32) *line { return t.lines.at(foldInto(hash, t.n)) }
+func (t *table[line]) at(hash uint32) *line { return t.line(foldInto(hash, t.n)) }
+
+func (t *table[line]) line(i uint32) *line { return &t.lines[i/linesPerPage][i%linesPerPage] }
 
 // grow makes the table at least n lines long.
 func (t *table[line]) grow(n uint32) {
 	for t.n < n {
-		l := t.lines.grow(t.n)
+		if t.n%linesPerPage == 0 {
+			t.lines = append(t.lines, new([linesPerPage]line))
+		}
 		if t.n > 0 {
-			*l = *t.at(t.n)
+			*t.line(t.n) = *t.at(t.n)
 		}
 		t.n++
 	}
