@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Measures what the miss-ratio curves cost: the same load on a cache with them and
-# on one without in turn, the median of the rounds, and the ratios (with to
-# without).
+# on one without in short turns, and the ratios (with to without) of each pair of
+# turns: their median, and between what the half in the middle is. CPU time is that
+# of the scheduler for each operation, which others on the machine disturb least.
 #
 #   cache/bench/curves.sh [quick]
 set -euo pipefail
 cd -- "$(dirname -- "$0")/../.."
 
-rounds=9 time=2s
+rounds=41 time=300ms
 case ${1-} in
   '') ;;
-  quick) rounds=3 time=1s ;;
+  quick) rounds=9 time=300ms ;;
   *) echo "usage: $0 [quick]" >&2; exit 2 ;;
 esac
 

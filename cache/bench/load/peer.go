@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -140,21 +141,26 @@ func (p peer) ask(requests []byte) ([]byte, error) {
 	return all, nil
 }
 
-// cpu returns the time that the process has used, in user and system.
-func (p peer) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
-	if err != nil {
-		return 0, err
+// cpu returns the time that the process has used, in user and system: what the
+// scheduler gave each of its threads, to the nanosecond.
+func (p peer) cpu() (all time.Duration, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.pid))
+	if err == nil && len(threads) == 0 {
+		err = fmt.Errorf("there is no process %d", p.pid)
 	}
-	_, after, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(after)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", p.pid, text)
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return 0, err
+		}
+		used, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(used, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s is %q", name, text)
+		}
+		all += time.Duration(ns)
 	}
-	user, err1 := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	const tick = time.Second / 100
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	return all, err
 }
 
 // resident returns the bytes of memory that the process has.

@@ -18,21 +18,25 @@ type result struct {
 // compare runs the workload on each server in turn and prints a line for each.
 func (w workload) compare(out io.Writer, peers []peer, rounds int) error {
 	all := make([][]result, len(peers))
-	for range rounds {
-		for i, p := range peers {
-			r, err := w.run(p)
+	for round := range rounds {
+		for i := range peers {
+			if round%2 == 1 { // A B, B A: what grows or fades with time favours neither
+				i = len(peers) - 1 - i
+			}
+			r, err := w.run(peers[i])
 			if err != nil {
-				return fmt.Errorf("%s, %s: %w", p.name, w, err)
+				return fmt.Errorf("%s, %s: %w", peers[i].name, w, err)
 			}
 			all[i] = append(all[i], r)
 		}
 	}
-	first := median(all[0])
 	for i, p := range peers {
 		m := median(all[i])
-		ratio := "| |"
+		ratio := "| | |"
 		if i > 0 {
-			ratio = fmt.Sprintf("| %.2f | %.2f |", first.ops/m.ops, float64(first.cpu)/float64(m.cpu))
+			ops := quartiles(all[0], all[i], func(r result) float64 { return r.ops })
+			cpu := quartiles(all[0], all[i], func(r result) float64 { return float64(r.cpu) })
+			ratio = fmt.Sprintf("| %.2f | %.3f | %.3f–%.3f |", ops[1], cpu[1], cpu[0], cpu[2])
 		}
 		fmt.Fprintf(out, "| %s | %s | %.0f | %.0f | %.0f | %.2f | %d %s\n", w, p.name, m.ops,
 			micros(m.p50), micros(m.p99), micros(m.cpu), m.resident>>20, ratio)
@@ -41,8 +45,22 @@ func (w workload) compare(out io.Writer, peers []peer, rounds int) error {
 }
 
 func printHead(out io.Writer) {
-	fmt.Fprint(out, "| work | server | ops/s | p50 µs | p99 µs | CPU µs/op | resident MB | ops/s × | CPU × |\n",
-		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprint(out, "| work | server | ops/s | p50 µs | p99 µs | CPU µs/op | resident MB | ops/s × | CPU × | half of the rounds |\n",
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+}
+
+// quartiles of the ratios of one server's figure to the other's, round by round:
+// the two of a round had the same neighbours on the machine.
+func quartiles(a, b []result, of func(result) float64) (q [3]float64) {
+	var ratios []float64
+	for i := range a {
+		ratios = append(ratios, of(a[i])/of(b[i]))
+	}
+	slices.Sort(ratios)
+	for i := range q {
+		q[i] = ratios[(len(ratios)-1)*(i+1)/4]
+	}
+	return q
 }
 
 func (w workload) String() string {
