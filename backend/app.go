@@ -143,6 +143,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	control := cachectl.New(cachectl.Config{
 		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
+		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
 	})
 	uploads := access.NewUploads(cfg.maxUploads)
 	hub, err = live.New(live.Config{
@@ -211,6 +212,7 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 			hub.Insight(insight)
 			return err
 		}},
+		{Name: "autopilot", Every: 10 * time.Second, Do: control.Steer},
 		{Name: "curves", Every: 5 * time.Minute, Do: control.KeepInsight}, // one row an hour, renewed until it is over
 		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},

@@ -65,6 +65,12 @@ func Replay(p policy.Policy, capacity int64, requests iter.Seq2[uint64, int64]) 
 	return c.Result()
 }
 
+// SetCapacity changes the capacity, and evicts what is too much.
+func (c *Cache) SetCapacity(bytes int64) {
+	c.capacity = bytes
+	c.fit(0)
+}
+
 // Result returns what was counted so far.
 func (c *Cache) Result() Result { return c.result }
 
@@ -100,18 +106,26 @@ func (c *Cache) store(key uint64, size int64) {
 	if a, ok := c.policy.(policy.Admitter); ok && room > 0 && !a.Admit(o, room) {
 		return
 	}
-	for c.used+size > c.capacity {
-		slot, ok := c.policy.Evict()
-		if !ok {
-			return
-		}
-		c.result.Evictions++
-		c.forget(slot)
+	if !c.fit(size) {
+		return
 	}
 	slot := c.takeSlot()
 	c.slots[key], c.objects[slot] = slot, object{key, size}
 	c.used += size
 	c.policy.Add(slot, o)
+}
+
+// fit evicts until size more bytes fit, and tells whether they do.
+func (c *Cache) fit(size int64) bool {
+	for c.used+size > c.capacity {
+		slot, ok := c.policy.Evict()
+		if !ok {
+			return false
+		}
+		c.result.Evictions++
+		c.forget(slot)
+	}
+	return true
 }
 
 func (c *Cache) forget(slot uint32) {

@@ -15,6 +15,7 @@ func (p *cachePage) Render() app.UI {
 		app.Div().Class("page-head").Body(app.H1().Text(t("Cache")), asOf(p.s, p.s.cacheAt)),
 		p.useNow(),
 		p.form(),
+		&autopilotCard{s: p.s},
 		p.forget(),
 		p.nodes(),
 	)

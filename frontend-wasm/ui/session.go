@@ -34,6 +34,7 @@ const (
 	changeClock                      // a second has passed
 	changeTexts                      // the language
 	changeWindow                     // the statistics shown are of another window
+	changePilot                      // the autopilot
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -56,6 +57,7 @@ type session struct {
 	cacheDown bool
 	cache     *api.Cache
 	cacheAt   int64 // when it was seen, in Unix milliseconds
+	pilot     *api.Autopilot
 	stats     window
 	long      window // a longer one that is shown in its place; of no length when there is none
 	longErr   string // why it could not be read
@@ -146,6 +148,11 @@ func (n *news) note(method string, params json.RawMessage) {
 		if json.Unmarshal(params, &c) == nil {
 			n.cache = &c
 		}
+	case api.NotePilot:
+		var p api.Autopilot
+		if json.Unmarshal(params, &p) == nil {
+			n.pilot = &p
+		}
 	case api.NoteChanged:
 		var c api.Changed
 		if json.Unmarshal(params, &c) == nil {
@@ -165,6 +172,10 @@ func (s *session) receive(app.Context) {
 	if n.cache != nil {
 		c |= changeCache
 		s.setCache(n.cache)
+	}
+	if n.pilot != nil {
+		c |= changePilot
+		s.pilot = n.pilot
 	}
 	if len(n.ticks) > 0 {
 		c |= changeStats

@@ -35,6 +35,9 @@ const (
 	MethodUnsub      = "stats.unsubscribe"   // Empty → Empty
 	MethodInsight    = "insight.subscribe"   // Empty → Insight, then a NoteInsight every few seconds
 	MethodNoInsight  = "insight.unsubscribe" // Empty → Empty
+	MethodPilot      = "autopilot.get"       // Empty → Autopilot
+	MethodSetPilot   = "autopilot.set"       // AutopilotSet → Autopilot
+	MethodUndoPilot  = "autopilot.undo"      // AutopilotUndo → Autopilot
 	MethodPing       = "ping"                // Empty → Empty: the client's heartbeat
 	MethodUpload     = "upload.start"        // UploadStart → UploadState, then NoteUpload as credit grows
 	MethodFinish     = "upload.finish"       // UploadRef → Object, once it is stored for good
@@ -48,6 +51,7 @@ const (
 	NoteUpload  = "upload"          // UploadState
 	NoteChanged = "objects.changed" // Changed: some object was stored or deleted
 	NoteCache   = "cache.changed"   // Cache: the settings or the health of a node changed
+	NotePilot   = "autopilot"       // Autopilot: it was set, or has changed something
 )
 
 // Empty is the parameters or the result of a method that has none.

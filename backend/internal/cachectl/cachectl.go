@@ -34,6 +34,8 @@ type Database interface {
 	Curves(ctx context.Context, since time.Time, yield func(at time.Time, curves []byte) error) error
 	KeepPromise(ctx context.Context, at time.Time, promise []byte) error
 	Promise(ctx context.Context) ([]byte, error)
+	Autopilot(ctx context.Context) (state []byte, version int64, err error)
+	SaveAutopilot(ctx context.Context, state []byte, version, from, to int64) (saved bool, err error)
 }
 
 // Nodes are the cache nodes.
@@ -48,12 +50,14 @@ type Nodes interface {
 	ReadRecording(ctx context.Context, w io.Writer) error
 }
 
-// Config is what a Controller is made of. All fields are needed.
+// Config is what a Controller is made of. All fields but Now are needed.
 type Config struct {
 	Database    Database
 	Nodes       Nodes
 	MaxCapacity int64           // bytes; see [MaxCapacity]
 	Changed     func(api.Cache) // told when settings or the health of a node changed
+	Piloted     func(api.Autopilot)
+	Now         func() time.Time // nil is time.Now; for the autopilot
 	Log         *slog.Logger
 }
 

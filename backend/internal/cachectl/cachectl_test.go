@@ -19,10 +19,11 @@ import (
 
 // nodes are cache nodes in this process: they keep what they are set to.
 type nodes struct {
-	mu    sync.Mutex
-	list  []cachelink.NodeStats
-	calls []string
-	hour  *api.CurveWindow // in the place of the usual one
+	mu     sync.Mutex
+	list   []cachelink.NodeStats
+	calls  []string
+	hour   *api.CurveWindow                      // in the place of the usual one
+	curves func(capacity int64) []api.NodeCurves // nil for those of Curves
 }
 
 func (n *nodes) Stats(context.Context) []cachelink.NodeStats {
@@ -53,7 +54,10 @@ func (n *nodes) set(what string, change func(*cachelink.NodeStats)) (err error) 
 	return err
 }
 
-func (n *nodes) Curves(context.Context) []api.NodeCurves {
+func (n *nodes) Curves(ctx context.Context) []api.NodeCurves {
+	if n.curves != nil {
+		return n.curves(n.Stats(ctx)[0].Capacity)
+	}
 	if n.hour != nil {
 		return []api.NodeCurves{{Name: "a", Capacity: 64 * api.MB, Exact: true, Rate: 1, Windows: []api.CurveWindow{{Seconds: 300}, *n.hour}}}
 	}
@@ -93,6 +97,8 @@ type fixture struct {
 	nodes *nodes
 	db    *sqlindex.DB
 	told  []api.Cache
+
+	piloted []api.Autopilot
 }
 
 func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
@@ -108,6 +114,7 @@ func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
 	f.Controller = New(Config{
 		Database: db, Nodes: f.nodes, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
 		Changed: func(c api.Cache) { f.told = append(f.told, c) },
+		Piloted: func(a api.Autopilot) { f.piloted = append(f.piloted, a) },
 	})
 	return f
 }

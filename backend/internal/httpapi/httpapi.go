@@ -11,6 +11,7 @@
 //	GET /api/v1/thumbnails/KEY            a picture, small (thumbnails.go)
 //	GET /api/v1/stats                     samples (stats.go)
 //	GET /api/v1/insight[/history]         miss-ratio curves (insight.go)
+//	GET, PUT /api/v1/autopilot            the capacity by itself; POST /undo (autopilot.go)
 //	GET, POST, DELETE /api/v1/recording   a recording of the traffic; /file is the CSV
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
@@ -43,6 +44,9 @@ import (
 type Cache interface {
 	Cache(ctx context.Context) (api.Cache, error)
 	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
+	Autopilot(ctx context.Context) (api.Autopilot, error)
+	SetAutopilot(ctx context.Context, set api.AutopilotSet) (api.Autopilot, error)
+	UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) (api.Autopilot, error)
 }
 
 // Stats is what the routes need of the statistics.
@@ -138,6 +142,8 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
 		{path: api.Base + "/insight", methods: map[string]handler{"GET": s.insight}},
 		{path: api.Base + "/insight/history", methods: map[string]handler{"GET": s.insights}},
+		{path: api.Base + "/autopilot", methods: map[string]handler{"GET": s.getAutopilot, "PUT": s.putAutopilot}},
+		{path: api.Base + "/autopilot/undo", methods: map[string]handler{"POST": s.undoAutopilot}},
 		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}},
 		{path: api.Base + "/recording/file", methods: map[string]handler{"GET": s.getRecordingFile}},
 		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},

@@ -46,7 +46,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	t.Cleanup(func() { _ = index.Close() })
 	objects, err := storage.New(storage.Config{Blobs: blobs, Index: index, MaxObject: maxObject, Undo: time.Hour, Log: log})
 	must(t, err)
-	control := cachectl.New(cachectl.Config{Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}})
+	control := cachectl.New(cachectl.Config{Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {}})
 	server := httptest.NewUnstartedServer(nil)
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
 	must(t, err)

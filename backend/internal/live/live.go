@@ -44,6 +44,9 @@ type Objects interface {
 type Cache interface {
 	Cache(ctx context.Context) (api.Cache, error)
 	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
+	Autopilot(ctx context.Context) (api.Autopilot, error)
+	SetAutopilot(ctx context.Context, set api.AutopilotSet) (api.Autopilot, error)
+	UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) (api.Autopilot, error)
 	Clear(ctx context.Context) error
 	Invalidate(ctx context.Context, key string) error
 	Cached(ctx context.Context, key string) (api.Cached, error)

@@ -120,6 +120,29 @@ func TestSubscribersGetTicksAfterTheWindow(t *testing.T) {
 	}
 }
 
+func TestTheAutopilotIsSetAndTold(t *testing.T) {
+	s := serve(t, nil)
+	p := s.connect(t)
+	var a api.Autopilot
+	p.must(api.MethodPilot, api.Empty{}, &a)
+	if a.State != api.AutopilotOff {
+		t.Errorf("it is %+v", a)
+	}
+	on := true
+	p.must(api.MethodSetPilot, api.AutopilotSet{On: &on}, &a)
+	if !a.On {
+		t.Errorf("set, it is %+v", a)
+	}
+	if m := p.answer(p.ask(api.MethodUndoPilot, api.AutopilotUndo{ID: 3})); m.Error == nil || m.Error.Data.Code != api.NotFound {
+		t.Errorf("the undo of nothing answers %+v", m)
+	}
+	s.Broadcast(api.NotePilot, api.Autopilot{State: api.AutopilotHolds})
+	p.note(api.NotePilot, &a)
+	if a.State != api.AutopilotHolds {
+		t.Errorf("told is %+v", a)
+	}
+}
+
 func TestWatchersGetCurves(t *testing.T) {
 	s := serve(t, nil)
 	p, other := s.connect(t), s.connect(t)

@@ -160,6 +160,18 @@ func (m *memory) Configure(ctx context.Context, change api.CacheChange) (api.Cac
 	return m.Cache(ctx)
 }
 
+func (m *memory) Autopilot(context.Context) (api.Autopilot, error) {
+	return api.Autopilot{State: api.AutopilotOff}, nil
+}
+
+func (m *memory) SetAutopilot(_ context.Context, set api.AutopilotSet) (api.Autopilot, error) {
+	return api.Autopilot{AutopilotSettings: api.AutopilotSettings{On: *set.On}}, nil
+}
+
+func (m *memory) UndoAutopilot(_ context.Context, undo api.AutopilotUndo) (api.Autopilot, error) {
+	return api.Autopilot{}, api.Errorf(api.NotFound, "there is no change %d", undo.ID)
+}
+
 func (m *memory) Clear(context.Context) error { return m.called("clear") }
 func (m *memory) Invalidate(_ context.Context, key string) error {
 	return m.called("invalidate " + key)

@@ -28,6 +28,9 @@ func (h *Hub) table() map[string]method {
 		api.MethodSubscribe:  with(h.subscribe),
 		api.MethodInsight:    with(h.insight),
 		api.MethodNoInsight:  with(h.noInsight),
+		api.MethodPilot:      with(h.autopilot),
+		api.MethodSetPilot:   with(h.setAutopilot),
+		api.MethodUndoPilot:  with(h.undoAutopilot),
 		api.MethodUnsub:      with(h.unsubscribe),
 		api.MethodUpload:     with(h.startUpload),
 		api.MethodFinish:     with(h.finishUpload),
@@ -128,6 +131,18 @@ func (h *Hub) configure(ctx context.Context, _ *conn, change api.CacheChange) (a
 		return nil, api.Errorf(api.Invalid, "the change is empty: give a capacity in bytes, a policy, or both")
 	}
 	return h.config.Cache.Configure(ctx, change)
+}
+
+func (h *Hub) autopilot(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
+	return h.config.Cache.Autopilot(ctx)
+}
+
+func (h *Hub) setAutopilot(ctx context.Context, _ *conn, set api.AutopilotSet) (any, error) {
+	return h.config.Cache.SetAutopilot(ctx, set)
+}
+
+func (h *Hub) undoAutopilot(ctx context.Context, _ *conn, undo api.AutopilotUndo) (any, error) {
+	return h.config.Cache.UndoAutopilot(ctx, undo)
 }
 
 func (h *Hub) clear(ctx context.Context, _ *conn, _ api.Empty) (any, error) {

@@ -11,7 +11,7 @@ import (
 // Broadcast sends a notification to every client. It never waits for one.
 // [api.NoteChanged] with an [api.Changed] goes out at most ten times a second:
 // of those between, what they have in common is told. Of [api.NoteCache], which
-// tells everything each time, only the newest waits for a slow client.
+// tells everything each time, and of [api.NotePilot], only the newest waits for a slow client.
 func (h *Hub) Broadcast(method string, params any) {
 	if changed, ok := params.(api.Changed); ok && method == api.NoteChanged {
 		h.changes.add(changed)
@@ -28,7 +28,7 @@ func (h *Hub) send(method string, params any) {
 	}
 	encoded := func() []byte { return msg }
 	h.each(func(c *conn) {
-		if method == api.NoteCache {
+		if method == api.NoteCache || method == api.NotePilot {
 			c.out.set(method, encoded)
 			return
 		}
