@@ -121,7 +121,7 @@ test_all() {
   step "staticcheck for the browser" in_wasm "$(tool -n staticcheck)" "${browser_packages[@]}"
   step "scripts (shellcheck)" shellcheck -x build.sh start.sh .ci/run cache/bench/*.sh backend/bench/*.sh
   step "tests of the shared packages in WebAssembly" test_in_wasm
-  step "replay of long traces, which the race detector makes too slow" as_built go test ./cache/sim
+  step "tests that the race detector makes too slow" test_without_race
   step "axe-core, which checks the pages" fetch_axe
   step "tests, race detector on" env CGO_ENABLED=1 go test -race -shuffle=on -timeout 14m ./...
 
@@ -169,6 +169,12 @@ check_modules() {
 
 test_in_wasm() {
   in_wasm go test -exec="$(go env GOROOT)/lib/wasm/go_js_wasm_exec" ./shared/... ./cache/policy/... ./cache/sim/... ./cache/mrc/... ./cache/trace/... ./frontend-wasm/link ./frontend-wasm/lab/...
+}
+
+# test_without_race runs the replays and the curves, where there is nothing to race.
+test_without_race() {
+  as_built go test ./cache/sim ./backend/internal/autopilot
+  as_built go test ./cache/mrc ./cache/internal/tap ./cache -run 'NearTheSimulation|EqualTheSimulation|TestMemory$|Prediction|Promise'
 }
 
 # fetch_axe gets the program that checks pages for people with disabilities. The

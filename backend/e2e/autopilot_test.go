@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"memcache/shared/api"
 )
@@ -31,6 +34,11 @@ func TestAutopilotFromThePage(t *testing.T) {
 	p.shows("#use", "of 128.0 MB")
 	if c := s.cacheNow(); c.Capacity != 128*api.MB || c.Nodes[0].Capacity != 128*api.MB {
 		t.Errorf("the cache is %+v", c)
+	}
+
+	for _, width := range []int64{390, 1440} {
+		p.do("set the width", chromedp.EmulateViewport(width, 844))
+		p.bothSchemes(t, fmt.Sprintf("autopilot-%d", width))
 	}
 
 	p.fill("#capacity", "64")

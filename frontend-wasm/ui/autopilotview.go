@@ -145,7 +145,7 @@ func (c *autopilotCard) change(x api.AutopilotChange) app.UI {
 	return app.Li().Class("pilot-change").DataSet("change", id).Body(
 		app.Div().Body(
 			app.P().Body(
-				app.Strong().Text(size(x.From) + " → " + size(x.To)),
+				app.Strong().Text(size(x.From)+" → "+size(x.To)),
 				app.Text(" "),
 				app.Span().Class("muted").Text(exactTime(x.Time)),
 			),
