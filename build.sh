@@ -174,7 +174,7 @@ test_in_wasm() {
 # test_without_race runs the replays and the curves, where there is nothing to race.
 test_without_race() {
   as_built go test ./cache/sim ./backend/internal/autopilot
-  as_built go test ./cache/mrc ./cache/internal/tap ./cache -run 'NearTheSimulation|EqualTheSimulation|TestMemory$|Prediction|Promise'
+  as_built go test ./cache/mrc ./cache/internal/tap ./cache -run 'NearTheSimulation|EqualTheSimulation|TestMemory$|Prediction|PromiseOfStatsMRC'
 }
 
 # fetch_axe gets the program that checks pages for people with disabilities. The

@@ -19,14 +19,14 @@ import (
 
 var (
 	predictTraces = flag.Bool("predict.traces", false, "TestThePromiseOfStatsMRC replays the traces beside the repository, too")
-	predictRate   = flag.Int("predict.rate", 1000, "requests a second while TestThePromiseOfStatsMRC listens to the curves: what is more than 1 % of a processor has time for is sampled")
+	predictRate   = flag.Int("predict.rate", 500, "requests a second while TestThePromiseOfStatsMRC listens to the curves: of more than 2 % of a processor has time for, some keys are sampled")
 )
 
 // What stats mrc of the running process says of another capacity and another policy
 // is what happens when they are set: the same requests hit as often, to within 0.01.
 func TestThePromiseOfStatsMRC(t *testing.T) {
 	var short []sim.Request
-	for key, size := range sim.Sized(sim.Zipf(1, 3000, 800), sim.Photograph) {
+	for key, size := range sim.Sized(sim.Zipf(1, 2000, 500), sim.Photograph) {
 		short = append(short, sim.Request{Key: key, Size: size / 16})
 	}
 	t.Run("photographs", func(t *testing.T) { t.Parallel(); keepsPromise(t, short, "s3fifo") })

@@ -3,11 +3,18 @@
 package tap_test
 
 import (
+	"errors"
 	"flag"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"memcache/cache/mrc"
+	"memcache/cache/sim"
+	"memcache/cache/trace"
+	"memcache/cache/trace/unpack"
 )
 
 // There is nothing to race here, and the race detector would take minutes.
@@ -65,4 +72,90 @@ func TestPredictionAgainstOutcome(t *testing.T) {
 			t.Errorf("%s with %d MB: %.4f hits were promised, %.4f happened", to.policy, to.capacity>>20, promise, outcome)
 		}
 	}
+}
+
+// With -long, the same on the real traces that may lie beside the repository: what
+// the curves say of a second replay, with LRU and an eighth of the memory, is what a
+// later one with twice of that and another policy has.
+func TestPredictionOnTraces(t *testing.T) {
+	if !*long {
+		t.Skip("without -long")
+	}
+	files, err := filepath.Glob("../../../../shared/traces/*.csv.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		requests := readTrace(t, file)
+		_, all := sim.WorkingSet(requests)
+		capacity := max(1<<20, all/8)
+		for _, to := range []struct {
+			policy   string
+			capacity int64
+		}{{"lru", 2 * capacity}, {"wtinylfu", 2 * capacity}, {"s3fifo", capacity}, {"sieve", 4 * capacity}, {"lfuda", capacity / 2}, {"gdsf", capacity / 2}} {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".csv.zst")+" "+to.policy, func(t *testing.T) {
+				t.Parallel()
+				c := newCache(t, capacity, "lru")
+				c.replayAll(requests)
+				first := c.missed(to.policy, to.capacity)
+				c.replayAll(requests)
+				promise := 1 - (c.missed(to.policy, to.capacity)-first)/float64(len(requests))
+				if err := errors.Join(c.store.SetCapacity(to.capacity), c.store.SetPolicy(to.policy)); err != nil {
+					t.Fatal(err)
+				}
+				c.replayAll(requests)
+				outcome := c.replayAll(requests)
+				t.Logf("%.4f promised, %.4f happened", promise, outcome)
+				if math.Abs(promise-outcome) > 0.01 {
+					t.Errorf("%.4f hits were promised, %.4f happened", promise, outcome)
+				}
+			})
+		}
+	}
+}
+
+func readTrace(t *testing.T, file string) []sim.Request {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := unpack.Reader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all, err := trace.Read(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.Requests
+}
+
+// replayAll asks for all in less than half an hour, and returns the part that hit.
+func (c *cache) replayAll(requests []sim.Request) float64 {
+	c.t.Helper()
+	const largest = 1<<20 - 1024 // what is larger, the store would not take
+	perSecond, hits := max(100, len(requests)/1500), 0
+	for i, r := range requests {
+		if c.get(r.Key, min(r.Size, largest)) {
+			hits++
+		}
+		if i%perSecond == perSecond-1 {
+			c.step()
+		}
+	}
+	c.step()
+	return float64(hits) / float64(len(requests))
+}
+
+// missed is how many requests of the last hour the curves say would have missed.
+func (c *cache) missed(policy string, capacity int64) float64 {
+	c.t.Helper()
+	s, lost := c.tap.Curves(mrc.Hour)
+	if lost > 0 {
+		c.t.Fatalf("%d events were lost", lost)
+	}
+	return (1 - predicted(c.t, s, policy, capacity)) * float64(s.Requests)
 }

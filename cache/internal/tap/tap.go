@@ -9,10 +9,12 @@ package tap
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"memcache/cache/mrc"
 )
@@ -23,7 +25,7 @@ const (
 	// share is the part of the process's CPU time that the worker may take, and floor
 	// the part of one processor that it may take in any case.
 	share = 0.02
-	floor = 0.01
+	floor = 0.02
 	// tick is the unit of mrc's time.
 	tick = 100 * time.Millisecond
 )
@@ -123,6 +125,8 @@ func (t *Tap) Run(ctx context.Context, source Source) {
 	defer wake.Stop()
 	defer t.end()
 	t.cpu = cpuTime()
+	runtime.LockOSThread() // whose time is its own, however busy the machine is
+	defer runtime.UnlockOSThread()
 	for {
 		select {
 		case <-ctx.Done():
@@ -157,7 +161,7 @@ func (t *Tap) end() {
 func (t *Tap) work(now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	started := time.Now()
+	started, used := time.Now(), threadTime()
 	t.curves.Advance(uint32(now/tick) + 1)
 	if t.flushed.Swap(false) {
 		t.curves.Clear()
@@ -174,7 +178,7 @@ func (t *Tap) work(now time.Duration) {
 		t.take(e, now)
 	}
 	t.setGate()
-	t.spent += time.Since(started)
+	t.spent += max(0, threadTime()-used)
 }
 
 // slice is how long the worker may work at a time. A recording is worth more.
@@ -244,13 +248,16 @@ func since(before, now mrc.Traffic, kept float64) mrc.Traffic {
 	}
 }
 
-// cpuTime is what the process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+// cpuTime is what the process has used, threadTime what this thread has.
+func cpuTime() time.Duration    { return clock(unix.CLOCK_PROCESS_CPUTIME_ID) }
+func threadTime() time.Duration { return clock(unix.CLOCK_THREAD_CPUTIME_ID) }
+
+func clock(id int32) time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(id, &now); err != nil {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(now.Nano())
 }
 
 // Curves returns the curves of a window, and how many events were lost since the
