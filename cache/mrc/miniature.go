@@ -248,10 +248,14 @@ func (m *miniature) delete(id uint16) {
 	m.n--
 }
 
+// compactAbove is above how many slots it is worth it to compact a miniature, which
+// disturbs the policy.
+const compactAbove = 4096
+
 // compact gives the memory back of many keys that are gone: what is left moves
 // to a new policy in the order in which the old one would have evicted it.
 func (m *miniature) compact(k *keys) {
-	if m.roomy() || len(m.owners) <= policyPage || m.n > len(m.owners)/2 {
+	if m.roomy() || len(m.owners) <= compactAbove || m.n > len(m.owners)/2 {
 		return
 	}
 	old, owners := m.policy, m.owners

@@ -126,7 +126,7 @@ func readTrace(t *testing.T, file string) []sim.Request {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	all, err := trace.Read(r)
+	all, err := trace.Read(r, sim.MaxRequests)
 	if err != nil {
 		t.Fatal(err)
 	}
