@@ -57,7 +57,9 @@ build() {
 
     # The web app comes first: the backend embeds what lies in web/.
     go run ./frontend-wasm/slim bin/go-app
-    GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w" -modfile=bin/go-app.mod
+    # Without inlining in its pages and in go-app, it is 4 % smaller over the wire.
+    GOOS=js GOARCH=wasm compile web/app.wasm ./frontend-wasm "-s -w" -modfile=bin/go-app.mod \
+      -gcflags=memcache/frontend-wasm/...=-l -gcflags=github.com/maxence-charriere/go-app/v9/...=-l
     GOOS=js GOARCH=wasm compile web/lab.wasm ./frontend-wasm/lab "-s -w"
     copy_changed "$(go env GOROOT)/lib/wasm/wasm_exec.js" web/wasm_exec.js
     go run ./web/wasmpack web/app.wasm

@@ -186,7 +186,7 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 	}
 	pages := map[string]string{
 		"objects": "/", "image": "/object?key=holiday/beach.png", "text": "/object?key=notes.txt",
-		"unknown": "/object?key=unknown", "cache": "/cache", "stats": "/stats", "search": "/?search=nothing",
+		"unknown": "/object?key=unknown", "cache": "/cache", "stats": "/stats", "lab": "/lab", "search": "/?search=nothing",
 	}
 	for _, width := range []int64{320, 390, 1440} {
 		p := openPage(t, browsertest.Window(int(width), 844), browsertest.Allow("404"))

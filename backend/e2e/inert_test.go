@@ -105,7 +105,7 @@ func TestFault94_HeadersOnEveryReply(t *testing.T) {
 	s := start(t)
 	s.do("PUT", "/objects/x", strings.NewReader("x"), http.StatusCreated)
 	for _, path := range []string{
-		"/", "/cache", "/stats", "/object?key=x", "/no-such-page", "/web/app.wasm", "/web/app.css", "/app.js", "/app-worker.js",
+		"/", "/cache", "/stats", "/lab", "/object?key=x", "/no-such-page", "/web/app.wasm", "/web/lab.wasm", "/web/lab-worker.js", "/web/app.css", "/app.js", "/app-worker.js",
 		"/manifest.webmanifest", "/robots.txt", "/objects/x", "/objects/unknown", "/api/v1/objects", "/api/v1/cache", "/api/nothing",
 		"/api/list_keys", "/healthz", "/readyz", "/ws",
 	} {

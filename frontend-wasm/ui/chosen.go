@@ -46,6 +46,10 @@ func (s *session) listenToDrags() {
 func (s *session) dropped(data app.Value) {
 	var entries []app.Value
 	items, files := data.Get("items"), data.Get("files")
+	if s.openTrace != nil && files.Get("length").Int() > 0 {
+		s.ctx.Dispatch(func(app.Context) { s.openTrace(files.Index(0)) })
+		return
+	}
 	for i := range items.Get("length").Int() {
 		if get := items.Index(i).Get("webkitGetAsEntry"); !get.Truthy() {
 			break

@@ -80,3 +80,22 @@ func (s *session) answer(yes bool) {
 		do()
 	}
 }
+
+// copyText puts text on the clipboard and says done.
+func (s *session) copyText(text, done string) {
+	clipboard := app.Window().Get("navigator").Get("clipboard")
+	if !clipboard.Truthy() {
+		s.complain(t("The browser does not let this page copy: copy the address from its bar instead."))
+		return
+	}
+	go func() {
+		_, err := await(s.ctx, clipboard.Call("writeText", text))
+		s.ctx.Dispatch(func(app.Context) {
+			if err != nil {
+				s.complain(tf("The browser did not copy it: %s", err))
+				return
+			}
+			s.tell(done)
+		})
+	}()
+}

@@ -8,6 +8,7 @@ var icons = map[string]string{
 	"objects":  `<path d="M4 7.5 12 3.5l8 4v9l-8 4-8-4z"/><path d="m4 7.5 8 4 8-4M12 11.5v9"/>`,
 	"cache":    `<rect x="6.5" y="6.5" width="11" height="11" rx="2.5"/><path d="M10 3.5v3M14 3.5v3M10 17.5v3M14 17.5v3M3.5 10h3M3.5 14h3M17.5 10h3M17.5 14h3"/>`,
 	"stats":    `<path d="M4 4v14a2 2 0 0 0 2 2h14"/><path d="m7.5 14.5 3.5-4 3 2.5 5-6"/>`,
+	"lab":      `<path d="M9.5 3.5v6L4.6 17.6a2 2 0 0 0 1.7 2.9h11.4a2 2 0 0 0 1.7-2.9L14.5 9.5v-6M8 3.5h8M7.5 14.5h9"/>`,
 	"upload":   `<path d="M12 15V4.5M7.5 8.5 12 4l4.5 4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,
 	"download": `<path d="M12 4v10.5M7.5 10.5 12 15l4.5-4.5"/><path d="M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3"/>`,
 	"search":   `<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5"/>`,

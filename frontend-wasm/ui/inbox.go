@@ -26,6 +26,9 @@ type news struct {
 	progress map[int]int64   // bytes sent by upload
 	shrunk   map[int]int64   // what is left of the bytes of photographs, by upload
 	finished []finished      // at most one per upload
+	lab      []labWord       // what the lab's workers tell; of each, the newest progress alone
+
+	labChanged bool // more than progress was among that; set when it is taken
 }
 
 // finished is the end of an upload.
@@ -101,4 +104,14 @@ func (n *news) addShrunk(id int, size int64) {
 		n.shrunk = make(map[int]int64)
 	}
 	n.shrunk[id] = size
+}
+
+func (n *news) addLab(w labWord) {
+	for i := range n.lab {
+		if w.tell.Done > 0 && n.lab[i].worker == w.worker && n.lab[i].tell.Done > 0 {
+			n.lab[i] = w
+			return
+		}
+	}
+	n.lab = append(n.lab, w)
 }

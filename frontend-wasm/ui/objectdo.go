@@ -10,31 +10,12 @@ import (
 
 // What can be done with an object, besides looking at it.
 
-// copyText puts text on the clipboard and says done.
-func (p *objectPage) copyText(text, done string) {
-	clipboard := app.Window().Get("navigator").Get("clipboard")
-	if !clipboard.Truthy() {
-		p.s.complain(t("The browser does not let this page copy: copy the address from its bar instead."))
-		return
-	}
-	go func() {
-		_, err := await(p.ctx, clipboard.Call("writeText", text))
-		p.s.ctx.Dispatch(func(app.Context) {
-			if err != nil {
-				p.s.complain(tf("The browser did not copy it: %s", err))
-				return
-			}
-			p.s.tell(done)
-		})
-	}()
-}
-
 func (p *objectPage) onCopy(app.Context, app.Event) {
-	p.copyText(app.Window().Get("location").Get("href").String(), t("The link is copied."))
+	p.s.copyText(app.Window().Get("location").Get("href").String(), t("The link is copied."))
 }
 
 func (p *objectPage) onCurl(app.Context, app.Event) {
-	p.copyText(curlCommand(p.key), t("The command is copied."))
+	p.s.copyText(curlCommand(p.key), t("The command is copied."))
 }
 
 // curlCommand is how a program gets the object.

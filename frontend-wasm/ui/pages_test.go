@@ -43,7 +43,7 @@ func TestEveryPageIsDrawnByTheServer(t *testing.T) {
 			}
 		})
 	}
-	if got := Paths(); len(got) != 4 {
+	if got := Paths(); len(got) != 5 {
 		t.Errorf("the pages are %v", got)
 	}
 }

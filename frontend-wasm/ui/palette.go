@@ -77,6 +77,7 @@ func (p *palette) commands() []choice {
 		{t("Objects"), page, "objects", goTo(pathObjects)},
 		{t("Cache"), page, "cache", goTo(pathCache)},
 		{t("Statistics"), page, "stats", goTo(pathStats)},
+		{t("Lab"), page, "lab", goTo(pathLab)},
 		{t("Keyboard shortcuts"), command, "text", func() { p.s.openHelp() }},
 		{t("Language and appearance"), command, "gear", func() { p.s.openPrefs() }},
 		{t("Light colours"), command, "gear", theme("light")},

@@ -35,6 +35,7 @@ const (
 	changeTexts                      // the language
 	changeWindow                     // the statistics shown are of another window
 	changePilot                      // the autopilot
+	changeLab                        // the experiment of the lab
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -86,11 +87,13 @@ type session struct {
 	question  question
 	said      string // announced to assistive technology
 
-	openPalette func() // set while there is one
+	openPalette func()               // set while there is one
+	lab         lab                  // the experiment
+	openTrace   func(file app.Value) // takes a file that is dropped; nil where files are to be stored
 }
 
 func newSession() *session {
-	return &session{network: true, stats: newWindow(api.Stats{})}
+	return &session{network: true, stats: newWindow(api.Stats{}), lab: newLab()}
 }
 
 // start connects and begins to listen; it runs once, in the browser.
@@ -100,6 +103,7 @@ func (s *session) start(ctx app.Context) {
 	s.seen = seen{storage: ctx.LocalStorage()}
 	s.recallAll()
 	s.conn.Since = time.Now()
+	s.lab.crew.start, s.lab.cores, s.lab.clock = s.startLabWorker, cores(), now
 	s.listenToBrowser()
 	s.openOutbox()
 	s.client = connect(
@@ -183,6 +187,10 @@ func (s *session) receive(app.Context) {
 	}
 	if n.changed {
 		c |= changeObjects
+	}
+	if len(n.lab) > 0 {
+		c |= changeLab
+		n.labChanged = s.lab.hear(n.lab)
 	}
 	if len(n.progress)+len(n.finished)+len(n.shrunk) > 0 {
 		c |= changeUploads

@@ -98,6 +98,8 @@ func (sh *shell) page() app.UI {
 		return &cachePage{s: sh.s}
 	case pathStats:
 		return &statsPage{s: sh.s}
+	case pathLab:
+		return &labPage{s: sh.s}
 	}
 	return &objectsPage{s: sh.s}
 }
@@ -110,6 +112,7 @@ func (sh *shell) header() app.UI {
 				sh.navLink("nav-objects", pathObjects, "objects", t("Objects"), sh.Path == pathObjects || sh.Path == pathObject),
 				sh.navLink("nav-cache", pathCache, "cache", t("Cache"), sh.Path == pathCache),
 				sh.navLink("nav-stats", pathStats, "stats", t("Statistics"), sh.Path == pathStats),
+				sh.navLink("nav-lab", pathLab, "lab", t("Lab"), sh.Path == pathLab),
 			),
 			sh.sending(),
 			sh.connection(),

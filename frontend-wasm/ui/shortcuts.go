@@ -20,6 +20,7 @@ func shortcuts() []shortcut {
 		{[]string{"g", "o"}, t("Objects")},
 		{[]string{"g", "c"}, t("Cache")},
 		{[]string{"g", "s"}, t("Statistics")},
+		{[]string{"g", "l"}, t("Lab")},
 		{[]string{"/"}, t("Search the keys")},
 		{[]string{"↑", "↓"}, t("In the list: the object before and after; with Shift to select on the way")},
 		{[]string{"Space"}, t("In the list: select the object; Ctrl+A all that are loaded, Esc none")},
@@ -87,6 +88,8 @@ func (k *keyboard) action(key string, ctrl bool, now time.Time) func() {
 		return goTo(pathCache)
 	case "gs":
 		return goTo(pathStats)
+	case "gl":
+		return goTo(pathLab)
 	case "?":
 		return k.s.openHelp
 	case "/":

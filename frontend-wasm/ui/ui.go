@@ -17,6 +17,10 @@
 // loading.go, rows.go and rowspanel.go), object.go (with objectview.go and
 // objectdo.go), cache.go and stats.go are the pages; uploads.go draws
 // the files that queue.go counts; chart.go draws what chartpath.go computes;
+// labpage.go (with labview.go, labtable.go and labrecord.go) is the page of the lab:
+// lab.go is the experiment, labcrew.go shares the work among workers, labform.go and
+// labfile.go say what an experiment depends on, and plotview.go draws what plot.go
+// computes;
 // palette.go, shortcuts.go and prefs.go are the dialogs that belong to no page;
 // dom.go is all there is of JavaScript; text.go says how texts are written, in
 // two languages. Files without app.UI in them are pure
@@ -34,11 +38,12 @@ const (
 	pathObject  = "/object"
 	pathCache   = "/cache"
 	pathStats   = "/stats"
+	pathLab     = "/lab"
 )
 
 // Paths are the addresses that [Register] answers.
 func Paths() []string {
-	return []string{pathObjects, pathObject, pathCache, pathStats}
+	return []string{pathObjects, pathObject, pathCache, pathStats, pathLab}
 }
 
 // Register makes go-app answer the addresses of the pages. It is called once

@@ -37,7 +37,7 @@ type Config struct {
 }
 
 // defaultPaths are the addresses of the user interface's pages.
-var defaultPaths = []string{"/", "/object", "/cache", "/stats"}
+var defaultPaths = []string{"/", "/object", "/cache", "/stats", "/lab"}
 
 // New returns the handler of everything that is neither an object nor an API.
 // It fails when a page cannot be drawn. When the user interface is not built, it

@@ -6,7 +6,7 @@ import "github.com/maxence-charriere/go-app/v9/pkg/app"
 
 // Register registers the pages.
 func Register() {
-	for _, path := range []string{"/", "/object", "/cache", "/stats"} {
+	for _, path := range []string{"/", "/object", "/cache", "/stats", "/lab"} {
 		app.RouteFunc(path, func() app.Composer { return &page{path: path} })
 	}
 }
