@@ -50,8 +50,10 @@ func (c *autopilotCard) sessionChanged(ch change, _ *news) {
 	if ch&(changeCache|changeConn) != 0 {
 		c.load()
 	}
-	if c.seconds++; ch&changeClock != 0 && c.seconds >= pilotEvery && c.s.pilot != nil && c.s.pilot.On {
-		c.load()
+	if ch&changeClock != 0 {
+		if c.seconds++; c.seconds >= pilotEvery && c.s.pilot != nil && c.s.pilot.On {
+			c.load()
+		}
 	}
 	if ch&changePilot != 0 {
 		c.adopt()

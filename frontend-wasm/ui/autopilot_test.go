@@ -3,6 +3,7 @@ package ui
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"memcache/shared/api"
 )
@@ -70,6 +71,14 @@ func TestAutopilotCardStates(t *testing.T) {
 		if strings.Contains(markup, c.not) || offAttribute.MatchString(markup) {
 			t.Errorf("%s: there is %q, or an attribute is off, in %s", name, c.not, markup)
 		}
+	}
+}
+
+func TestAutopilotWithoutAServer(t *testing.T) {
+	s := newSession()
+	s.conn = connState{Since: time.Now(), Err: "refused"}
+	if markup := draw(t, &autopilotCard{s: s}); !strings.Contains(markup, `id="pilot-unseen"`) || !strings.Contains(markup, "disabled") || strings.Contains(markup, "bone") {
+		t.Errorf("without a server there is %s", markup)
 	}
 }
 

@@ -15,9 +15,12 @@ func (c *autopilotCard) Render() app.UI {
 		app.H2().ID("pilot-title").Text(t("Autopilot")),
 		c.onOff(),
 	)}
-	if p == nil {
+	switch {
+	case p == nil && c.s.away():
+		body = append(body, app.P().ID("pilot-unseen").Class("muted").Text(t("How it is set is shown when the server is there.")))
+	case p == nil:
 		body = append(body, app.P().Body(app.Span().Class("bone bone-long")))
-	} else {
+	default:
 		body = append(body, app.P().ID("pilot-state").Class("pilot-state").DataSet("state", p.State).Role("status").Text(pilotText(p, c.capacity())), c.settings(), c.changes())
 	}
 	return app.Section().ID("autopilot").Class("panel").Aria("labelledby", "pilot-title").Body(body...)
