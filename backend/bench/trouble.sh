@@ -69,7 +69,7 @@ fds=()
 
 # measure EVENT RESULT adds a line to RESULT: p99 and the longest, in ms.
 measure() {
-  wrk -t1 -c16 -d6 --latency "$url/objects/small" >"$dir/wrk" &
+  wrk -t1 -c16 -d5 --latency "$url/objects/small" >"$dir/wrk" &
   local load=$!
   sleep 1
   "$1"

@@ -161,6 +161,10 @@ func (s *objectServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, err = s.Put(ctx, key, r.Body, storage.Cond{})
 	case "delete":
 		err = s.Delete(ctx, key, storage.Cond{})
+	case "clear":
+		err = s.Clear(ctx)
+	case "drop":
+		err = s.Invalidate(ctx, key)
 	case "rename":
 		_, err = s.Rename(ctx, key, r.URL.Query().Get("to"), storage.Cond{})
 	default:
