@@ -42,6 +42,7 @@ type DB struct {
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer on MySQL
+	finder  *sql.DB // for one row by its key: lists must not keep it waiting; the same as writer on MySQL
 
 	getObject statement
 
@@ -58,9 +59,9 @@ type DB struct {
 	countLimit, manyMatches int64
 }
 
-func newDB(name string, d dialect, writer, reader *sql.DB) *DB {
+func newDB(name string, d dialect, writer, reader, finder *sql.DB) *DB {
 	return &DB{
-		name: name, dialect: d, writer: writer, reader: reader, countLimit: CountLimit, manyMatches: manyMatches,
+		name: name, dialect: d, writer: writer, reader: reader, finder: finder, countLimit: CountLimit, manyMatches: manyMatches,
 		getObject: statement{text: "SELECT " + objectColumns + " FROM objects WHERE object_key = ?"},
 	}
 }
@@ -134,7 +135,7 @@ func (db *DB) Close() error {
 	}
 	var err error
 	if db.reader != db.writer {
-		err = db.reader.Close()
+		err = errors.Join(db.reader.Close(), db.finder.Close())
 	}
 	return errors.Join(err, db.writer.Close())
 }

@@ -78,7 +78,7 @@ func TestRetryConflictsGivesUp(t *testing.T) {
 }
 
 func TestFailCodes(t *testing.T) {
-	db := newDB("MySQL name at host", mysqlDialect, nil, nil)
+	db := newDB("MySQL name at host", mysqlDialect, nil, nil, nil)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, test := range []struct {

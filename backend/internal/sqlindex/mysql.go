@@ -84,7 +84,7 @@ func newMySQL(c *mysql.Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := newDB(mysqlName(c), mysqlDialect, pool, pool)
+	db := newDB(mysqlName(c), mysqlDialect, pool, pool, pool)
 	db.ready = ready
 	return db, nil
 }

@@ -20,9 +20,9 @@ const objectColumns = "object_key, blob_id, size, content_type, created, modifie
 
 // Get returns the row of key; [fs.ErrNotExist] when there is none.
 func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
-	short, cancel := withTimeout(ctx, defaultTimeout)
+	short, cancel := db.forOneRow(ctx)
 	defer cancel()
-	get, err := db.getObject.on(short, db.reader)
+	get, err := db.getObject.on(short, db.finder)
 	if err != nil {
 		return storage.Object{}, db.fail(ctx, "prepare to get the row of an object", err)
 	}
@@ -31,6 +31,16 @@ func (db *DB) Get(ctx context.Context, key string) (storage.Object, error) {
 		return storage.Object{}, missing(key)
 	}
 	return o, db.fail(ctx, "get the row of an object", err)
+}
+
+// forOneRow is a context for a look at one row by its key. In a file, that is done
+// before anyone could stop it, and to be ready to would take longer: a goroutine in
+// the driver and one more in database/sql.
+func (db *DB) forOneRow(ctx context.Context) (context.Context, context.CancelFunc) {
+	if db.finder == db.writer || ctx.Err() != nil {
+		return withTimeout(ctx, defaultTimeout)
+	}
+	return context.WithoutCancel(ctx), func() {}
 }
 
 // Put inserts or replaces the row of o.Key and returns it with its Version,

@@ -95,17 +95,25 @@ func openSQLite(driver, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create the SQLite file: %w", err)
 	}
-	writer, err := sql.Open(driver, sqliteURI(path, "immediate"))
-	if err != nil {
-		return nil, fmt.Errorf("open the SQLite file %s: %w", path, err)
+	read := sqliteURI(path, "deferred", "query_only(1)")
+	var pools []*sql.DB // the writer, the reader and the finder
+	readers := max(4, runtime.GOMAXPROCS(0))
+	for _, p := range []struct {
+		uri   string
+		conns int
+	}{{sqliteURI(path, "immediate"), 1}, {read, readers}, {read, readers}} {
+		pool, err := sql.Open(driver, p.uri)
+		if err != nil {
+			err = fmt.Errorf("open the SQLite file %s: %w", path, err)
+			for _, pool := range pools {
+				err = errors.Join(err, pool.Close())
+			}
+			return nil, err
+		}
+		limitConns(pool, p.conns)
+		pools = append(pools, pool)
 	}
-	reader, err := sql.Open(driver, sqliteURI(path, "deferred", "query_only(1)"))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the SQLite file %s: %w", path, err), writer.Close())
-	}
-	limitConns(writer, 1)
-	limitConns(reader, max(4, runtime.GOMAXPROCS(0)))
-	return newDB("SQLite "+path, sqliteDialect, writer, reader), nil
+	return newDB("SQLite "+path, sqliteDialect, pools[0], pools[1], pools[2]), nil
 }
 
 // checkFile reads the whole file and fails if it is damaged: what a damaged
