@@ -132,6 +132,18 @@ type Saturable interface {
 	OnDecay(func(slot uint32))
 }
 
+// Ageing is a policy that ages with every access, and learns nothing else from
+// those to objects that it is sated with. Who tells it of many accesses can keep
+// those in mind for a while, and only count them.
+type Ageing interface {
+	Policy
+	// Sated tells that an access to the object in slot would change nothing now but
+	// the age.
+	Sated(slot uint32) bool
+	// Age stands for n accesses to such objects.
+	Age(n int)
+}
+
 // AccessAll is p.Access for each of the slots, in order.
 func AccessAll(p Policy, slots []uint32) {
 	if p, ok := p.(batcher); ok {

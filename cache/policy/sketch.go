@@ -50,7 +50,9 @@ func (s *sketch) add(hash uint32, times uint16) {
 	s.age()
 	l, t := s.at(hash), tag(hash)
 	if i := l.find(t); i >= 0 {
-		l[i] = t | min(l[i]&maxCount+times, maxCount)
+		if count := l[i] & maxCount; count < maxCount { // what need not be written stays shared between processors
+			l[i] = t | min(count+times, maxCount)
+		}
 		return
 	}
 	i := l.least()

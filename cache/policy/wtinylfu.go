@@ -119,6 +119,18 @@ func (w *wtinylfu) touch(slot uint32) uint32 {
 	return r.sketched()
 }
 
+// Sated is when the object is marked and its frequency cannot rise.
+func (w *wtinylfu) Sated(slot uint32) bool {
+	r := w.objects.at(slot)
+	return r.hash&touched != 0 && w.sketch.estimate(r.sketched()) == maxCount
+}
+
+func (w *wtinylfu) Age(n int) {
+	for range n {
+		w.sketch.age()
+	}
+}
+
 // last returns the end of a queue, or none. What was asked for there gets its
 // new place first.
 func (w *wtinylfu) last(queue uint32) uint32 {

@@ -114,6 +114,27 @@ func Recv2(fd int, a, b []byte) (int, error) {
 	return vectored(unix.SYS_READV, fd, two(a, b))
 }
 
+// RecvAll fills first parts and then b with what is there, as Recv does. iov is
+// room for one more than there are parts.
+func RecvAll(fd int, parts [][]byte, b []byte, iov []unix.Iovec) (int, error) {
+	if len(parts) == 0 {
+		return Recv(fd, b)
+	}
+	if len(parts) == 1 {
+		return Recv2(fd, parts[0], b)
+	}
+	count := 0
+	for _, part := range parts {
+		set(&iov[count], part)
+		count++
+	}
+	if len(b) > 0 {
+		set(&iov[count], b)
+		count++
+	}
+	return vectored(unix.SYS_READV, fd, iov[:count])
+}
+
 // Send writes what the socket takes of b; EAGAIN when that is nothing.
 func Send(fd int, b []byte) (int, error) {
 	for {

@@ -58,6 +58,7 @@ type Arena struct {
 	slabs   []slab         // by number
 	partial []classState   // by class
 	warm    []uint32       // empty slabs that still have memory
+	idle    int            // of them, how many were empty since the last TrimIdle
 	cold    []uint32       // empty slabs whose memory went back to the system
 	used    int64
 	owners  Owners

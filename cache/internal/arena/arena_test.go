@@ -139,6 +139,43 @@ func TestTrimGivesEmptySlabsBack(t *testing.T) {
 	}
 }
 
+// What churn needs again stays; what nobody needed for a while goes.
+func TestTrimIdleLeavesWhatIsInUseNowAndThen(t *testing.T) {
+	a := newArena(t)
+	churn := func(n int) {
+		var all []Handle
+		for range n {
+			all = append(all, add(t, a, pattern(100_000, 1), 1))
+		}
+		for _, h := range all {
+			a.Free(h)
+		}
+	}
+	trim := func() {
+		t.Helper()
+		if err := a.TrimIdle(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	churn(100)
+	full := a.Resident()
+	trim()
+	if a.Resident() != full {
+		t.Errorf("%d of %d bytes are resident after a first call", a.Resident(), full)
+	}
+	for range 3 {
+		churn(40)
+		trim()
+	}
+	if some := a.Resident(); some >= full || some < 40*100_000 {
+		t.Errorf("%d of %d bytes are resident while 4,000,000 are needed again and again", some, full)
+	}
+	trim()
+	if a.Resident() != 0 {
+		t.Errorf("%d bytes are resident long after everything is gone", a.Resident())
+	}
+}
+
 // Every other value goes, in no order: hardly a slab is empty until the rest
 // is moved together.
 func TestCompactEmptiesSparseSlabs(t *testing.T) {

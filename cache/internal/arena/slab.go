@@ -2,6 +2,7 @@ package arena
 
 import (
 	"math/bits"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,6 +71,7 @@ func (a *Arena) emptySlab() (uint32, error) {
 		if n := len(*pool); n > 0 {
 			number := (*pool)[n-1]
 			*pool = (*pool)[:n-1]
+			a.idle = min(a.idle, len(a.warm))
 			return number, nil
 		}
 	}
@@ -88,8 +90,16 @@ func (a *Arena) emptySlab() (uint32, error) {
 
 // Trim gives the memory of all empty slabs back to the system.
 func (a *Arena) Trim() error {
-	for n := len(a.warm); n > 0; n = len(a.warm) {
-		number := a.warm[n-1]
+	a.idle = len(a.warm)
+	return a.TrimIdle()
+}
+
+// TrimIdle gives back the memory of the slabs that have been empty all the time
+// since the last call. One that is wanted again soon would come back in small
+// pages only, and page by page.
+func (a *Arena) TrimIdle() error {
+	for a.idle > 0 {
+		number := a.warm[0] // taken are the last ones
 		if err := a.splitPages(number); err != nil {
 			return err
 		}
@@ -97,8 +107,10 @@ func (a *Arena) Trim() error {
 			return err
 		}
 		a.slabs[number].taken = nil
-		a.warm, a.cold = a.warm[:n-1], append(a.cold, number)
+		a.idle--
+		a.warm, a.cold = slices.Delete(a.warm, 0, 1), append(a.cold, number)
 	}
+	a.idle = len(a.warm)
 	return nil
 }
 

@@ -45,10 +45,12 @@ type conn struct {
 	over   error  // why it ends when all is sent; nil while it goes on
 
 	state   state
-	current []byte // the line under way, while its turn lasts
-	saved   []byte // while a request goes on beyond its turn: a line that says the same
-	left    int    // bytes of the data block that are still to come; -1 for none
-	part    []byte // where the next of them go
+	current []byte           // the line under way, while its turn lasts
+	saved   []byte           // while a request goes on beyond its turn: a line that says the same
+	left    int              // bytes of the data block that are still to come; -1 for none
+	parts   [][]byte         // where the next of them go
+	room    [maxParts][]byte // for parts
+	ahead   int              // how many parts are asked for next
 	writer  store.Writer
 	writing bool            // writer is in use
 	refused *memproto.Error // what is answered when the rest of the request is skipped
@@ -62,8 +64,8 @@ func (c *conn) note(events uint32) bool {
 	return !c.ready
 }
 
-// turn lets the connection go on: it sends what is pending, reads once, carries
-// out what it can, and sends the answers. Then it waits for what it needs next.
+// turn lets the connection go on: it sends what is pending, reads once, or a good
+// piece of a value, carries out what it can, and sends the answers. Then it waits for what it needs next.
 func (c *conn) turn() {
 	if c.out != nil && !c.send() {
 		return
@@ -98,6 +100,10 @@ func (c *conn) settle(err error) {
 	}
 }
 
+// maxData is how many bytes of a value a turn reads, about: what is in the socket is
+// best read while the processor has it in its cache.
+const maxData = 1 << 20
+
 // work reads, if it must, and carries out what is there.
 func (c *conn) work() error {
 	if c.hungry && !c.unread {
@@ -109,15 +115,21 @@ func (c *conn) work() error {
 		_ = c.req.Parse(c.saved)
 	}
 	c.l.borrowOut(c)
-	if c.hungry {
-		if err := c.read(); err != nil {
+	for left := maxData; ; {
+		if c.hungry {
+			n, err := c.read()
+			if err != nil {
+				return err
+			}
+			left -= n
+		}
+		err := c.serve()
+		c.hungry = err == errMore
+		c.keep()
+		if !c.hungry || !c.unread || c.state != inData || left <= 0 {
 			return err
 		}
 	}
-	err := c.serve()
-	c.hungry = err == errMore
-	c.keep()
-	return err
 }
 
 // keep moves what is left in the loop's buffer to the connection's own memory,
@@ -132,33 +144,36 @@ func (c *conn) keep() {
 }
 
 // read reads once: the data of a data block straight to where they go, and all
-// else into the loop's buffer. What does not fill the room was all that there is.
-func (c *conn) read() error {
+// else into the loop's buffer. It returns how much that was. What does not fill the
+// room was all that there is.
+func (c *conn) read() (int, error) {
 	have := copy(c.l.in, c.in)
-	part, room := c.part, c.l.in[have:]
-	if len(part) > 0 && c.left > len(part) {
+	due, room := c.due(), c.l.in[have:]
+	if due > 0 && c.left > due {
 		room = nil // only behind the last part comes what is not data
 	}
-	n, err := sock.Recv2(c.fd, part, room)
-	c.unread = c.ended || n == len(part)+len(room)
+	n, err := sock.RecvAll(c.fd, c.parts, room, c.l.iov[:])
+	c.unread = c.ended || n == due+len(room)
 	switch {
 	case err == unix.EAGAIN:
 		c.unread = false
-		return errMore
+		return 0, errMore
 	case err != nil:
-		return err
+		return 0, err
 	case n == 0:
-		return io.EOF
+		return 0, io.EOF
 	}
 	c.active = c.l.now
 	c.l.bytesRead.Add(int64(n))
-	n -= c.gotData(min(n, len(c.part)))
-	c.in, c.own = c.l.in[:have+n], false
-	return nil
+	due = min(n, due)
+	c.gotData(due)
+	c.in, c.own = c.l.in[:have+n-due], false
+	return n, nil
 }
 
-// send sends what is pending. It tells whether the connection can go on: all is
-// gone, and the loop has its buffer back.
+// send sends what is pending, for as long as the socket takes some: while a long
+// value is being sent, its client often reads on another processor. It tells
+// whether the connection can go on: all is gone, and the loop has its buffer back.
 func (c *conn) send() bool {
 	for !c.out.empty() {
 		n, err := c.out.send(c.fd, c.l.iov[:])
@@ -170,7 +185,7 @@ func (c *conn) send() bool {
 			c.close(err)
 			return false
 		}
-		if !c.out.empty() {
+		if n == 0 {
 			c.await(unix.EPOLLOUT)
 			return false
 		}

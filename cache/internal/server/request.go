@@ -148,43 +148,71 @@ func (c *conn) beginData() error {
 		c.dropOld()
 		return refusal(err)
 	}
-	c.writing, c.state = true, inData
+	c.writing, c.state, c.ahead = true, inData, 1
 	return c.data()
 }
 
-// data takes over what has come of the data block.
+// maxParts is how many parts of a value are filled at once: more than a socket
+// holds of them.
+const maxParts = 4
+
+// data takes over what has come of the data block. Each time that all parts are
+// full, more of them are asked for than before: a value that is long in coming
+// takes no more memory than what has come, and another fewer steps.
 func (c *conn) data() error {
 	for {
-		c.in = c.in[c.gotData(copy(c.part, c.in)):]
-		if len(c.part) > 0 {
+		c.fill()
+		if len(c.parts) > 0 {
 			return errMore
 		}
 		c.l.reader.Rest()
-		b, err := c.writer.Next()
+		parts, err := c.writer.NextParts(c.room[:0], c.ahead)
 		if err != nil {
 			c.abort()
 			c.dropOld()
 			return refusal(err)
 		}
-		if b == nil {
+		if len(parts) == 0 {
 			c.state = atEnd
 			return c.end()
 		}
-		c.part = b
+		c.parts, c.ahead = parts, min(2*c.ahead, maxParts)
+	}
+}
+
+// fill copies what has been read to where it belongs.
+func (c *conn) fill() {
+	for len(c.parts) > 0 && len(c.in) > 0 {
+		n := copy(c.parts[0], c.in)
+		c.in = c.in[n:]
+		c.gotData(n)
 	}
 }
 
 // gotData notes that n bytes have come to where they belong.
-func (c *conn) gotData(n int) int {
-	c.part = c.part[n:]
+func (c *conn) gotData(n int) {
 	c.left -= n
+	for len(c.parts) > 0 && n >= len(c.parts[0]) {
+		n -= len(c.parts[0])
+		c.parts = c.parts[1:]
+	}
+	if n > 0 {
+		c.parts[0] = c.parts[0][n:]
+	}
+}
+
+// due is how many bytes there is a place for.
+func (c *conn) due() (n int) {
+	for _, part := range c.parts {
+		n += len(part)
+	}
 	return n
 }
 
 func (c *conn) abort() {
 	c.l.reader.Rest()
 	c.writer.Abort()
-	c.writing, c.part = false, nil
+	c.writing, c.parts = false, nil
 }
 
 // skip uses up a data block for nothing.

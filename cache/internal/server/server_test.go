@@ -344,6 +344,45 @@ func TestExpiredItemsGiveTheirMemoryBackByThemselves(t *testing.T) {
 	}
 }
 
+// A value that is long in coming takes the memory of what has come, and of one
+// step ahead.
+func TestAValueTakesTheMemoryOfWhatHasCome(t *testing.T) {
+	s := start(t, Config{}, store.Config{Capacity: 64 * mb, ItemLimit: 32 * mb})
+	other := s.dial(t)
+	r := bufio.NewReader(other)
+	nc := s.dial(t)
+	const size = 16 * mb
+	value := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	send(t, nc, fmt.Sprintf("set k 0 0 %d\r\n", size), 0)
+	for _, end := range []int{1, 100_000, 2 * mb, size / 2} {
+		if _, err := nc.Write(value[:end]); err != nil {
+			t.Fatal(err)
+		}
+		value = value[end:]
+		came := size - len(value)
+		for start := time.Now(); ; {
+			stats := statsOf(t, other, r, "stats")
+			held, _ := strconv.Atoi(stats["held_bytes"])
+			read, _ := strconv.Atoi(stats["bytes_read"])
+			if held > came+came/16+(maxParts+1)*66048 {
+				t.Fatalf("%d bytes are held when at most %d have come", held, came)
+			}
+			if read >= came {
+				break
+			}
+			if time.Since(start) > 10*time.Second {
+				t.Fatalf("%d bytes of %d are read after 10 s", read, came)
+			}
+		}
+	}
+	if _, err := nc.Write(append(value, "\r\n"...)); err != nil {
+		t.Fatal(err)
+	}
+	if line := readLine(t, bufio.NewReader(nc)); line != "STORED" {
+		t.Errorf("answered %q", line)
+	}
+}
+
 // A value that a slow client is still reading survives its deletion unharmed.
 func TestASlowReaderGetsTheValueItAskedFor(t *testing.T) {
 	const size = 900_000

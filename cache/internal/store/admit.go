@@ -34,14 +34,14 @@ func newWaste(key []byte, size int) *waste {
 	return &waste{key: bytes.Clone(key), left: size}
 }
 
-// next returns room for the next bytes, nil when they have all been taken.
-func (w *waste) next() []byte {
+// next appends room for the next bytes, unless they have all been taken.
+func (w *waste) next(dst [][]byte) [][]byte {
 	n := min(w.left, len(w.room))
 	w.left -= n
 	if n == 0 {
-		return nil
+		return dst
 	}
-	return w.room[:n]
+	return append(dst, w.room[:n])
 }
 
 // discard is Commit for a value that is not kept: it is stored, and gone at once.

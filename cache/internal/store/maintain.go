@@ -18,7 +18,8 @@ const (
 const sweepSteps = 262_144 / step
 
 // Maintain does what nobody asks for: it takes out what has expired, and gives
-// unused memory back to the system. Call it about once a second.
+// memory back to the system that has been unused since the last call. Call it
+// about once a second.
 func (s *Store) Maintain() error {
 	for range sweepSteps {
 		if !s.sweep() {
@@ -28,7 +29,9 @@ func (s *Store) Maintain() error {
 	for s.burySome() {
 	}
 	s.compact(slackBytes)
-	return s.trim()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arena.TrimIdle()
 }
 
 // sweep looks for expired items among the next slots, and tells whether there

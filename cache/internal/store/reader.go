@@ -32,6 +32,7 @@ type Reader struct {
 	hits    [maxKept]hit
 	n       int // of hits
 	slots   [batch]uint32
+	spared  spared
 	pending lookups // not counted yet
 	counted struct{ hits, misses, bytes atomic.Int64 }
 	_       [64]byte      // what others read has a cache line of its own
@@ -180,6 +181,9 @@ func (f Found) asItem(now uint32, value bool) Item {
 }
 
 func (r *Reader) note(h hit) {
+	if r.spared.has(h) {
+		return
+	}
 	r.hits[r.n] = h
 	r.n++
 	if r.n%batch == 0 && r.s.mu.TryLock() {
@@ -203,7 +207,7 @@ func (r *Reader) Count() {
 func (r *Reader) Flush() {
 	r.Rest()
 	r.Count()
-	if r.n == 0 {
+	if r.n == 0 && r.spared.hits == 0 {
 		return
 	}
 	r.s.mu.Lock()
@@ -213,22 +217,26 @@ func (r *Reader) Flush() {
 
 // tell tells the policy of the hits. The store is locked.
 func (r *Reader) tell() {
-	for some := range slices.Chunk(r.hits[:r.n], batch) {
-		r.s.accessAll(r.stillThere(some))
-	}
+	hits := r.stillThere()
 	r.n = 0
+	for some := range slices.Chunk(hits, batch) {
+		for i, h := range some {
+			r.slots[i] = h.slot
+		}
+		r.s.accessAll(r.slots[:len(some)])
+	}
+	r.spared.renew(&r.s.order, hits)
 }
 
-// stillThere returns the slots of the hits that still have the items which were
-// found.
-func (r *Reader) stillThere(hits []hit) []uint32 {
-	slots := r.slots[:0]
-	for _, h := range hits {
+// stillThere returns the hits whose slots still have the items which were found.
+func (r *Reader) stillThere() []hit {
+	there := r.hits[:0]
+	for _, h := range r.hits[:r.n] {
 		if h.slot < r.s.slots {
 			if p := r.s.place(h.slot); p.item != arena.None && p.stamp == h.stamp && h.stamp != 0 {
-				slots = append(slots, h.slot)
+				there = append(there, h)
 			}
 		}
 	}
-	return slots
+	return there
 }

@@ -95,21 +95,39 @@ func (s *Store) begin(w *Writer, key []byte, size int) error {
 // Next returns the memory of the next part of the value, which the caller fills
 // before it asks again; nil when the value is whole.
 func (w *Writer) Next() ([]byte, error) {
+	var room [1][]byte
+	parts, err := w.NextParts(room[:0], 1)
+	if len(parts) == 0 {
+		return nil, err
+	}
+	return parts[0], nil
+}
+
+// NextParts appends the next parts to dst, n of them at the most, and none when
+// the value is whole.
+func (w *Writer) NextParts(dst [][]byte, n int) ([][]byte, error) {
 	if b := w.first; b != nil {
 		w.first = nil
 		if len(b) > 0 {
-			return b, nil
+			return append(dst, b), nil
 		}
 	}
 	if w.waste != nil {
-		return w.waste.next(), nil
+		return w.waste.next(dst), nil
 	}
 	if !w.w.More() {
-		return nil, nil
+		return dst, nil
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.take()
+	for ; n > 0 && w.w.More(); n-- {
+		b, err := w.take()
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, b)
+	}
+	return dst, nil
 }
 
 func (w *Writer) take() ([]byte, error) { return w.s.next(&w.w, 0) }
