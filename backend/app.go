@@ -141,6 +141,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	control := cachectl.New(cachectl.Config{
+		Name: cfg.name(), Reads: a.counts.Reads,
 		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },

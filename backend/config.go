@@ -164,6 +164,16 @@ func (c config) sqlitePath() string {
 	return filepath.Join(c.data, "memcache.db")
 }
 
+// name tells this backend from others on the same database, in the statistics.
+func (c config) name() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	name := "backend " + host + " " + c.listen
+	return name[:min(len(name), 255)]
+}
+
 // generationLease is how long a read may rely on what is known of the cache
 // generation. SQLite is this server's alone: it knows without asking.
 func (c config) generationLease() time.Duration {

@@ -30,6 +30,8 @@ type Database interface {
 	SaveSettings(ctx context.Context, capacity int64, policy string) error
 	RecordSample(ctx context.Context, node string, s api.Sample) error
 	Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error)
+	MarkStart(ctx context.Context, node string, at time.Time) error
+	Marks(ctx context.Context, since, until time.Time, limit int) ([]api.Mark, error)
 	KeepCurves(ctx context.Context, node string, at time.Time, curves []byte) error
 	Curves(ctx context.Context, since time.Time, yield func(at time.Time, curves []byte) error) error
 	KeepPromise(ctx context.Context, at time.Time, promise []byte) error
@@ -52,6 +54,8 @@ type Nodes interface {
 
 // Config is what a Controller is made of. All fields but Now are needed.
 type Config struct {
+	Name        string           // of this backend, among others on the same database
+	Reads       func() api.Reads // what it read since its start
 	Database    Database
 	Nodes       Nodes
 	MaxCapacity int64           // bytes; see [MaxCapacity]
@@ -69,8 +73,11 @@ type Controller struct {
 
 	mu       sync.Mutex
 	counters map[string]*counter // by node
-	answers  map[string]answer   // by node
-	last     string              // what Changed was last told, to tell it only news
+	reads    readCounter
+	starts   []api.Mark         // of nodes, not recorded yet
+	settings *sqlindex.Settings // as they were seen last
+	answers  map[string]answer  // by node
+	last     string             // what Changed was last told, to tell it only news
 }
 
 // New returns a controller; it does nothing until it is asked.

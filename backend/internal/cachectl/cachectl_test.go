@@ -97,6 +97,7 @@ type fixture struct {
 	nodes *nodes
 	db    *sqlindex.DB
 	told  []api.Cache
+	reads api.Reads
 
 	piloted []api.Autopilot
 }
@@ -112,6 +113,7 @@ func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
 	t.Cleanup(func() { _ = db.Close() })
 	f := &fixture{nodes: &nodes{list: list}, db: db}
 	f.Controller = New(Config{
+		Name: "backend", Reads: func() api.Reads { return f.reads },
 		Database: db, Nodes: f.nodes, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
 		Changed: func(c api.Cache) { f.told = append(f.told, c) },
 		Piloted: func(a api.Autopilot) { f.piloted = append(f.piloted, a) },
@@ -208,7 +210,10 @@ func TestTicksCountWhatHappenedSinceTheTickBefore(t *testing.T) {
 	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits, n.Misses, n.Items = 110, 97, 13, 3 })
 	f.nodes.edit(1, func(n *cachelink.NodeStats) { n.Gets, n.Hits, n.Misses, n.Items = 101, 91, 10, 4 })
 	got := f.count(f.nodes.Stats(t.Context()), begin.Add(time.Second)).Sample
-	want := api.Sample{Time: begin.Add(time.Second).UnixMilli(), Seconds: 1, Items: 7, Requests: 11, Hits: 8, Misses: 3}
+	want := api.Sample{
+		Time: begin.Add(time.Second).UnixMilli(), Seconds: 1, Items: 7, Capacity: 128 * api.MB, Requests: 11, Hits: 8, Misses: 3,
+		Reads: api.Reads{Seconds: 1},
+	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -298,15 +303,15 @@ func TestWindowHoldsTheRecordedAndTheNewest(t *testing.T) {
 	}
 }
 
-// failingOnce refuses the first sample it is given.
-type failingOnce struct {
+// failingFirst refuses the first samples it is given, of a node and the backend.
+type failingFirst struct {
 	*sqlindex.DB
-	failed bool
+	failed int
 }
 
-func (d *failingOnce) RecordSample(ctx context.Context, node string, s api.Sample) error {
-	if !d.failed {
-		d.failed = true
+func (d *failingFirst) RecordSample(ctx context.Context, node string, s api.Sample) error {
+	if d.failed < 2 {
+		d.failed++
 		return errors.New("the database is away")
 	}
 	return d.DB.RecordSample(ctx, node, s)
@@ -314,7 +319,7 @@ func (d *failingOnce) RecordSample(ctx context.Context, node string, s api.Sampl
 
 func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
 	f := start(t, node("a"))
-	f.cfg.Database = &failingOnce{DB: f.db}
+	f.cfg.Database = &failingFirst{DB: f.db}
 	now := time.Now()
 	for i := range 3 {
 		f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets = int64(10 * i) })
@@ -324,7 +329,7 @@ func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
 		}
 	}
 	samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now)
-	if err != nil || len(samples) != 1 || samples[0].Requests != 20 || samples[0].Seconds != 2 {
+	if err != nil || len(samples) != 1 || samples[0].Requests != 20 || samples[0].Seconds != 2 || samples[0].Reads.Seconds != 2 {
 		t.Errorf("got %+v, %v; want one sample of 2 s with 20 requests", samples, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
 )
 
@@ -18,32 +19,39 @@ type counter struct {
 }
 
 // Tick reads every node's counters and returns what happened since the tick
-// before, over all nodes. It also keeps the nodes in step with the settings.
+// before, over all nodes and in this backend. It also keeps the nodes in step with the settings.
 // When the settings cannot be read, the tick is still good.
 func (c *Controller) Tick(ctx context.Context) (api.Tick, error) {
 	nodes := c.nodes(ctx)
 	tick := c.count(nodes, time.Now())
-	return tick, c.followSettings(ctx, nodes)
+	marks, err := c.followSettings(ctx, nodes)
+	tick.Marks = append(tick.Marks, marks...)
+	return tick, err
 }
 
-func (c *Controller) followSettings(ctx context.Context, nodes []cachelink.NodeStats) error {
+// followSettings returns the marks of what was changed since the last call.
+func (c *Controller) followSettings(ctx context.Context, nodes []cachelink.NodeStats) (marks []api.Mark, err error) {
 	if !c.settingsMu.TryLock() {
-		return nil // a change is being applied at this moment
+		return nil, nil // a change is being applied at this moment
 	}
 	defer c.settingsMu.Unlock()
 	settings, err := c.cfg.Database.Settings(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if c.settings != nil {
+		marks = sqlindex.SettingMarks(*c.settings, settings, time.Now())
+	}
+	c.settings = &settings
 	c.reconcile(ctx, settings, nodes)
 	c.tell(c.describe(settings, nodes))
-	return nil
+	return marks, nil
 }
 
 func (c *Controller) count(nodes []cachelink.NodeStats, now time.Time) api.Tick {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	tick := api.Tick{Sample: api.Sample{Time: now.UnixMilli()}}
+	tick := api.Tick{Sample: c.reads.advance(c.cfg.Reads(), now)}
 	for _, n := range nodes {
 		if !n.Up {
 			continue
@@ -54,8 +62,12 @@ func (c *Controller) count(nodes []cachelink.NodeStats, now time.Time) api.Tick 
 			k = &counter{}
 			c.counters[n.Name] = k
 		}
-		tick.Sample = sum(tick.Sample, k.advance(n, now))
+		if k.instance != n.Instance {
+			tick.Marks = append(tick.Marks, api.Mark{Time: now.Add(-n.Uptime).UnixMilli(), Kind: api.MarkStart, Node: n.Name})
+		}
+		tick.Sample.Beside(k.advance(n, now))
 	}
+	c.starts = append(c.starts, tick.Marks...)
 	return tick
 }
 
@@ -63,7 +75,7 @@ func (c *Controller) count(nodes []cachelink.NodeStats, now time.Time) api.Tick 
 // anew, because the process did, count from zero; the first reading of a
 // process that was there before us counts nothing.
 func (k *counter) advance(n cachelink.NodeStats, now time.Time) api.Sample {
-	s := api.Sample{Time: now.UnixMilli(), Items: n.Items, Bytes: n.Bytes}
+	s := api.Sample{Time: now.UnixMilli(), Items: n.Items, Bytes: n.Bytes, Capacity: n.Capacity}
 	before := k.stats
 	if k.instance != "" {
 		s.Seconds = now.Sub(k.at).Seconds()
@@ -76,75 +88,101 @@ func (k *counter) advance(n cachelink.NodeStats, now time.Time) api.Sample {
 		s.Evictions = max(0, n.Evictions-before.Evictions)
 	}
 	k.instance, k.at, k.stats = n.Instance, now, n
-	k.open = follow(k.open, s)
+	k.open.Join(s)
 	return s
 }
 
-// sum adds samples of several nodes at one time.
-func sum(a, b api.Sample) api.Sample {
-	a.Seconds = max(a.Seconds, b.Seconds)
-	a.Items += b.Items
-	a.Bytes += b.Bytes
-	return addCounters(a, b)
+// readCounter follows what this backend reads.
+type readCounter struct {
+	at     time.Time
+	before api.Reads
+	open   api.Sample // since the last recorded sample
 }
 
-// follow adds b, which comes after a on the same node.
-func follow(a, b api.Sample) api.Sample {
-	a.Seconds += b.Seconds
-	a.Time, a.Items, a.Bytes = b.Time, b.Items, b.Bytes
-	return addCounters(a, b)
-}
-
-func addCounters(a, b api.Sample) api.Sample {
-	a.Requests += b.Requests
-	a.Hits += b.Hits
-	a.Misses += b.Misses
-	a.Evictions += b.Evictions
-	return a
+// advance returns what was read since the last call, all being what was read since
+// the start.
+func (k *readCounter) advance(all api.Reads, now time.Time) api.Sample {
+	s := api.Sample{Time: now.UnixMilli()}
+	if !k.at.IsZero() {
+		s.Reads = all
+		s.Reads.Subtract(k.before)
+		s.Reads.Seconds = now.Sub(k.at).Seconds()
+	}
+	k.at, k.before = now, all
+	k.open.Join(s)
+	return s
 }
 
 // Record writes what happened since the last call to the database, one row a
-// node. What cannot be written is kept for the next call.
+// node and one for this backend. What cannot be written is kept for the next call.
 func (c *Controller) Record(ctx context.Context) error {
+	open, starts := c.take()
 	var errs []error
-	for name, s := range c.take() {
+	for name, s := range open {
 		if err := c.cfg.Database.RecordSample(ctx, name, s); err != nil {
 			errs = append(errs, err)
 			c.giveBack(name, s)
 		}
 	}
+	for _, m := range starts {
+		if err := c.cfg.Database.MarkStart(ctx, m.Node, time.UnixMilli(m.Time)); err != nil {
+			errs = append(errs, err)
+			c.giveBackStart(m)
+		}
+	}
 	return errors.Join(errs...)
 }
 
-// take removes and returns the open samples of the nodes that have any; all
-// get the same time, so that they can be added up.
-func (c *Controller) take() map[string]api.Sample {
+// take removes and returns what is to be recorded: the samples of the nodes that
+// have any, and of this backend, all with the same time, so that they can be added
+// up; and the starts of nodes.
+func (c *Controller) take() (open map[string]api.Sample, starts []api.Mark) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	open, latest := map[string]api.Sample{}, int64(0)
-	for name, k := range c.counters {
-		if k.open.Seconds > 0 {
-			open[name] = k.open
-			latest = max(latest, k.open.Time)
-			k.open = api.Sample{}
+	for name, s := range c.opens() {
+		if s.Seconds > 0 || s.Reads.Seconds > 0 {
+			open[name] = *s
+			latest = max(latest, s.Time)
+			*s = api.Sample{}
 		}
 	}
 	for name, s := range open {
 		s.Time = latest
 		open[name] = s
 	}
-	return open
+	starts, c.starts = c.starts, nil
+	return open, starts
+}
+
+// opens are the samples that are to be recorded, by name.
+func (c *Controller) opens() map[string]*api.Sample {
+	all := map[string]*api.Sample{c.cfg.Name: &c.reads.open}
+	for name, k := range c.counters {
+		all[name] = &k.open
+	}
+	return all
 }
 
 func (c *Controller) giveBack(name string, s api.Sample) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.counters[name]
-	if k.open.Time == 0 {
-		k.open = s
-		return
+	open := c.opens()[name]
+	if open.Time != 0 {
+		s.Join(*open)
 	}
-	k.open = follow(s, k.open)
+	*open = s
+}
+
+// maxStarts bounds the starts that wait for the database.
+const maxStarts = 100
+
+func (c *Controller) giveBackStart(m api.Mark) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.starts) < maxStarts {
+		c.starts = append(c.starts, m)
+	}
 }
 
 // maxWindow is the longest window, in seconds: samples are kept for 30 days.
@@ -153,6 +191,9 @@ const maxWindow = 30 * 24 * 3600
 // maxSamples is how many samples a window is shown with: more than a chart has
 // points, and few enough for one message.
 const maxSamples = 1000
+
+// maxMarks is how many marks a window is shown with: the newest.
+const maxMarks = 200
 
 // Window returns the samples of the last seconds, to this moment; in a long
 // window several recorded ones are one.
@@ -165,6 +206,10 @@ func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error)
 	if err != nil {
 		return api.Stats{}, unavailable("read the statistics", err)
 	}
+	marks, err := c.cfg.Database.Marks(ctx, now.Add(-time.Duration(seconds)*time.Second), now, maxMarks)
+	if err != nil {
+		return api.Stats{}, unavailable("read the statistics", err)
+	}
 	samples = thin(samples, int64(seconds)*1000/maxSamples)
 	if s, ok := c.unrecorded(); ok {
 		samples = append(samples, s)
@@ -172,7 +217,7 @@ func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error)
 	if samples == nil {
 		samples = []api.Sample{}
 	}
-	return api.Stats{Now: now.UnixMilli(), Seconds: seconds, Samples: samples, Total: api.Summarize(samples)}, nil
+	return api.Stats{Now: now.UnixMilli(), Seconds: seconds, Samples: samples, Marks: marks, Total: api.Summarize(samples)}, nil
 }
 
 // thin joins the samples whose times are in the same interval of step
@@ -184,7 +229,7 @@ func thin(samples []api.Sample, step int64) []api.Sample {
 	kept := samples[:0]
 	for _, s := range samples {
 		if n := len(kept); n > 0 && kept[n-1].Time/step == s.Time/step {
-			kept[n-1] = follow(kept[n-1], s)
+			kept[n-1].Join(s)
 		} else {
 			kept = append(kept, s)
 		}
@@ -196,10 +241,10 @@ func thin(samples []api.Sample, step int64) []api.Sample {
 func (c *Controller) unrecorded() (all api.Sample, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, k := range c.counters {
-		if k.open.Seconds > 0 {
-			all = sum(all, k.open)
-			all.Time, ok = max(all.Time, k.open.Time), true
+	for _, s := range c.opens() {
+		if s.Seconds > 0 || s.Reads.Seconds > 0 {
+			all.Beside(*s)
+			all.Time, ok = max(all.Time, s.Time), true
 		}
 	}
 	return all, ok

@@ -104,6 +104,7 @@ func (s *server) sendArchive(w io.Writer, r *http.Request, keys []string) error 
 		if err := addEntry(z, names.of(key), content); err != nil {
 			return err
 		}
+		s.Metrics.Sent(content.Source, content.Object.Size)
 	}
 	if missing.Len() > 0 {
 		f, err := z.Create(names.of("NOT INCLUDED.txt"))

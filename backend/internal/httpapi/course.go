@@ -158,7 +158,9 @@ func (s *server) courseKey(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = fmt.Fprintf(w, `{"success":"true","key":%s,"content":"`, head)
 	encoder := base64.NewEncoder(base64.StdEncoding, w)
-	if _, err := io.Copy(encoder, content); err != nil {
+	n, err := io.Copy(encoder, content)
+	s.Metrics.Sent(content.Source, n)
+	if err != nil {
 		s.cut(r, err)
 	}
 	_ = encoder.Close()

@@ -61,7 +61,7 @@ func (a *asked) Answer(h http.Header, value []byte) (body []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	a.s.Metrics.Read(content.Source.String())
+	a.s.Metrics.Read(content.Source, content.Steps.Total())
 	protect(h)
 	contentHeader(h, content, downloads(a.r), a.start)
 	wholeLength(h, content)
@@ -76,6 +76,7 @@ func (a *asked) Sent(bytes int64) {
 		route += "/"
 	}
 	took := time.Since(a.start)
+	a.s.Metrics.Sent(storage.Hit, bytes)
 	a.s.Metrics.Request(route, a.r.Method, http.StatusOK, bytes, took)
 	a.s.logRequest(a.r, answered{route, http.StatusOK, bytes, took, a.cache})
 }

@@ -46,13 +46,16 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	t.Cleanup(func() { _ = index.Close() })
 	objects, err := storage.New(storage.Config{Blobs: blobs, Index: index, MaxObject: maxObject, Undo: time.Hour, Log: log})
 	must(t, err)
-	control := cachectl.New(cachectl.Config{Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {}})
+	counts := metrics.New("test")
+	control := cachectl.New(cachectl.Config{
+		Name: "backend", Reads: counts.Reads, Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
+	})
 	server := httptest.NewUnstartedServer(nil)
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
 	must(t, err)
 	cfg := Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Admit: rules.Check, MaxObject: maxObject, BeginUpload: access.NewUploads(64).Begin, Stall: time.Minute, CourseAPI: 1, Log: log,
-		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: metrics.New("test"),
+		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: counts,
 	}
 	for _, f := range edit {
 		f(&cfg)

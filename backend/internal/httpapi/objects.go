@@ -41,17 +41,20 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 	defer func() { _ = content.Close() }()
 	contentHeader(w.Header(), content, downloads(r), start)
 	s.send(w, r, content)
+	if rec, ok := w.(*recorder); ok {
+		s.Metrics.Sent(content.Source, rec.bytes)
+	}
 	if err := content.Err(); err != nil {
 		s.cut(r, err)
 	}
 	return nil
 }
 
-// open opens an object and counts where it came from.
+// open opens an object and counts where it came from, and how long that took.
 func (s *server) open(r *http.Request, key string) (*storage.Content, error) {
 	content, err := s.openOrGoOn(r, key)
 	if err == nil {
-		s.Metrics.Read(content.Source.String())
+		s.Metrics.Read(content.Source, content.Steps.Total())
 	}
 	return content, err
 }

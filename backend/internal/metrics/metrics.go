@@ -27,7 +27,6 @@ type Metrics struct {
 	requests *prometheus.CounterVec   // route, method, status
 	duration *prometheus.HistogramVec // route, method
 	sent     *prometheus.CounterVec   // route
-	reads    *prometheus.CounterVec   // result
 	database *prometheus.HistogramVec // operation
 	store    *prometheus.HistogramVec // operation
 	failures *prometheus.CounterVec   // part, operation
@@ -35,6 +34,8 @@ type Metrics struct {
 	missing  prometheus.Counter
 	jobs     *prometheus.HistogramVec // job
 	jobFails *prometheus.CounterVec   // job
+
+	reads reads
 
 	mu     sync.RWMutex // guards series
 	series map[labels]series
@@ -52,7 +53,6 @@ func New(version string) *Metrics {
 		requests: counter("http_requests_total", "HTTP requests answered.", "route", "method", "status"),
 		duration: histogram("http_request_duration_seconds", "Time from the end of a request's header to the end of its reply.", "route", "method"),
 		sent:     counter("http_response_bytes_total", "Bytes of the bodies of replies.", "route"),
-		reads:    counter("object_reads_total", "Objects opened for reading, by what the cache did: hit, miss, collapsed (waited for another's fill) or bypass.", "result"),
 		database: histogram("database_duration_seconds", "Time that operations of the database took.", "operation"),
 		store:    histogram("store_duration_seconds", "Time that operations of the blob store took; of a write, with waiting for the client.", "operation"),
 		failures: counter("part_failures_total", "Operations of the database and the blob store that failed.", "part", "operation"),
@@ -67,7 +67,7 @@ func New(version string) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.requests, m.duration, m.sent, m.reads, m.database, m.store, m.failures, m.damaged, m.missing, m.jobs, m.jobFails, info,
+		m.requests, m.duration, m.sent, &m.reads, m.database, m.store, m.failures, m.damaged, m.missing, m.jobs, m.jobFails, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -144,9 +144,6 @@ func known(method string) string {
 	}
 	return "other"
 }
-
-// Read counts an object opened for reading.
-func (m *Metrics) Read(result string) { m.reads.WithLabelValues(result).Inc() }
 
 // Damaged counts a blob that was moved to quarantine.
 func (m *Metrics) Damaged() { m.damaged.Inc() }

@@ -20,7 +20,7 @@ func TestNamesFollowTheConventions(t *testing.T) {
 	m := New("1.2.3")
 	m.Gauge("websocket_clients", "Clients.", func() float64 { return 3 })
 	m.Request("/objects/", "GET", 200, 10, time.Millisecond)
-	m.Read("hit")
+	m.Read(storage.Hit, time.Millisecond)
 	m.Job("sample", time.Millisecond, nil)
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil {

@@ -68,7 +68,7 @@ func (l *Loader) Objects(rows []storage.Object) error {
 // Samples adds rows of the statistics.
 func (l *Loader) Samples(rows []StoredSample) error {
 	for _, s := range rows {
-		if _, err := l.tx.ExecContext(l.ctx, l.db.dialect.putSample, nodeSample{s.Node, s.Sample}.args(s.Span)...); err != nil {
+		if _, err := l.tx.ExecContext(l.ctx, putSample, s.args()...); err != nil {
 			return err
 		}
 	}

@@ -23,22 +23,17 @@ var mysqlDialect = dialect{
 content_type = VALUES(content_type), modified = VALUES(modified), checksum = VALUES(checksum), version = version + 1`,
 	firstSetting: insertSetting + `ON DUPLICATE KEY UPDATE id = id`,
 	claimAnswer:  insertClaim + `ON DUPLICATE KEY UPDATE answers.id = answers.id`,
-	putSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = VALUES(seconds), items = VALUES(items),
-bytes = VALUES(bytes), requests = VALUES(requests), hits = VALUES(hits), misses = VALUES(misses), evictions = VALUES(evictions)`,
-	addSample: insertSample + `ON DUPLICATE KEY UPDATE seconds = seconds + VALUES(seconds), items = VALUES(items),
-bytes = VALUES(bytes), requests = requests + VALUES(requests), hits = hits + VALUES(hits), misses = misses + VALUES(misses),
-evictions = evictions + VALUES(evictions)`,
-	putToken:  "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
-	forShare:  " LOCK IN SHARE MODE", // MariaDB does not know FOR SHARE
-	forUpdate: " FOR UPDATE",
-	snapshot:  &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
-	useIndex:  " FORCE INDEX (%s)",
-	total:     "SELECT SUM(objects) FROM totals",
-	addTotal:  "UPDATE totals SET objects = objects + ? WHERE slot = ?",
-	byID:      " FORCE INDEX (objects_id)",
-	partBytes: 8,
-	withPart:  mysqlWithPart,
-	contains:  mysqlContains,
+	putToken:     "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
+	forShare:     " LOCK IN SHARE MODE", // MariaDB does not know FOR SHARE
+	forUpdate:    " FOR UPDATE",
+	snapshot:     &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
+	useIndex:     " FORCE INDEX (%s)",
+	total:        "SELECT SUM(objects) FROM totals",
+	addTotal:     "UPDATE totals SET objects = objects + ? WHERE slot = ?",
+	byID:         " FORCE INDEX (objects_id)",
+	partBytes:    8,
+	withPart:     mysqlWithPart,
+	contains:     mysqlContains,
 }
 
 // mysqlContains folds the letters of the needle in the key, one REPLACE each:

@@ -3,6 +3,7 @@ package sqlindex
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -29,35 +30,79 @@ const minute = int64(time.Minute / time.Millisecond)
 // backlog does not hold up writers.
 const rollUpStep = 60
 
-const sampleColumns = "time_ms, node, seconds, items, bytes, requests, hits, misses, evictions"
+const sampleColumns = "time_ms, node, span, seconds, items, bytes, capacity, requests, hits, misses, evictions, " +
+	"reads_seconds, memory_bytes, disk_bytes, hit_times, miss_times"
 
-// nodeSample is a row of samples.
-type nodeSample struct {
-	node string
-	api.Sample
+// putSample writes a row of samples, in the place of one that is there.
+const putSample = "REPLACE INTO samples (" + sampleColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+func (s *StoredSample) args() []any {
+	r := &s.Reads
+	return []any{
+		s.Time, s.Node, s.Span, s.Seconds, s.Items, s.Bytes, s.Capacity, s.Requests, s.Hits, s.Misses, s.Evictions,
+		r.Seconds, r.MemoryBytes, r.DiskBytes, packTimes(r.Hits), packTimes(r.Misses),
+	}
 }
 
-func (s nodeSample) args(span int) []any {
-	return []any{s.Time, s.node, span, s.Seconds, s.Items, s.Bytes, s.Requests, s.Hits, s.Misses, s.Evictions}
+// scanSample reads sampleColumns.
+func scanSample(scan func(...any) error) (s StoredSample, err error) {
+	var hits, misses []byte
+	r := &s.Reads
+	err = scan(&s.Time, &s.Node, &s.Span, &s.Seconds, &s.Items, &s.Bytes, &s.Capacity, &s.Requests, &s.Hits, &s.Misses, &s.Evictions,
+		&r.Seconds, &r.MemoryBytes, &r.DiskBytes, &hits, &misses)
+	if err == nil {
+		err = errors.Join(unpackTimes(&r.Hits, hits), unpackTimes(&r.Misses, misses))
+	}
+	return s, err
 }
 
-// RecordSample stores what the cache node did up to s.Time. A second sample of
-// the node with the same time replaces the first, so that recording one again
-// after a doubtful failure is safe.
+// packTimes writes a histogram as varints, without what is 0 at the end.
+func packTimes(t api.Times) []byte {
+	b, whole := []byte{}, 0
+	for _, n := range t {
+		if b = binary.AppendUvarint(b, uint64(n)); n != 0 {
+			whole = len(b)
+		}
+	}
+	return b[:whole]
+}
+
+func unpackTimes(t *api.Times, b []byte) error {
+	for i := range t {
+		if len(b) == 0 {
+			return nil
+		}
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			return errTimes
+		}
+		t[i], b = int64(n), b[size:]
+	}
+	if len(b) > 0 {
+		return errTimes
+	}
+	return nil
+}
+
+var errTimes = errors.New("a histogram of times is not what was written")
+
+// RecordSample stores what the cache node, or a backend, did up to s.Time. A second
+// sample of the node with the same time replaces the first, so that recording one
+// again after a doubtful failure is safe.
 func (db *DB) RecordSample(ctx context.Context, node string, s api.Sample) error {
 	return db.write(ctx, defaultTimeout, "record a sample", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, db.dialect.putSample, nodeSample{node, s}.args(spanRecorded)...)
+		row := StoredSample{Node: node, Span: spanRecorded, Sample: s}
+		_, err := tx.ExecContext(ctx, putSample, row.args()...)
 		return err
 	})
 }
 
 // Samples returns the samples with since < Time <= until, oldest first. Those of
-// several nodes at one time are one sample: their sum, and the longest Seconds.
+// several nodes at one time are one sample: their sum, and the longest intervals.
 func (db *DB) Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error) {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
-	rows, err := db.reader.QueryContext(short, `SELECT time_ms, MAX(seconds), SUM(items), SUM(bytes), SUM(requests),
-SUM(hits), SUM(misses), SUM(evictions) FROM samples WHERE time_ms > ? AND time_ms <= ? GROUP BY time_ms ORDER BY time_ms`,
+	rows, err := db.reader.QueryContext(short, "SELECT "+sampleColumns+" FROM samples WHERE time_ms > ? AND time_ms <= ? ORDER BY time_ms",
 		since.UnixMilli(), until.UnixMilli())
 	if err != nil {
 		return nil, db.fail(ctx, "read samples", err)
@@ -65,12 +110,15 @@ SUM(hits), SUM(misses), SUM(evictions) FROM samples WHERE time_ms > ? AND time_m
 	defer rows.Close()
 	samples := []api.Sample{}
 	for rows.Next() {
-		var s api.Sample
-		err := rows.Scan(&s.Time, &s.Seconds, &s.Items, &s.Bytes, &s.Requests, &s.Hits, &s.Misses, &s.Evictions)
+		s, err := scanSample(rows.Scan)
 		if err != nil {
 			return nil, db.fail(ctx, "read samples", err)
 		}
-		samples = append(samples, s)
+		if n := len(samples); n > 0 && samples[n-1].Time == s.Time {
+			samples[n-1].Beside(s.Sample)
+		} else {
+			samples = append(samples, s.Sample)
+		}
 	}
 	return samples, db.fail(ctx, "read samples", rows.Err())
 }
@@ -78,7 +126,8 @@ SUM(hits), SUM(misses), SUM(evictions) FROM samples WHERE time_ms > ? AND time_m
 // Prune makes one row a minute and node of the rows that were recorded
 // more than a day before now, and deletes the rows older than 30 days, the
 // tokens of commits older than an hour, the answers that are no longer kept and
-// what was deleted and cannot be restored any more. Curves and promises go after 30 days, too.
+// what was deleted and cannot be restored any more. Curves, promises and marks go
+// after 30 days, too.
 // Each step is a transaction: killed at any point, it goes on where it was when
 // it is called again; several backends may call it at once.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
@@ -88,7 +137,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
-	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneParts(ctx))
+	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneParts(ctx))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {
@@ -119,48 +168,55 @@ func (db *DB) rollUp(ctx context.Context, tx *sql.Tx, until int64) (bool, error)
 		return false, err
 	}
 	for _, m := range minutes {
-		if _, err := tx.ExecContext(ctx, db.dialect.addSample, m.args(spanMinute)...); err != nil {
-			return false, fmt.Errorf("write the minute %d of %s: %w", m.Time, m.node, err)
+		if err := db.addMinute(ctx, tx, m); err != nil {
+			return false, fmt.Errorf("write the minute %d of %s: %w", m.Time, m.Node, err)
 		}
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM samples WHERE span = ? AND time_ms <= ?", spanRecorded, until)
 	return true, err
 }
 
-// foldMinutes reads rows, which are in the order of time, and adds up those of
-// a node and minute. Items and Bytes are those of the last.
-func foldMinutes(rows *sql.Rows) ([]*nodeSample, error) {
+// addMinute writes a minute, and adds what is there already: a sample may come
+// after its minute was rolled up.
+func (db *DB) addMinute(ctx context.Context, tx *sql.Tx, m *StoredSample) error {
+	row := tx.QueryRowContext(ctx, "SELECT "+sampleColumns+" FROM samples WHERE time_ms = ? AND node = ? AND span = ?"+db.dialect.forUpdate,
+		m.Time, m.Node, spanMinute)
+	switch before, err := scanSample(row.Scan); {
+	case err == nil:
+		before.Join(m.Sample)
+		m.Sample = before.Sample
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	_, err := tx.ExecContext(ctx, putSample, m.args()...)
+	return err
+}
+
+// foldMinutes reads rows, which are in the order of time, and joins those of a
+// node and minute.
+func foldMinutes(rows *sql.Rows) ([]*StoredSample, error) {
 	defer rows.Close()
 	type nodeMinute struct {
 		node string
 		end  int64
 	}
-	var minutes []*nodeSample
-	known := map[nodeMinute]*nodeSample{}
+	var minutes []*StoredSample
+	known := map[nodeMinute]*StoredSample{}
 	for rows.Next() {
-		var s nodeSample
-		err := rows.Scan(&s.Time, &s.node, &s.Seconds, &s.Items, &s.Bytes, &s.Requests, &s.Hits, &s.Misses, &s.Evictions)
+		s, err := scanSample(rows.Scan)
 		if err != nil {
 			return nil, err
 		}
-		id := nodeMinute{s.node, minuteEnd(s.Time)}
+		id := nodeMinute{s.Node, minuteEnd(s.Time)}
 		m := known[id]
 		if m == nil {
-			m = &nodeSample{node: s.node, Sample: api.Sample{Time: id.end}}
+			m = &StoredSample{Node: s.Node, Span: spanMinute}
 			known[id], minutes = m, append(minutes, m)
 		}
-		m.add(s.Sample)
+		m.Join(s.Sample)
+		m.Time = id.end
 	}
 	return minutes, rows.Err()
-}
-
-func (s *nodeSample) add(x api.Sample) {
-	s.Seconds += x.Seconds
-	s.Items, s.Bytes = x.Items, x.Bytes
-	s.Requests += x.Requests
-	s.Hits += x.Hits
-	s.Misses += x.Misses
-	s.Evictions += x.Evictions
 }
 
 // minuteEnd returns the end of the minute that a sample at ms belongs to: a

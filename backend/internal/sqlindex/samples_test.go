@@ -16,7 +16,7 @@ var noon = time.Date(2024, 5, 6, 12, 0, 0, 0, time.UTC)
 // sampleAt is 5 s of statistics up to the time after noon; n makes it distinct.
 func sampleAt(after time.Duration, n int64) api.Sample {
 	return api.Sample{
-		Time: noon.Add(after).UnixMilli(), Seconds: 5, Items: 10 + n, Bytes: 1000 + n,
+		Time: noon.Add(after).UnixMilli(), Seconds: 5, Items: 10 + n, Bytes: 1000 + n, Capacity: 5000,
 		Requests: 100 + n, Hits: 70 + n, Misses: 30, Evictions: n,
 	}
 }
@@ -55,6 +55,7 @@ func TestSamples(t *testing.T) {
 		record(t, db, "/run/ünix.sock", other)
 		b.Seconds = 5.25
 		b.Items, b.Bytes, b.Requests = b.Items+other.Items, b.Bytes+other.Bytes, b.Requests+other.Requests
+		b.Capacity = 2 * other.Capacity
 		b.Hits, b.Misses, b.Evictions = b.Hits+other.Hits, b.Misses+other.Misses, b.Evictions+other.Evictions
 		wantSamples(t, db, noon, all, a, b, d)
 	})
@@ -66,7 +67,7 @@ func minuteOf(after time.Duration, samples ...api.Sample) api.Sample {
 	m := api.Sample{Time: noon.Add(after).UnixMilli()}
 	for _, s := range samples {
 		m.Seconds += s.Seconds
-		m.Items, m.Bytes = s.Items, s.Bytes
+		m.Items, m.Bytes, m.Capacity = s.Items, s.Bytes, s.Capacity
 		m.Requests += s.Requests
 		m.Hits += s.Hits
 		m.Misses += s.Misses

@@ -30,14 +30,22 @@ func (db *DB) Settings(ctx context.Context) (Settings, error) {
 	return s, db.fail(ctx, "read the settings", err)
 }
 
-// SaveSettings changes the capacity and the policy, both or neither. It leaves
-// the generation alone. The caller has checked that they can be applied.
+// SaveSettings changes the capacity and the policy, both or neither, and marks what
+// changes. It leaves the generation alone. The caller has checked that they can be
+// applied.
 func (db *DB) SaveSettings(ctx context.Context, capacity int64, policy string) error {
 	if err := checkSettings(capacity, policy); err != nil {
 		return err
 	}
 	return db.write(ctx, defaultTimeout, "save the settings", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, saveSettings, capacity, policy)
+		var was Settings
+		err := tx.QueryRowContext(ctx, settingsQuery+db.dialect.forUpdate).Scan(&was.Capacity, &was.Policy, &was.Generation)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, saveSettings, capacity, policy)
+		}
+		if err == nil {
+			err = markChange(ctx, tx, was, Settings{Capacity: capacity, Policy: policy})
+		}
 		return err
 	})
 }

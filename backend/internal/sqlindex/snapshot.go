@@ -24,7 +24,7 @@ type Snapshot struct {
 	tx  *sql.Tx
 }
 
-// StoredSample is a row of the statistics: what a cache node did up to Time, as
+// StoredSample is a row of the statistics: what a cache node or a backend did up to Time, as
 // recorded (Span 0) or in the minute before (60).
 type StoredSample struct {
 	Node string `json:"node"`
@@ -142,17 +142,12 @@ func (s *Snapshot) Objects(yield func([]storage.Object) error) error {
 func (s *Snapshot) Samples(yield func([]StoredSample) error) error {
 	last := StoredSample{Sample: api.Sample{Time: -1}}
 	return pages(func() ([]StoredSample, error) {
-		return collect(s, scanSample, "SELECT "+sampleColumns+", span FROM samples WHERE time_ms >= ? AND (time_ms > ? OR node > ? OR node = ? AND span > ?) ORDER BY time_ms, node, span LIMIT ?",
+		return collect(s, scanSample, "SELECT "+sampleColumns+" FROM samples WHERE time_ms >= ? AND (time_ms > ? OR node > ? OR node = ? AND span > ?) ORDER BY time_ms, node, span LIMIT ?",
 			last.Time, last.Time, last.Node, last.Node, last.Span, snapshotPage)
 	}, func(page []StoredSample) error {
 		last = page[len(page)-1]
 		return yield(page)
 	})
-}
-
-func scanSample(scan func(...any) error) (s StoredSample, err error) {
-	err = scan(&s.Time, &s.Node, &s.Seconds, &s.Items, &s.Bytes, &s.Requests, &s.Hits, &s.Misses, &s.Evictions, &s.Span)
-	return s, err
 }
 
 // pages calls yield with what next returns, until that is nothing.

@@ -23,8 +23,6 @@ type dialect struct {
 	migrations   string         // folder
 	putObject    string         // key, blob, size, type, created, modified, checksum
 	firstSetting string         // capacity, policy, generation
-	putSample    string         // a row of samples; replaces one that is there
-	addSample    string         // a row of samples; is added to one that is there
 	claimAnswer  string         // a row of answers unless there is one: id, expires, answer, claim
 	putToken     string         // a row of commits: token, time; "" where none is needed
 	forShare     string         // keeps the rows that a SELECT in a writing transaction reads from changing
@@ -51,8 +49,6 @@ const (
 VALUES (?, ?, ?, ?, ?, ?, ?, 1) `
 	insertSetting = `INSERT INTO settings (id, capacity, policy, generation) VALUES (1, ?, ?, ?) `
 	insertClaim   = `INSERT INTO answers (id, expires, answer, claim) VALUES (?, ?, ?, ?) `
-	insertSample  = `INSERT INTO samples (time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `
 )
 
 var sqliteDialect = dialect{
@@ -62,16 +58,11 @@ var sqliteDialect = dialect{
 content_type = excluded.content_type, modified = excluded.modified, checksum = excluded.checksum, version = version + 1`,
 	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
 	claimAnswer:  insertClaim + `ON CONFLICT DO NOTHING`,
-	putSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = excluded.seconds, items = excluded.items,
-bytes = excluded.bytes, requests = excluded.requests, hits = excluded.hits, misses = excluded.misses, evictions = excluded.evictions`,
-	addSample: insertSample + `ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, items = excluded.items,
-bytes = excluded.bytes, requests = requests + excluded.requests, hits = hits + excluded.hits, misses = misses + excluded.misses,
-evictions = evictions + excluded.evictions`,
-	snapshot: &sql.TxOptions{ReadOnly: true},
-	useIndex: " INDEXED BY %s",
-	total:    "SELECT objects FROM totals",
-	search:   "SELECT rowid FROM objects_search WHERE objects_search MATCH ?",
-	triggers: true, partBytes: 2, withPart: sqliteWithPart,
+	snapshot:     &sql.TxOptions{ReadOnly: true},
+	useIndex:     " INDEXED BY %s",
+	total:        "SELECT objects FROM totals",
+	search:       "SELECT rowid FROM objects_search WHERE objects_search MATCH ?",
+	triggers:     true, partBytes: 2, withPart: sqliteWithPart,
 	// One by one they would leave the index of trigrams far more slowly.
 	beforeDeleteAll: []string{"UPDATE totals SET bulk = 1"},
 	afterDeleteAll: []string{

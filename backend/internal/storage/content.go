@@ -19,6 +19,9 @@ const (
 	Collapsed               // the cache, after waiting for another reader's fill
 )
 
+// Sources is how many there are.
+const Sources = int(Collapsed) + 1
+
 func (s Source) String() string {
 	return [...]string{"bypass", "miss", "hit", "collapsed"}[s]
 }
@@ -29,6 +32,9 @@ type Steps struct {
 	Database time.Duration // reading the row
 	Blob     time.Duration // opening the blob, or reading it whole
 }
+
+// Total is how long all of them took.
+func (s Steps) Total() time.Duration { return s.Cache + s.Database + s.Blob }
 
 // Content is an object opened for reading. It must be closed; its bytes are
 // not valid afterwards.

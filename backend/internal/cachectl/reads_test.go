@@ -1,0 +1,93 @@
+package cachectl
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"memcache/backend/internal/cachelink"
+	"memcache/shared/api"
+)
+
+// TestReadsAreCountedWithoutACache: what the backend reads is told and recorded while
+// no node answers, and nothing of the cache is.
+func TestReadsAreCountedWithoutACache(t *testing.T) {
+	down := cachelink.NodeStats{Name: "a", Err: errors.New("connection refused")}
+	f := start(t, down)
+	now := time.Now()
+	f.reads = api.Reads{DiskBytes: 1000, Misses: api.Times{3: 100}} // before anybody asked
+	f.count(f.nodes.Stats(t.Context()), now.Add(-3*time.Second))
+	f.reads.DiskBytes += 50
+	f.reads.Misses[3] += 2
+	tick := f.count(f.nodes.Stats(t.Context()), now.Add(-2*time.Second))
+	want := api.Sample{Time: now.Add(-2 * time.Second).UnixMilli(), Reads: api.Reads{Seconds: 1, DiskBytes: 50, Misses: api.Times{3: 2}}}
+	if tick.Up || tick.Sample != want {
+		t.Errorf("the tick is %+v, want %+v", tick, want)
+	}
+	up := node("a")
+	up.Items, up.Gets = 7, 1000
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { *n = up })
+	f.reads.MemoryBytes += 70
+	f.count(f.nodes.Stats(t.Context()), now.Add(-time.Second))
+	if err := f.Record(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets += 5 })
+	f.count(f.nodes.Stats(t.Context()), now)
+	stats, err := f.Window(t.Context(), 60)
+	if err != nil || len(stats.Samples) != 2 {
+		t.Fatalf("the window is %+v, %v", stats, err)
+	}
+	recorded, open := stats.Samples[0], stats.Samples[1]
+	if recorded.Seconds != 0 || recorded.Requests != 0 || recorded.Reads != (api.Reads{Seconds: 2, MemoryBytes: 70, DiskBytes: 50, Misses: api.Times{3: 2}}) {
+		t.Errorf("recorded is %+v", recorded)
+	}
+	if open.Requests != 5 || open.Items != 7 || open.Capacity != up.Capacity || open.Reads.Seconds != 1 || open.Reads.MemoryBytes != 0 {
+		t.Errorf("not recorded yet is %+v", open)
+	}
+	if total := stats.Total; total.MemoryBytes != 70 || total.DiskBytes != 50 || total.MissTimes.Count != 2 || total.HitTimes.P99 != 0 {
+		t.Errorf("the total is %+v", total)
+	}
+}
+
+func TestChangesAndStartsAreMarked(t *testing.T) {
+	first := node("a")
+	first.Uptime = 10 * time.Second
+	f := start(t, first)
+	kinds := func(tick api.Tick, err error) (all string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range tick.Marks {
+			all += m.Kind + " " + m.Node + m.Was + " " + m.Now + ";"
+		}
+		return all
+	}
+	if got := kinds(f.Tick(t.Context())); got != "start a ;" {
+		t.Errorf("the first tick has the marks %q", got)
+	}
+	if got := kinds(f.Tick(t.Context())); got != "" {
+		t.Errorf("a tick in which nothing happens has the marks %q", got)
+	}
+	if err := f.Record(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Configure(t.Context(), api.CacheChange{Capacity: ptr[int64](3 * api.MB), Policy: ptr("random")}); err != nil {
+		t.Fatal(err)
+	}
+	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Instance, n.Uptime = "2", time.Second })
+	if got := kinds(f.Tick(t.Context())); got != "start a ;capacity 67108864 3145728;policy lru random;" {
+		t.Errorf("after a restart and a change there are the marks %q", got)
+	}
+	if err := f.Record(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := f.Window(t.Context(), 60)
+	if err != nil || len(stats.Marks) != 4 {
+		t.Fatalf("the window has the marks %+v, %v; want both starts and the changes, each once", stats.Marks, err)
+	}
+	if at := time.UnixMilli(stats.Marks[0].Time); time.Since(at) < 9*time.Second || stats.Marks[0].Kind != api.MarkStart {
+		t.Errorf("the first mark is %+v, want the start ten seconds ago", stats.Marks[0])
+	}
+}
