@@ -87,11 +87,14 @@ func (c *chart) onKey(e app.Value) {
 	}
 	w := c.s.shown()
 	c.point(w.step(c.at, by))
+	text := t("No sample here")
 	if i := w.at(c.at); i >= 0 {
-		c.s.say(c.spec.readout(w.Samples[i]))
-	} else {
-		c.s.say(t("No sample here"))
+		text = c.spec.readout(w.Samples[i])
 	}
+	if m, ok := w.markAt(c.at); ok {
+		text += " · " + markText(m)
+	}
+	c.s.say(text)
 }
 
 // point moves the readout to the fraction x of the width.
@@ -125,6 +128,7 @@ func (c *chart) draw() {
 	for i, at := range []int64{w.start(), (w.start() + w.Now) / 2, w.Now} {
 		setText(fmt.Sprintf("%s-x%d", c.spec.ID, i), axisTime(at, w.Seconds))
 	}
+	setAttr(c.spec.ID+"-marks", "d", drawMarks(w))
 	setText(c.spec.ID+"-text", c.spec.describe(w))
 	setAttr(c.spec.ID, "data-points", fmt.Sprint(len(w.Samples)))
 	c.drawReadout()
@@ -145,6 +149,9 @@ func (c *chart) drawReadout() {
 	}
 	if i >= 0 {
 		text = c.spec.readout(w.Samples[i])
+	}
+	if m, ok := w.markAt(c.at); ok {
+		text += " · " + markText(m)
 	}
 	setText(c.spec.ID+"-readout", text)
 	setAttr(c.spec.ID+"-cross", "x1", cross)
@@ -214,6 +221,7 @@ func (c *chart) svg() string {
 	for i, l := range c.spec.Lines {
 		fmt.Fprintf(&b, `<path id="%[1]s" class="line %[2]s" d=""/><path id="%[1]s-dots" class="line dots %[2]s" d=""/>`, c.lineID(i), l.Class)
 	}
+	fmt.Fprintf(&b, `<path id="%s-marks" class="marks" d=""/>`, c.spec.ID)
 	fmt.Fprintf(&b, `<line id="%s-cross" class="cross" visibility="hidden" x1="0" x2="0" y1="0" y2="%d"/></svg>`, c.spec.ID, chartHeight)
 	return b.String()
 }

@@ -42,8 +42,27 @@ func requestRate(s api.Sample) (float64, bool)  { return perSecond(s.Requests, s
 func hitsRate(s api.Sample) (float64, bool)     { return perSecond(s.Hits, s) }
 func missesRate(s api.Sample) (float64, bool)   { return perSecond(s.Misses, s) }
 func evictionRate(s api.Sample) (float64, bool) { return perSecond(s.Evictions, s) }
-func itemCount(s api.Sample) (float64, bool)    { return float64(s.Items), true }
-func byteCount(s api.Sample) (float64, bool)    { return float64(s.Bytes), true }
+func itemCount(s api.Sample) (float64, bool)    { return float64(s.Items), s.Seconds > 0 }
+func byteCount(s api.Sample) (float64, bool)    { return float64(s.Bytes), s.Seconds > 0 }
+
+func bytesRate(n int64, s api.Sample) (float64, bool) {
+	if s.Reads.Seconds <= 0 {
+		return 0, false
+	}
+	return float64(n) / s.Reads.Seconds, true
+}
+
+func memoryRate(s api.Sample) (float64, bool) { return bytesRate(s.Reads.MemoryBytes, s) }
+func diskRate(s api.Sample) (float64, bool)   { return bytesRate(s.Reads.DiskBytes, s) }
+
+// hitTime and missTime are the times that the part q of them does not exceed.
+func hitTime(q float64) series {
+	return func(s api.Sample) (float64, bool) { return s.Reads.Hits.Quantile(q) }
+}
+
+func missTime(q float64) series {
+	return func(s api.Sample) (float64, bool) { return s.Reads.Misses.Quantile(q) }
+}
 
 // highest returns the largest value of the series in the window, or 0.
 func highest(w *window, value series) float64 {
@@ -138,8 +157,8 @@ func (w *window) joined(a, b api.Sample) bool {
 		const steps, points, recorded = 3, 1000, 5000
 		return b.Time-a.Time <= steps*max(int64(w.Seconds)*1000/points, recorded)
 	}
-	interval := int64(b.Seconds * 1000)
-	return b.Seconds <= maxInterval && b.Time-interval-a.Time <= gapMillis
+	seconds := max(b.Seconds, b.Reads.Seconds)
+	return seconds <= maxInterval && b.Time-int64(seconds*1000)-a.Time <= gapMillis
 }
 
 func chartX(w *window, t int64) float64 {

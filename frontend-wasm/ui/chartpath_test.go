@@ -72,14 +72,17 @@ func TestAxes(t *testing.T) {
 
 func TestChartsInWords(t *testing.T) {
 	w := newWindow(api.Stats{Now: 600_000, Seconds: 600, Samples: []api.Sample{
-		{Time: 598_000, Seconds: 1, Requests: 10, Hits: 5, Misses: 5, Items: 3, Bytes: 3 << 20},
+		{Time: 598_000, Seconds: 1, Requests: 10, Hits: 5, Misses: 5, Items: 3, Bytes: 3 << 20, Reads: api.Reads{Hits: api.Times{0, 0, 0, 0, 0, 5}}},
 		{Time: 599_000, Seconds: 1, Items: 4, Bytes: 5 << 20},
 	}})
 	want := map[string][2]string{
-		"chart-rate":      {"Hit rate: last 50.0 %, between 50.0 % and 50.0 %.", "no requests"},
-		"chart-requests":  {"Hits: last 0/s, between 0/s and 5/s.", "requests 0/s · hits 0/s · misses 0/s"},
-		"chart-content":   {"Bytes: last 5.0 MB, between 3.0 MB and 5.0 MB.", "bytes 5.0 MB · items 4"},
-		"chart-evictions": {"Evictions: last 0/s", "0/s"},
+		"chart-rate":       {"Hit rate: last 50.0 %, between 50.0 % and 50.0 %.", "no requests"},
+		"chart-requests":   {"Hits: last 0/s, between 0/s and 5/s.", "requests 0/s · hits 0/s · misses 0/s"},
+		"chart-content":    {"Bytes: last 5.0 MB, between 3.0 MB and 5.0 MB.", "bytes 5.0 MB · items 4"},
+		"chart-bytes":      {"From disk: nothing yet.", "from memory none · from disk none"},
+		"chart-hit-times":  {"p99: last 0.10 ms", "p50 none · p95 none · p99 none"},
+		"chart-miss-times": {"p50: nothing yet.", "p50 none · p95 none · p99 none"},
+		"chart-evictions":  {"Evictions: last 0/s", "0/s"},
 	}
 	for _, c := range chartSpecs() {
 		if got := c.describe(&w); !strings.Contains(got, want[c.ID][0]) {

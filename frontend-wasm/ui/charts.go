@@ -31,6 +31,8 @@ func oneRate(float64) float64 { return 1 }
 func rateText(v float64) string  { return short(roundRate(v)) + "/s" }
 func itemText(v float64) string  { return short(roundRate(v)) }
 func bytesText(v float64) string { return size(int64(v)) }
+func speedText(v float64) string { return size(int64(v)) + "/s" }
+func timeText(v float64) string  { return millis(v * 1000) }
 
 // roundRate leaves a rate three digits or one decimal.
 func roundRate(v float64) float64 {
@@ -55,10 +57,24 @@ func chartSpecs() []chartSpec {
 			{Name: t("Bytes"), Class: "line-a", Value: byteCount, Area: true, Format: bytesText, Top: niceBytes},
 			{Name: t("Items"), Class: "line-b", Value: itemCount, Right: true, Format: itemText, Top: niceTop},
 		}},
+		{ID: "chart-bytes", Title: t("Bytes sent"), Unit: t("bytes per second"), Lines: []chartLine{
+			{Name: t("From memory"), Class: "line-a", Value: memoryRate, Area: true, Format: speedText, Top: niceBytes},
+			{Name: t("From disk"), Class: "line-c", Value: diskRate, Format: speedText, Top: niceBytes},
+		}},
+		{ID: "chart-hit-times", Title: t("Latency of hits"), Unit: t("until the bytes are there"), Lines: timeLines(hitTime)},
+		{ID: "chart-miss-times", Title: t("Latency of misses"), Unit: t("until the bytes are there"), Lines: timeLines(missTime)},
 		{ID: "chart-evictions", Title: t("Evictions"), Unit: t("per second"), Lines: []chartLine{
 			{Name: t("Evictions"), Class: "line-c", Value: evictionRate, Area: true, Format: rateText, Top: niceTop},
 		}},
 	}
+}
+
+// timeLines are the usual percentiles of times.
+func timeLines(of func(q float64) series) []chartLine {
+	line := func(name, class string, q float64) chartLine {
+		return chartLine{Name: name, Class: class, Value: of(q), Format: timeText, Top: niceTop}
+	}
+	return []chartLine{line("p50", "line-a", 0.50), line("p95", "line-b", 0.95), line("p99", "line-c", 0.99)}
 }
 
 // tops returns the upper ends of the left and the right axis for the window.

@@ -300,7 +300,7 @@ func (s *session) show(seconds int) {
 
 func (s *session) keepStats() {
 	s.statsKept = s.statsAt
-	_ = keep(s.seen, seenStats, s.statsAt, api.Stats{Now: s.stats.Now, Seconds: s.stats.Seconds, Samples: s.stats.Samples})
+	_ = keep(s.seen, seenStats, s.statsAt, api.Stats{Now: s.stats.Now, Seconds: s.stats.Seconds, Samples: s.stats.Samples, Marks: s.stats.Marks})
 }
 
 // call runs a method of the server and then done, on the UI goroutine.

@@ -91,6 +91,7 @@ func (p *statsPage) Render() app.UI {
 		p.failed(),
 		p.tiles(),
 		app.Div().ID("charts").Class("charts").Body(charts...),
+		p.changes(),
 		p.numbers(),
 	)
 }
@@ -147,8 +148,28 @@ func (p *statsPage) tiles() app.UI {
 		tile("misses", t("Misses"), text(count(sum.Misses)), all),
 		tile("evictions", t("Evictions"), text(count(sum.Evictions)), all),
 		tile("items", t("Items"), text(count(last.Items)), now),
-		tile("bytes", t("Bytes"), text(size(last.Bytes)), now),
+		tile("bytes", t("Memory in use"), text(size(last.Bytes)), inUse(last)),
+		tile("memory-bytes", t("From memory"), text(size(sum.MemoryBytes)), all),
+		tile("disk-bytes", t("From disk"), text(size(sum.DiskBytes)), all),
+		timeTile("hit-time", t("Latency of hits"), sum.HitTimes),
+		timeTile("miss-time", t("Latency of misses"), sum.MissTimes),
 	)
+}
+
+// inUse says of how much memory the items' is.
+func inUse(s api.Sample) string {
+	if s.Capacity == 0 {
+		return t("in memory now")
+	}
+	return tf("%s of %s", percent(float64(s.Bytes)/float64(s.Capacity)), size(s.Capacity))
+}
+
+// timeTile shows the median, and below it what few exceed.
+func timeTile(id, name string, times api.Percentiles) app.UI {
+	if times.Count == 0 {
+		return tile(id, name, "–", t("no requests"))
+	}
+	return tile(id, name, timeText(times.P50), tf("p50 · p95 %s · p99 %s", timeText(times.P95), timeText(times.P99)))
 }
 
 // spanNote says of which time a number is.
@@ -195,24 +216,65 @@ func (p *statsPage) numbers() app.UI {
 }
 
 func (p *statsPage) table() app.UI {
-	head := []app.UI{}
-	for _, name := range []string{t("Until"), t("Hit rate"), t("Requests"), t("Hits"), t("Misses"), t("Evictions"), t("Items"), t("Bytes")} {
-		head = append(head, app.Th().Scope("col").Text(name))
+	columns := statsColumns()
+	head := make([]app.UI, 0, len(columns)+1)
+	head = append(head, app.Th().Scope("col").Text(t("Until")))
+	for _, c := range columns {
+		head = append(head, app.Th().Scope("col").Text(c.Name))
 	}
 	rows := []app.UI{}
 	for _, x := range p.s.shown().rows(tableRows) {
-		rate := "–"
-		if r, ok := hitRate(x); ok {
-			rate = percent(r)
+		cells := make([]app.UI, 0, len(columns)+1)
+		cells = append(cells, app.Th().Scope("row").Text(axisTime(x.Time, p.s.shown().Seconds)))
+		for _, c := range columns {
+			cells = append(cells, app.Td().Text(c.text(x)))
 		}
-		rows = append(rows, app.Tr().Body(
-			app.Th().Scope("row").Text(axisTime(x.Time, p.s.shown().Seconds)),
-			app.Td().Text(rate), app.Td().Text(count(x.Requests)), app.Td().Text(count(x.Hits)), app.Td().Text(count(x.Misses)),
-			app.Td().Text(count(x.Evictions)), app.Td().Text(count(x.Items)), app.Td().Text(size(x.Bytes)),
-		))
+		rows = append(rows, app.Tr().Body(cells...))
 	}
 	return app.Div().Class("scroll-x").TabIndex(0).Role("region").Aria("labelledby", "numbers-title").Body(
 		app.Table().Class("figures").Body(app.THead().Body(app.Tr().Body(head...)), app.TBody().Body(rows...)))
+}
+
+// statsColumn is a column of the table of numbers.
+type statsColumn struct {
+	Name   string
+	Value  series
+	Format func(v float64) string
+}
+
+func (c *statsColumn) text(s api.Sample) string {
+	if v, ok := c.Value(s); ok {
+		return c.Format(v)
+	}
+	return "–"
+}
+
+func statsColumns() []statsColumn {
+	number := func(v float64) string { return count(int64(v)) }
+	ofCache := func(n func(api.Sample) int64) series {
+		return func(s api.Sample) (float64, bool) { return float64(n(s)), s.Seconds > 0 }
+	}
+	ofReads := func(n func(api.Sample) int64) series {
+		return func(s api.Sample) (float64, bool) { return float64(n(s)), s.Reads.Seconds > 0 }
+	}
+	return []statsColumn{
+		{t("Hit rate"), hitRate, percent},
+		{t("Requests"), ofCache(func(s api.Sample) int64 { return s.Requests }), number},
+		{t("Hits"), ofCache(func(s api.Sample) int64 { return s.Hits }), number},
+		{t("Misses"), ofCache(func(s api.Sample) int64 { return s.Misses }), number},
+		{t("Evictions"), ofCache(func(s api.Sample) int64 { return s.Evictions }), number},
+		{t("Items"), itemCount, number},
+		{t("Bytes"), byteCount, bytesText},
+		{t("Capacity"), func(s api.Sample) (float64, bool) { return float64(s.Capacity), s.Capacity > 0 }, bytesText},
+		{t("From memory"), ofReads(func(s api.Sample) int64 { return s.Reads.MemoryBytes }), bytesText},
+		{t("From disk"), ofReads(func(s api.Sample) int64 { return s.Reads.DiskBytes }), bytesText},
+		{tf("Hits %s", "p50"), hitTime(0.50), timeText},
+		{tf("Hits %s", "p95"), hitTime(0.95), timeText},
+		{tf("Hits %s", "p99"), hitTime(0.99), timeText},
+		{tf("Misses %s", "p50"), missTime(0.50), timeText},
+		{tf("Misses %s", "p95"), missTime(0.95), timeText},
+		{tf("Misses %s", "p99"), missTime(0.99), timeText},
+	}
 }
 
 func (p *statsPage) onCSV(app.Context, app.Event) {

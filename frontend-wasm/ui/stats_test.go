@@ -23,7 +23,7 @@ func TestStatisticsOfALongerWindow(t *testing.T) {
 	s.long = newWindow(hours(24))
 	p := &statsPage{s: s, open: true}
 	markup := draw(t, p)
-	for _, want := range []string{`id="window-1d"`, ">240<", "in a day", "50.0 %", `id="numbers-csv"`, `<th scope="row"`} {
+	for _, want := range []string{`id="window-1d"`, ">240<", "in a day", "50.0 %", `id="numbers-csv"`, `<th scope="row"`, "Hits p99", `id="marks"`, "Nothing was changed"} {
 		if !strings.Contains(markup, want) {
 			t.Errorf("there is no %q in %s", want, markup)
 		}
@@ -94,8 +94,12 @@ func TestLongWindowShowsWhereNothingWasRecorded(t *testing.T) {
 }
 
 func TestCSV(t *testing.T) {
-	got := csv([]api.Sample{{Time: 1_700_000_000_123, Seconds: 4.9996, Requests: 7, Hits: 5, Misses: 2, Evictions: 1, Items: 3, Bytes: 1 << 30}})
-	want := "time,seconds,requests,hits,misses,evictions,items,bytes\r\n2023-11-14T22:13:20.123Z,5.000,7,5,2,1,3,1073741824\r\n"
+	got := csv([]api.Sample{{
+		Time: 1_700_000_000_123, Seconds: 4.9996, Requests: 7, Hits: 5, Misses: 2, Evictions: 1, Items: 3, Bytes: 1 << 30, Capacity: 2 << 30,
+		Reads: api.Reads{Seconds: 5, MemoryBytes: 11, DiskBytes: 22, Misses: api.Times{0, 0, 4}},
+	}})
+	want := "time,seconds,requests,hits,misses,evictions,items,bytes,capacity,memory_bytes,disk_bytes,hit_p50,hit_p95,hit_p99,miss_p50,miss_p95,miss_p99\r\n" +
+		"2023-11-14T22:13:20.123Z,5.000,7,5,2,1,3,1073741824,2147483648,11,22,,,,0.000021,0.000025,0.000025\r\n"
 	if got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -12,11 +12,12 @@ type window struct {
 	Seconds int
 	Now     int64
 	Samples []api.Sample
+	Marks   []api.Mark // what happened, oldest first
 }
 
 // newWindow takes what the server answered to a subscription.
 func newWindow(s api.Stats) window {
-	w := window{Seconds: s.Seconds, Now: s.Now, Samples: s.Samples}
+	w := window{Seconds: s.Seconds, Now: s.Now, Samples: s.Samples, Marks: s.Marks}
 	if w.Seconds <= 0 {
 		w.Seconds = api.DefaultWindow
 	}
@@ -30,19 +31,27 @@ func newWindow(s api.Stats) window {
 
 // renew takes a newer answer, and keeps the live samples that are newer still.
 func (w *window) renew(s api.Stats) {
-	old := w.Samples
+	old := *w
 	*w = newWindow(s)
-	for _, x := range old {
+	for _, x := range old.Samples {
 		w.add(api.Tick{Sample: x, Up: true})
 	}
+	for _, m := range old.Marks {
+		w.mark(m)
+	}
+	w.trim()
 }
 
 // add appends a live tick. One that is not newer than what is there says
-// nothing new; one without a cache node moves the window and leaves a gap.
+// nothing new; one without a cache node moves the window, and leaves a gap in all
+// but what the backend itself has read.
 func (w *window) add(t api.Tick) {
 	w.Now = max(w.Now, t.Sample.Time)
-	if n := len(w.Samples); t.Up && (n == 0 || t.Sample.Time > w.Samples[n-1].Time) {
+	if n := len(w.Samples); (t.Up || t.Sample.Reads.Seconds > 0) && (n == 0 || t.Sample.Time > w.Samples[n-1].Time) {
 		w.Samples = append(w.Samples, t.Sample)
+	}
+	for _, m := range t.Marks {
+		w.mark(m)
 	}
 	w.trim()
 }
@@ -57,14 +66,19 @@ func (w *window) trim() {
 	if i > 0 {
 		w.Samples = append(w.Samples[:0], w.Samples[i:]...)
 	}
+	for len(w.Marks) > 0 && w.Marks[0].Time <= start {
+		w.Marks = w.Marks[1:]
+	}
 }
 
-// last returns the newest sample.
+// last returns the newest sample of the cache.
 func (w *window) last() (api.Sample, bool) {
-	if len(w.Samples) == 0 {
-		return api.Sample{}, false
+	for i := len(w.Samples) - 1; i >= 0; i-- {
+		if w.Samples[i].Seconds > 0 {
+			return w.Samples[i], true
+		}
 	}
-	return w.Samples[len(w.Samples)-1], true
+	return api.Sample{}, false
 }
 
 // at returns the index of the sample nearest to the fraction x of the window's
@@ -113,20 +127,11 @@ func (w *window) rows(most int) []api.Sample {
 	for i := len(w.Samples) - 1; i >= 0; i-- {
 		s := w.Samples[i]
 		if n := len(rows); n > 0 && (w.Now-s.Time)/span == (w.Now-rows[n-1].Time)/span {
-			rows[n-1] = joinSamples(rows[n-1], s)
+			s.Join(rows[n-1])
+			rows[n-1] = s
 		} else {
 			rows = append(rows, s)
 		}
 	}
 	return rows
-}
-
-// joinSamples adds an earlier sample to a later one.
-func joinSamples(later, earlier api.Sample) api.Sample {
-	later.Seconds += earlier.Seconds
-	later.Requests += earlier.Requests
-	later.Hits += earlier.Hits
-	later.Misses += earlier.Misses
-	later.Evictions += earlier.Evictions
-	return later
 }
