@@ -266,7 +266,7 @@ func TestCachePageStates(t *testing.T) {
 
 func TestStatisticsPage(t *testing.T) {
 	s := newSession()
-	if markup := draw(t, &statsPage{s: s}); strings.Count(markup, "–</dd>") != 8 {
+	if markup := draw(t, &statsPage{s: s}); strings.Count(markup, "–</dd>") != 12 {
 		t.Errorf("without samples the tiles are %s", markup)
 	}
 	s.stats.add(tick(api.Sample{Time: 1000_000, Seconds: 1, Requests: 2000, Hits: 1500, Misses: 500, Evictions: 7, Items: 41, Bytes: 3 << 20}))
