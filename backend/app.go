@@ -141,7 +141,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	control := cachectl.New(cachectl.Config{
-		Name: cfg.name(), Reads: a.counts.Reads,
+		Name: cfg.name(), Reads: a.counts.Reads, Recognize: storage.Recognize,
 		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
@@ -214,6 +214,12 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 			return err
 		}},
 		{Name: "autopilot", Every: 10 * time.Second, Do: control.Steer},
+		{Name: "keys", Every: 2 * time.Second, Do: func(ctx context.Context) error {
+			if hub.KeysWatched() {
+				hub.Keys(control.Keys(ctx))
+			}
+			return nil
+		}},
 		{Name: "curves", Every: 5 * time.Minute, Do: control.KeepInsight}, // one row an hour, renewed until it is over
 		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},

@@ -38,6 +38,8 @@ const (
 	MethodPilot      = "autopilot.get"       // Empty → Autopilot
 	MethodSetPilot   = "autopilot.set"       // AutopilotSet → Autopilot
 	MethodUndoPilot  = "autopilot.undo"      // AutopilotUndo → Autopilot
+	MethodKeys       = "keys.subscribe"      // Empty → CacheKeys, then a NoteKeys every few seconds
+	MethodNoKeys     = "keys.unsubscribe"    // Empty → Empty
 	MethodPing       = "ping"                // Empty → Empty: the client's heartbeat
 	MethodUpload     = "upload.start"        // UploadStart → UploadState, then NoteUpload as credit grows
 	MethodFinish     = "upload.finish"       // UploadRef → Object, once it is stored for good
@@ -48,6 +50,7 @@ const (
 const (
 	NoteStats   = "stats"           // Tick
 	NoteInsight = "insight"         // Insight
+	NoteKeys    = "keys"            // CacheKeys
 	NoteUpload  = "upload"          // UploadState
 	NoteChanged = "objects.changed" // Changed: some object was stored or deleted
 	NoteCache   = "cache.changed"   // Cache: the settings or the health of a node changed

@@ -46,6 +46,8 @@ type Nodes interface {
 	SetCapacity(ctx context.Context, bytes int64) error
 	SetPolicy(ctx context.Context, name string) error
 	Curves(ctx context.Context) []api.NodeCurves
+	Top(ctx context.Context) []cachelink.NodeTop
+	Evictions(ctx context.Context) []cachelink.NodeTop
 	StartRecording(ctx context.Context, s api.RecordingStart) error
 	StopRecording(ctx context.Context) error
 	Recording(ctx context.Context) (api.Recording, error)
@@ -54,8 +56,10 @@ type Nodes interface {
 
 // Config is what a Controller is made of. All fields but Now are needed.
 type Config struct {
-	Name        string           // of this backend, among others on the same database
-	Reads       func() api.Reads // what it read since its start
+	Name  string           // of this backend, among others on the same database
+	Reads func() api.Reads // what it read since its start
+	// Recognize tells the object of a value in the cache, by its beginning.
+	Recognize   func(cacheKey string, head []byte) (api.Object, bool)
 	Database    Database
 	Nodes       Nodes
 	MaxCapacity int64           // bytes; see [MaxCapacity]

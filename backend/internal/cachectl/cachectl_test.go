@@ -14,6 +14,7 @@ import (
 
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/sqlindex"
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -24,6 +25,11 @@ type nodes struct {
 	calls  []string
 	hour   *api.CurveWindow                      // in the place of the usual one
 	curves func(capacity int64) []api.NodeCurves // nil for those of Curves
+	mu    sync.Mutex
+	list  []cachelink.NodeStats
+	calls []string
+	top   []cachelink.NodeTop
+	hour  *api.CurveWindow // in the place of the usual one
 }
 
 func (n *nodes) Stats(context.Context) []cachelink.NodeStats {
@@ -66,6 +72,9 @@ func (n *nodes) Curves(ctx context.Context) []api.NodeCurves {
 		{Seconds: 3600, Requests: 10, Hits: 5, Curves: []api.Curve{{Policy: "lru", Points: []api.CurvePoint{{Capacity: 64 * api.MB, Objects: 0.5}}}}},
 	}}}
 }
+
+func (n *nodes) Top(context.Context) []cachelink.NodeTop       { return n.top }
+func (n *nodes) Evictions(context.Context) []cachelink.NodeTop { return n.top }
 
 func (n *nodes) StartRecording(_ context.Context, s api.RecordingStart) error {
 	return n.set(fmt.Sprint("record ", s.MaxBytes, " ", s.Seconds), func(*cachelink.NodeStats) {})
@@ -113,7 +122,7 @@ func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
 	t.Cleanup(func() { _ = db.Close() })
 	f := &fixture{nodes: &nodes{list: list}, db: db}
 	f.Controller = New(Config{
-		Name: "backend", Reads: func() api.Reads { return f.reads },
+		Name: "backend", Reads: func() api.Reads { return f.reads }, Recognize: storage.Recognize,
 		Database: db, Nodes: f.nodes, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
 		Changed: func(c api.Cache) { f.told = append(f.told, c) },
 		Piloted: func(a api.Autopilot) { f.piloted = append(f.piloted, a) },

@@ -53,6 +53,8 @@ type Cache interface {
 type Stats interface {
 	Window(ctx context.Context, seconds int) (api.Stats, error)
 	Insight(ctx context.Context) (api.Insight, error)
+	Top(ctx context.Context) api.TopKeys
+	Evictions(ctx context.Context) api.Evictions
 	Insights(ctx context.Context, hours int) (api.Insights, error)
 	StartRecording(ctx context.Context, s api.RecordingStart) (api.Recording, error)
 	StopRecording(ctx context.Context) (api.Recording, error)
@@ -135,6 +137,8 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/objects/restore", methods: map[string]handler{"POST": s.once(s.restoreObjects)}},
 		{path: api.Base + "/archives", methods: map[string]handler{"GET": s.getArchive, "POST": s.postArchive}},
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
+		{path: api.Base + "/cache/top", methods: map[string]handler{"GET": s.topKeys}},
+		{path: api.Base + "/cache/evictions", methods: map[string]handler{"GET": s.evictions}},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},

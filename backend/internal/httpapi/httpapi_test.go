@@ -49,6 +49,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	counts := metrics.New("test")
 	control := cachectl.New(cachectl.Config{
 		Name: "backend", Reads: counts.Reads, Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
+		Name: "backend", Reads: counts.Reads, Recognize: func(ck string, _ []byte) (api.Object, bool) { return api.Object{Key: "object " + ck}, true }, Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {},
 	})
 	server := httptest.NewUnstartedServer(nil)
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
@@ -72,6 +73,14 @@ type oneNode struct{}
 
 func (oneNode) Stats(context.Context) []cachelink.NodeStats {
 	return []cachelink.NodeStats{{Name: "unix:cache.sock", Up: true, Capacity: 64 * api.MB}}
+}
+
+func (oneNode) Top(context.Context) []cachelink.NodeTop {
+	return []cachelink.NodeTop{{Name: "unix:cache.sock", OK: true, Since: time.Unix(1, 0), Hottest: []cachelink.Known{{Key: "a", Bytes: 5, Hits: 3}}}, {Name: "plain"}}
+}
+
+func (oneNode) Evictions(context.Context) []cachelink.NodeTop {
+	return []cachelink.NodeTop{{Name: "unix:cache.sock", OK: true, Evictions: []cachelink.Known{{Key: "b", Why: api.WhyRoom, At: time.Unix(9, 0), Idle: 2}}}}
 }
 func (oneNode) SetCapacity(context.Context, int64) error { return nil }
 func (oneNode) SetPolicy(context.Context, string) error  { return nil }

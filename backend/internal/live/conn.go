@@ -26,6 +26,7 @@ type conn struct {
 	out        *outbox
 	subscribed atomic.Bool // to statistics
 	watching   atomic.Bool // the curves
+	keys       atomic.Bool // is sent the keys that stand out
 
 	ctx     context.Context // of all that runs for this client
 	stop    context.CancelFunc

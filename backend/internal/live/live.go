@@ -56,6 +56,7 @@ type Cache interface {
 type Stats interface {
 	Window(ctx context.Context, seconds int) (api.Stats, error)
 	Insight(ctx context.Context) (api.Insight, error)
+	Keys(ctx context.Context) api.CacheKeys
 }
 
 // Answers keeps the outcomes of uploads that are to be remembered.

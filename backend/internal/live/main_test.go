@@ -192,6 +192,10 @@ func (m *memory) Insight(context.Context) (api.Insight, error) {
 	return api.Insight{Time: 7, Nodes: []api.NodeCurves{}}, nil
 }
 
+func (m *memory) Keys(context.Context) api.CacheKeys {
+	return api.CacheKeys{Evictions: api.Evictions{Evictions: []api.Eviction{{Key: "gone"}}}}
+}
+
 // logged collects the log.
 type logged struct {
 	mu sync.Mutex

@@ -31,6 +31,8 @@ func (h *Hub) table() map[string]method {
 		api.MethodPilot:      with(h.autopilot),
 		api.MethodSetPilot:   with(h.setAutopilot),
 		api.MethodUndoPilot:  with(h.undoAutopilot),
+		api.MethodKeys:       with(h.keys),
+		api.MethodNoKeys:     with(h.noKeys),
 		api.MethodUnsub:      with(h.unsubscribe),
 		api.MethodUpload:     with(h.startUpload),
 		api.MethodFinish:     with(h.finishUpload),

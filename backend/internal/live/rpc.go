@@ -173,6 +173,8 @@ func (c *conn) run(req api.Request, within time.Duration) {
 		c.subscribed.Store(true)
 	case api.MethodInsight:
 		c.watching.Store(true)
+	case api.MethodKeys:
+		c.keys.Store(true)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"strconv"
+	"strings"
 
 	"memcache/shared/api"
 )
@@ -43,6 +45,31 @@ func encodeHeader(o api.Object) []byte {
 
 // decodeValue splits a cached value of key into the object and its bytes.
 func decodeValue(key string, value []byte) (api.Object, []byte, error) {
+	o, body, err := decodeHead(value)
+	if err == nil && (o.Key != key || o.Size != int64(len(body))) {
+		err = errHeader
+	}
+	if err != nil {
+		return api.Object{}, nil, err
+	}
+	return o, body, nil
+}
+
+// Recognize returns the object whose value is cached under ck and begins with
+// head. Other values than those of objects are not recognized, nor is a head that is
+// too short.
+func Recognize(ck string, head []byte) (api.Object, bool) {
+	o, _, err := decodeHead(head)
+	text, _, ok := strings.Cut(strings.TrimPrefix(ck, "g"), ":")
+	generation, numErr := strconv.ParseInt(text, 10, 64)
+	if err != nil || !ok || numErr != nil || cacheKey(generation, o.Key) != ck {
+		return api.Object{}, false
+	}
+	return o, true
+}
+
+// decodeHead reads the header of a cached value, and returns what follows.
+func decodeHead(value []byte) (api.Object, []byte, error) {
 	if len(value) < headerFixed || value[0] != headerFormat {
 		return api.Object{}, nil, errHeader
 	}
@@ -66,7 +93,7 @@ func decodeValue(key string, value []byte) (api.Object, []byte, error) {
 			return api.Object{}, nil, errHeader
 		}
 	}
-	if o.Key != key || o.Size != int64(len(body)) || texts != "" {
+	if texts != "" {
 		return api.Object{}, nil, errHeader
 	}
 	return o, body, nil

@@ -62,3 +62,27 @@ func FuzzDecodeValue(f *testing.F) {
 		}
 	})
 }
+
+// TestObjectsAreRecognizedByTheBeginningOfTheirValue, and nothing else is.
+func TestObjectsAreRecognizedByTheBeginningOfTheirValue(t *testing.T) {
+	o := api.Object{Key: strings.Repeat("ü", 512), Size: 5 << 20, Type: "text/plain; charset=utf-8", ETag: `"0123456789abcdef0123456789abcdef"`}
+	head := encodeHeader(o)
+	if len(head) > 1280 {
+		t.Errorf("the header of a longest key has %d bytes: the cache tells 1280", len(head))
+	}
+	ck := cacheKey(12, o.Key)
+	if got, ok := Recognize(ck, append(head, "some bytes"...)); !ok || got != o {
+		t.Errorf("got %+v, %v", got, ok)
+	}
+	for name, c := range map[string]struct {
+		ck   string
+		head []byte
+	}{
+		"another key":  {cacheKey(12, "other"), head},
+		"no key of us": {"plain", head}, "cut": {ck, head[:len(head)-1]}, "empty": {ck, nil}, "text": {ck, []byte("hello, this is not a header at all, but long enough")},
+	} {
+		if got, ok := Recognize(c.ck, c.head); ok {
+			t.Errorf("%s is recognized as %+v", name, got)
+		}
+	}
+}

@@ -27,6 +27,10 @@ func (c *conn) stats() error {
 		return c.survey(sizeStats)
 	case "mrc":
 		return c.curves()
+	case "top":
+		return c.aside(func() string { return statText(topStats(c.s.Store.Top(maxTop))) })
+	case "evictions":
+		return c.aside(func() string { return statText(evictionStats(c.s.Store.Evicted(maxEvictions))) })
 	case "recording":
 		return c.recordingStats()
 	case "reset":

@@ -65,7 +65,9 @@ func (s *Store) ResetStats() {
 		r.counted.hits.Store(0)
 		r.counted.misses.Store(0)
 		r.counted.bytes.Store(0)
+		r.hot.reset()
 	}
+	s.hot.reset()
 	clear(s.classes)
 }
 

@@ -89,6 +89,9 @@ func (s *Store) Get(key []byte, o GetOptions) (it Item, found bool, err error) {
 	// A lease is no hit: there is nothing yet. Nor is what was invalidated.
 	s.countGet(o, e != nil && !e.is(lease|stale))
 	s.tellGet(key, o, e)
+	if e != nil && !o.Touch && !e.is(lease|stale) {
+		s.hot.hit(key, now)
+	}
 	if e == nil {
 		s.count.GetExpired += s.count.Reclaimed - reclaimed
 		if !o.Vivify {

@@ -119,6 +119,7 @@ func (s *Store) reset() {
 	s.flushAt.Store(0)
 	s.slots, s.free, s.cursor = 0, none, 0
 	s.mortal, s.bytes, s.leaseBytes = 0, 0, 0
+	s.largest, s.topCursor, s.evicted = nil, 0, evicted{}
 	s.order.policy, s.order.old = s.follow(newPolicy(s.order.name, s.order.seed)), nil
 	s.leases = newPolicy("lru", 0)
 }

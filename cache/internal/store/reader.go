@@ -34,6 +34,7 @@ type Reader struct {
 	slots   [batch]uint32
 	spared  spared
 	pending lookups // not counted yet
+	hot     hot
 	counted struct{ hits, misses, bytes atomic.Int64 }
 	_       [64]byte      // what others read has a cache line of its own
 	epoch   atomic.Uint64 // began, for the others
@@ -141,6 +142,7 @@ func (r *Reader) find(key []byte, bump bool) (f Found, missing bool) {
 		return f, false
 	}
 	r.pending.hits++
+	r.hot.hit(key, r.now)
 	r.pending.bytes += int64(e.size)
 	if s.tap != nil {
 		s.tellHit(h, len(key), int(e.size))

@@ -76,6 +76,7 @@ type Store struct {
 	flushAt atomic.Uint32 // tick at which everything goes; 0 for never
 
 	switching  sync.Mutex // one switch of the policy at a time
+	topping    sync.Mutex // one Top at a time
 	mu         sync.Mutex // everything below, and all changes above
 	limbo      limbo
 	arena      *arena.Arena
@@ -94,6 +95,10 @@ type Store struct {
 	leaseBytes int64
 	count      Counters // without the lookups of readers
 	readers    []*Reader
+	hot        hot // without the hits of readers
+	evicted    evicted
+	largest    []large         // see Top
+	topCursor  uint32          // slot from which the search for them goes on
 	classes    []ClassCounters // by number of the class
 }
 
@@ -274,6 +279,7 @@ func (s *Store) roomFor(n int64) bool {
 func (s *Store) evict() bool {
 	if slot, ok := s.order.evict(); ok {
 		s.countEviction(s.entry(slot))
+		s.noteEviction(slot)
 		s.forget(slot)
 		return true
 	}
