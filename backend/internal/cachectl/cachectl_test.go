@@ -25,11 +25,7 @@ type nodes struct {
 	calls  []string
 	hour   *api.CurveWindow                      // in the place of the usual one
 	curves func(capacity int64) []api.NodeCurves // nil for those of Curves
-	mu    sync.Mutex
-	list  []cachelink.NodeStats
-	calls []string
-	top   []cachelink.NodeTop
-	hour  *api.CurveWindow // in the place of the usual one
+	top    []cachelink.NodeTop
 }
 
 func (n *nodes) Stats(context.Context) []cachelink.NodeStats {

@@ -48,8 +48,8 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	must(t, err)
 	counts := metrics.New("test")
 	control := cachectl.New(cachectl.Config{
-		Name: "backend", Reads: counts.Reads, Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
-		Name: "backend", Reads: counts.Reads, Recognize: func(ck string, _ []byte) (api.Object, bool) { return api.Object{Key: "object " + ck}, true }, Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {},
+		Name: "backend", Reads: counts.Reads, Recognize: func(ck string, _ []byte) (api.Object, bool) { return api.Object{Key: "object " + ck}, true },
+		Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
 	})
 	server := httptest.NewUnstartedServer(nil)
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
