@@ -16,6 +16,7 @@ func (p *cachePage) Render() app.UI {
 		p.useNow(),
 		p.form(),
 		&autopilotCard{s: p.s},
+		&keysPanels{s: p.s},
 		p.forget(),
 		p.nodes(),
 	)

@@ -21,6 +21,7 @@ type news struct {
 	ticks    []api.Tick // at most a window's worth, the newest
 	cache    *api.Cache
 	pilot    *api.Autopilot
+	standOut *api.CacheKeys
 	changed  bool            // objects were stored or deleted
 	keys     map[string]bool // which; nil when that is not known
 	progress map[int]int64   // bytes sent by upload

@@ -36,6 +36,7 @@ const (
 	changeWindow                     // the statistics shown are of another window
 	changePilot                      // the autopilot
 	changeLab                        // the experiment of the lab
+	changeKeys                       // the keys that stand out in the cache
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -157,6 +158,11 @@ func (n *news) note(method string, params json.RawMessage) {
 		if json.Unmarshal(params, &p) == nil {
 			n.pilot = &p
 		}
+	case api.NoteKeys:
+		var k api.CacheKeys
+		if json.Unmarshal(params, &k) == nil {
+			n.standOut = &k
+		}
 	case api.NoteChanged:
 		var c api.Changed
 		if json.Unmarshal(params, &c) == nil {
@@ -180,6 +186,9 @@ func (s *session) receive(app.Context) {
 	if n.pilot != nil {
 		c |= changePilot
 		s.pilot = n.pilot
+	}
+	if n.standOut != nil {
+		c |= changeKeys
 	}
 	if len(n.ticks) > 0 {
 		c |= changeStats
