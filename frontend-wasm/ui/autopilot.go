@@ -209,7 +209,7 @@ func (c *autopilotCard) send(method string, params any, done func(*api.Autopilot
 	c.s.call(method, params, pilot, func(err error) {
 		c.busy = false
 		if err != nil {
-			c.problem = api.AsError(err).Message
+			c.problem = failure(err)
 			c.Update()
 			return
 		}

@@ -161,7 +161,7 @@ func (p *cachePage) apply(c api.CacheChange, before *api.CacheChange) {
 	p.s.call(api.MethodConfigure, c, set, func(err error) {
 		p.applying = false
 		if err != nil {
-			p.problem = api.AsError(err).Message
+			p.problem = failure(err)
 		} else {
 			p.edited, p.before = false, before
 			p.s.setCache(set)
@@ -184,7 +184,7 @@ func (p *cachePage) onClear(app.Context, app.Event) {
 		do: func() {
 			p.s.call(api.MethodClear, api.Empty{}, nil, func(err error) {
 				if err != nil {
-					p.s.complain(tf("Not cleared: %s", api.AsError(err).Message))
+					p.s.complain(tf("Not cleared: %s", failure(err)))
 					return
 				}
 				p.s.tell(t("The cache is empty."))
@@ -199,7 +199,7 @@ func (p *cachePage) onKey(ctx app.Context, _ app.Event) { p.key, p.keyErr = fiel
 func (p *cachePage) onInvalidate(_ app.Context, e app.Event) {
 	e.PreventDefault()
 	if err := api.CheckKey(p.key); err != nil {
-		p.keyErr = err.Error()
+		p.keyErr = failure(err)
 		return
 	}
 	p.s.invalidate(p.key, func(err error) {

@@ -47,7 +47,7 @@ func (s *session) deleteOn(keys, done []string, gone func(keys []string)) {
 	answer := new(api.Deleted)
 	s.call(api.MethodDeleteMany, api.Keys{Keys: now}, answer, func(err error) {
 		if err != nil {
-			s.complain(tf("Not deleted: %s", api.AsError(err).Message))
+			s.complain(tf("Not deleted: %s", failure(err)))
 			s.deleted(done)
 			return
 		}
@@ -113,7 +113,7 @@ func (s *session) undoLast() {
 		s.call(api.MethodRestore, api.Keys{Keys: part}, answer, func(err error) {
 			switch {
 			case err != nil:
-				s.complain(tf("Not brought back: %s", api.AsError(err).Message))
+				s.complain(tf("Not brought back: %s", failure(err)))
 			case len(answer.Failed) > 0:
 				s.complain(tf("Not brought back: %s", answer.Failed[0].Error.Message))
 			default:

@@ -38,7 +38,7 @@ func (p *keysPanels) subscribe() {
 	keys := new(api.CacheKeys)
 	p.s.call(api.MethodKeys, api.Empty{}, keys, func(err error) {
 		if p.failed = ""; err != nil {
-			p.failed = api.AsError(err).Message
+			p.failed = failure(err)
 		} else {
 			p.keys = keys
 		}

@@ -85,7 +85,7 @@ func (p *objectsPage) ask(q api.ListQuery, do func(listPage)) {
 		}
 		p.now = wallNow()
 		if err != nil {
-			p.err = api.AsError(err).Message
+			p.err = failure(err)
 			p.redraw(nil)
 			return
 		}
@@ -177,7 +177,7 @@ func (p *objectsPage) read(q api.ListQuery, do func(listPage)) {
 		}
 		p.more = false
 		if err != nil {
-			p.s.complain(tf("The list could not be read on: %s", api.AsError(err).Message))
+			p.s.complain(tf("The list could not be read on: %s", failure(err)))
 			return
 		}
 		do(listPage{q, *list})

@@ -56,7 +56,7 @@ func (p *objectPage) open(key string) {
 	p.cached, p.zoom, p.renaming = nil, 0, false
 	p.ctx.Page().SetTitle(key + " – MemCache")
 	if err := api.CheckKey(key); err != nil {
-		p.missing, p.err = true, err.Error()
+		p.missing, p.err = true, failure(err)
 		return
 	}
 	if known := p.s.seen.object(key); known.At != 0 {
@@ -152,7 +152,7 @@ func (p *objectPage) onReplace(ctx app.Context, _ app.Event) {
 func (s *session) invalidate(key string, done func(error)) {
 	s.call(api.MethodInvalidate, api.KeyParams{Key: key}, nil, func(err error) {
 		if err != nil {
-			s.complain(tf("Not invalidated: %s", api.AsError(err).Message))
+			s.complain(tf("Not invalidated: %s", failure(err)))
 		} else {
 			s.tell(tf("No copy of %s is in memory any more; the object itself stays.", quoted(key)))
 		}

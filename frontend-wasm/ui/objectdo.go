@@ -88,7 +88,7 @@ func (p *objectPage) onRenameTo(_ app.Context, e app.Event) {
 	e.PreventDefault()
 	to := byID("rename-to").Get("value").String()
 	if err := api.CheckKey(to); err != nil {
-		p.s.complain(err.Error())
+		p.s.complain(failure(err))
 		return
 	}
 	if to != p.key {

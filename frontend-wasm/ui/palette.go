@@ -120,7 +120,7 @@ func (p *palette) search(typed int) {
 		}
 		p.keys = list.Objects
 		if err != nil {
-			p.err = api.AsError(err).Message
+			p.err = failure(err)
 		}
 		p.Update()
 	})

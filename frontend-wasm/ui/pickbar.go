@@ -80,7 +80,7 @@ func (p *objectsPage) onZip(app.Context, app.Event) {
 		err := post(ctx, api.Base+"/archives", api.Keys{Keys: keys}, &archive)
 		p.s.ctx.Dispatch(func(app.Context) {
 			if err != nil {
-				p.s.complain(tf("Not downloaded: %s", api.AsError(err).Message))
+				p.s.complain(tf("Not downloaded: %s", failure(err)))
 				return
 			}
 			download(archive.Path)

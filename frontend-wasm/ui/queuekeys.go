@@ -18,7 +18,7 @@ func newToken() string { return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Ui
 // problem says why u cannot be sent under its key, or "".
 func (q *queue) problem(u *upload) string {
 	if err := api.CheckKey(u.Key); err != nil {
-		return err.Error()
+		return failure(err)
 	}
 	if u.Kind != outbox.Upload {
 		return ""

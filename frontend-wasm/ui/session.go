@@ -299,7 +299,7 @@ func (s *session) show(seconds int) {
 		}
 		s.longErr = ""
 		if err != nil {
-			s.longErr = api.AsError(err).Message
+			s.longErr = failure(err)
 		} else {
 			s.long.renew(*stats)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+
+	"memcache/shared/api"
 )
 
 // Every text that a person reads goes through [t], [tf] or [tn]. The English
@@ -65,6 +67,18 @@ func tf(format string, args ...any) string {
 		return fmt.Sprintf(s, args...)
 	}
 	return fmt.Sprintf(format, args...)
+}
+
+// failure says what went wrong: in the language that is shown if its catalogue has
+// the server's sentence, else in the server's words.
+func failure(err error) string {
+	e := api.AsError(err)
+	if translated, ok := lookup(e.Format); ok {
+		if text, ok := e.In(translated); ok {
+			return text
+		}
+	}
+	return e.Message
 }
 
 // tn writes a number of things: one holds for 1, many for all others, both

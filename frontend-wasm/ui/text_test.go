@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite web/lang: sorted, without what 
 const languages = "../../web/lang"
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
-	used := usedTexts(t)
+	used, errors := usedTexts(t), errorsOf(t, "../../shared/api/*.go", "../../backend/*.go", "../../backend/internal/*/*.go")
 	files, err := filepath.Glob(filepath.Join(languages, "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no catalogues in %s (%v)", languages, err)
@@ -36,9 +36,20 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	}()
 	for _, file := range files {
 		if *update {
-			rewrite(t, file, used)
+			kept := slices.Collect(maps.Keys(readCatalogue(t, file)))
+			rewrite(t, file, slices.Concat(used, slices.DeleteFunc(kept, func(text string) bool { return !errors[text] })))
 		}
 		texts := readCatalogue(t, file)
+		for text, translated := range texts {
+			if errors[text] && !slices.Equal(placeholders(text), placeholders(translated)) {
+				t.Errorf("%s: the placeholders of %q are not those of %q", filepath.Base(file), translated, text)
+			}
+		}
+		for text := range errorsOf(t, "../../shared/api/key.go") {
+			if texts[text] == "" {
+				t.Errorf("%s lacks the error %q, which people make every day", filepath.Base(file), text)
+			}
+		}
 		for _, text := range used {
 			switch translated := texts[text]; {
 			case translated == "":
@@ -48,7 +59,7 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 			}
 		}
 		for text := range texts {
-			if !slices.Contains(used, text) {
+			if !slices.Contains(used, text) && !errors[text] {
 				t.Errorf("%s has %q, which no source uses any more", filepath.Base(file), text)
 			}
 		}
@@ -87,6 +98,46 @@ func usedTexts(t *testing.T) []string {
 		used[p.About] = true
 	}
 	return slices.Sorted(maps.Keys(used))
+}
+
+// errorsOf returns the formats of the errors that the sources have for people. Those
+// that a catalogue lacks are shown in English.
+func errorsOf(t *testing.T, patterns ...string) map[string]bool {
+	t.Helper()
+	formats := map[string]bool{}
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no sources at %s (%v)", pattern, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(tree, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 1 {
+					if format, ok := literal(call.Args[1]); ok && isErrorf(call.Fun) {
+						formats[format] = true
+					}
+				}
+				return true
+			})
+		}
+	}
+	return formats
+}
+
+// isErrorf tells whether f is api.Errorf; fmt's has its format first.
+func isErrorf(f ast.Expr) bool {
+	if s, ok := f.(*ast.SelectorExpr); ok {
+		return s.Sel.Name == "Errorf"
+	}
+	name, ok := f.(*ast.Ident)
+	return ok && name.Name == "Errorf"
 }
 
 // textArguments returns the texts of n if it is a call of t, tf or tn.

@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Code says what kind of failure an [Error] is; it decides the HTTP status.
@@ -30,9 +32,16 @@ const (
 
 // Error is a failure that a person can read and a program can tell apart.
 // Message says what was wrong, with what value, and what to do.
+//
+// Format is the message with a verb of package fmt for each of its parameters, and
+// names it in catalogues of other languages; Args are the parameters as the message
+// has them. So a client can say the same in its own words, and say Message where it
+// has none.
 type Error struct {
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
+	Code    Code     `json:"code"`
+	Message string   `json:"message"`
+	Format  string   `json:"format,omitempty"`
+	Args    []string `json:"args,omitempty"`
 	cause   error
 }
 
@@ -44,12 +53,75 @@ func (e *Error) Unwrap() error { return e.cause }
 // Errorf returns an [Error]. A %w in format is kept as the cause as well.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	return &Error{Code: code, Message: err.Error(), Format: format, Args: written(format, args), cause: errors.Unwrap(err)}
+}
+
+// written are the arguments as a message of this format has them.
+func written(format string, args []any) (texts []string) {
+	for _, arg := range args {
+		verb := ""
+		if verb, format = cutVerb(format); verb == "" {
+			return texts
+		}
+		texts = append(texts, fmt.Sprintf(strings.Replace(verb, "w", "v", 1), arg))
+	}
+	return texts
+}
+
+// cutVerb returns the first verb of format, "" when there is none, and what follows it.
+func cutVerb(format string) (verb, rest string) {
+	for {
+		at := strings.IndexByte(format, '%')
+		if at < 0 || at+1 == len(format) {
+			return "", ""
+		}
+		format = format[at:]
+		if end := 1 + strings.IndexFunc(format[1:], isVerb); end > 0 {
+			if verb, rest = format[:end+1], format[end+1:]; verb != "%%" {
+				return verb, rest
+			}
+			format = rest
+		} else {
+			return "", ""
+		}
+	}
+}
+
+func isVerb(r rune) bool { return r == '%' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+// In says the error in the words of translated, which has the verbs of Format in
+// their order, or "%[2]s" for the second of them. It is false when they do not fit.
+func (e *Error) In(translated string) (text string, ok bool) {
+	var b strings.Builder
+	for i := 0; ; i++ {
+		verb, rest := cutVerb(translated)
+		if verb == "" {
+			b.WriteString(strings.ReplaceAll(translated, "%%", "%"))
+			return b.String(), true
+		}
+		before := translated[:len(translated)-len(rest)-len(verb)]
+		n := i
+		if number, _, indexed := strings.Cut(strings.TrimPrefix(verb, "%["), "]"); indexed {
+			at, err := strconv.Atoi(number)
+			if err != nil {
+				return "", false
+			}
+			n = at - 1
+		}
+		if n < 0 || n >= len(e.Args) {
+			return "", false
+		}
+		b.WriteString(strings.ReplaceAll(before, "%%", "%"))
+		b.WriteString(e.Args[n])
+		translated = rest
+	}
 }
 
 // Because returns a copy of e with cause, which only the log shows.
 func (e *Error) Because(cause error) *Error {
-	return &Error{Code: e.Code, Message: e.Message, cause: cause}
+	told := *e
+	told.cause = cause
+	return &told
 }
 
 // AsError returns the [Error] in err's chain; any other error becomes an
