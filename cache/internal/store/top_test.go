@@ -89,10 +89,15 @@ func TestManyHitsAreEstimated(t *testing.T) {
 	if n := all["hot"]; n < 36*rounds*8/10 || n > 36*rounds*12/10 {
 		t.Errorf("%d hits are counted of %d", n, 36*rounds)
 	}
-	for _, key := range keys {
-		if n := all[string(key)]; n < rounds*3/10 || n > rounds*2 {
-			t.Errorf("%d hits of %s are counted, of %d", n, key, rounds)
+	seen, sum := 0, int64(0)
+	for _, key := range keys { // some hits of each are looked at, by chance
+		if n := all[string(key)]; n > 0 {
+			seen++
+			sum += n
 		}
+	}
+	if seen < 50 || sum < 64*rounds*8/10 || sum > 64*rounds*12/10 {
+		t.Errorf("%d hits of %d keys are counted, of %d of 64", sum, seen, 64*rounds)
 	}
 	if h.every < 256 {
 		t.Errorf("one of %d hits is looked at: too many", h.every)
