@@ -20,7 +20,7 @@ func (db *DB) Autopilot(ctx context.Context) (state []byte, version int64, err e
 
 // SaveAutopilot saves the state if its version is still the one that was read, and,
 // with it, changes the capacity from one to another, if they differ and it is still the
-// one. It reports false, and changes nothing, when somebody else was first.
+// one, and marks that. It reports false, and changes nothing, when somebody else was first.
 func (db *DB) SaveAutopilot(ctx context.Context, state []byte, version, from, to int64) (saved bool, err error) {
 	err = db.write(ctx, defaultTimeout, "save the state of the autopilot", func(ctx context.Context, tx *sql.Tx) error {
 		n, err := execCount(ctx, tx, "UPDATE autopilot SET state = ?, version = version + 1 WHERE version = ?", state, version)
@@ -29,6 +29,9 @@ func (db *DB) SaveAutopilot(ctx context.Context, state []byte, version, from, to
 		}
 		if err == nil && n != 1 {
 			return errLost
+		}
+		if err == nil {
+			err = markChange(ctx, tx, Settings{Capacity: from}, Settings{Capacity: to})
 		}
 		return err
 	})
