@@ -130,26 +130,8 @@ func (p *page) setCache(s *site) {
 		p.t.Errorf("after Apply the cache is %+v", c)
 	}
 	p.shows("#use", "of 2.0 MB")
-	p.keysThatStandOut()
 	p.click("#nav-stats")
 	p.until(`Number(document.querySelector("#tile-evictions").textContent.replace(/\D/g, "")) >= 6`)
-	p.has(`#marks [data-kind="capacity"]`)
-	p.has(`#marks [data-kind="policy"]`)
-	p.has(`#chart-bytes-marks[d^="M"]`)
-	p.until(`/[1-9]/.test(document.querySelector("#tile-memory-bytes").textContent) && /[1-9]/.test(document.querySelector("#tile-disk-bytes").textContent)`)
-	p.until(`/ms/.test(document.querySelector("#tile-hit-time").textContent) && /ms/.test(document.querySelector("#tile-miss-time").textContent)`)
-}
-
-// keysThatStandOut looks at what is in the cache and what went, and drops one copy.
-func (p *page) keysThatStandOut() {
-	p.t.Helper()
-	p.shows("#evicted", "the capacity was made smaller")
-	p.has(`#evicted-keys li[data-key^="filler-"] a[href^="/object?key=filler-"]`)
-	p.has(`#hottest-keys li`)
-	p.has(`#largest-keys li[data-key^="filler-"]`)
-	key := eval[string](p, `document.querySelector("#largest-keys li").dataset.key`)
-	p.click(`#largest-keys li .invalidate`)
-	p.until(fmt.Sprintf(`![...document.querySelectorAll("#largest-keys li")].some(e => e.dataset.key === %s)`, quote(key)))
 }
 
 func (p *page) clearCache(s *site) {
