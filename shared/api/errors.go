@@ -76,14 +76,19 @@ func cutVerb(format string) (verb, rest string) {
 			return "", ""
 		}
 		format = format[at:]
-		if end := 1 + strings.IndexFunc(format[1:], isVerb); end > 0 {
-			if verb, rest = format[:end+1], format[end+1:]; verb != "%%" {
-				return verb, rest
-			}
-			format = rest
-		} else {
+		from := 1
+		if format[1] == '[' { // the number of an argument
+			from += strings.IndexByte(format, ']')
+		}
+		length := strings.IndexFunc(format[from:], isVerb)
+		if length < 0 {
 			return "", ""
 		}
+		end := from + length + 1
+		if verb, rest = format[:end], format[end:]; verb != "%%" {
+			return verb, rest
+		}
+		format = rest
 	}
 }
 
