@@ -47,7 +47,7 @@ type Hot struct {
 // large is an item that is among the largest, as far as they are known.
 type large struct {
 	slot, stamp uint32
-	charge      int64
+	size        uint32
 }
 
 // Top returns the n largest items and the n with the most hits.
@@ -93,8 +93,8 @@ func (s *Store) lookAtSome(t *Top) (more bool) {
 		if p.item == arena.None || p.stamp == 0 {
 			continue
 		}
-		if charge := s.at(p.item).charge(); len(s.largest) < topKept || charge > s.largest[topKept-1].charge {
-			s.largest = append(s.largest, large{slot, p.stamp, charge})
+		if size := s.at(p.item).size; len(s.largest) < topKept || size > s.largest[topKept-1].size {
+			s.largest = append(s.largest, large{slot, p.stamp, size})
 		}
 	}
 	if len(s.largest) > 2*topKept {
@@ -115,7 +115,7 @@ func (s *Store) keepLargest() {
 		p := s.place(l.slot)
 		return p.item == arena.None || p.stamp != l.stamp
 	})
-	slices.SortFunc(s.largest, func(a, b large) int { return cmp.Or(cmp.Compare(b.charge, a.charge), cmp.Compare(a.slot, b.slot)) })
+	slices.SortFunc(s.largest, func(a, b large) int { return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.slot, b.slot)) })
 	s.largest = slices.Compact(s.largest)
 	s.largest = s.largest[:min(len(s.largest), topKept)]
 }
