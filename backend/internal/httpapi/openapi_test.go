@@ -268,7 +268,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		`post /api/v1/archives 201 {"keys":["a"]}`, "get /api/v1/archives 404", "get /api/v1/cache/items?key=a 503", "get /api/v1/cache/items/a 503",
 		"delete /api/v1/cache/items 204", "delete /api/v1/cache/items/a 204",
 		"get /api/v1/autopilot", `put /api/v1/autopilot 200 {"on":true}`, `post /api/v1/autopilot/undo 404 {"id":1}`,
-		"get /api/v1/insight", "get /api/v1/insight/history?hours=2", `post /api/v1/recording 201 {"seconds":60}`, "get /api/v1/recording",
+		"get /api/v1/cache/top", "get /api/v1/cache/evictions", "get /api/v1/insight", "get /api/v1/insight/history?hours=2", `post /api/v1/recording 201 {"seconds":60}`, "get /api/v1/recording",
 		"delete /api/v1/recording", "get /api/v1/recording/file",
 		"get /api/v1/openapi.json", "get /healthz", "get /readyz", "get /metrics",
 		"post /api/upload 200 " + upload.String(), "post /api/list_keys", "post /api/key/k", "post /api/getNumNodes",
