@@ -13,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 )
 
 var browserUpload = flag.Int64("browser-upload", 0, "`bytes` of a file to upload from Chromium and with HTTP in turn, to compare their speeds; 0 for no such test")
@@ -27,6 +31,10 @@ func TestUploadFromTheBrowserIsFast(t *testing.T) {
 	s := start(t, "-max-object", strconv.FormatInt(*browserUpload, 10))
 	file := largeFile(t, *browserUpload)
 	p := openPage(t)
+	// Chromium would send each message of the WebSocket to the test, too.
+	if _, err := chromedp.Call(p.ctx, network.Disable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
 	p.ready(s, "/")
 	before := rendererMemory()
 	var web, plain []float64

@@ -8,21 +8,49 @@ import (
 	"syscall/js"
 )
 
+// Source is what an upload reads: a file of the browser.
+type Source interface {
+	Size() int64 // bytes
+	// frame returns header and the n bytes at off behind it, as the browser sends
+	// them. What it returns is valid until the next call.
+	frame(ctx context.Context, header []byte, off, n int64) (frame, error)
+	// close lets go of the file; frame may open it again.
+	close()
+}
+
+// frame is a message to send: an Uint8Array.
+type frame = js.Value
+
+// frames reads what a transfer sends.
+type frames struct{ src Source }
+
+func (f frames) read(ctx context.Context, header []byte, off, n int64) (frame, error) {
+	return f.src.frame(ctx, header, off, n)
+}
+
+func (f frames) close() { f.src.close() }
+
 // NewBlobSource returns a source that reads the browser's Blob (or File) v a
-// slice at a time, so that a large file never stands in memory whole.
-//
-// It reads ahead, into the browser's memory: a wait for the browser takes as long
-// for a few bytes as for many. One goroutine at a time may use it.
+// piece at a time, so that a large file never stands in memory whole. Its bytes
+// do not pass through the memory of Go, and the browser reads all of them into one
+// buffer: the pages of fresh ones cost it more than to send what they hold. One
+// goroutine at a time may use it.
 func NewBlobSource(v js.Value) Source {
 	return &blobSource{blob: v, size: int64(v.Get("size").Float())}
 }
 
-// readAhead is how much is read at once, in bytes.
+// readAhead is how much is read at once where the browser cannot read into a
+// buffer, in bytes: a wait for the browser takes as long for a few as for many.
 const readAhead = 4 << 20
 
 type blobSource struct {
-	blob  js.Value
-	size  int64
+	blob   js.Value
+	size   int64
+	buffer js.Value // an ArrayBuffer for the frame; undefined while the browser has it
+
+	reader js.Value // a ReadableStreamBYOBReader that is at the offset at
+	at     int64
+
 	ahead js.Value // an ArrayBuffer of the bytes from begin to end
 	begin int64
 	end   int64
@@ -30,24 +58,112 @@ type blobSource struct {
 
 func (b *blobSource) Size() int64 { return b.size }
 
-func (b *blobSource) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if off < 0 || off > b.size {
-		return 0, fmt.Errorf("read the file at %d: it has %d bytes", off, b.size)
+func (b *blobSource) frame(ctx context.Context, header []byte, off, n int64) (frame, error) {
+	if off < 0 || n > b.size-off {
+		return frame{}, fmt.Errorf("read %d bytes of the file at %d: it has %d bytes", n, off, b.size)
 	}
-	last := min(off+int64(len(p)), b.size)
-	if off < b.begin || last > b.end {
-		end := min(max(last, off+readAhead), b.size)
-		buffer, err := await(ctx, b.blob.Call("slice", float64(off), float64(end)).Call("arrayBuffer"))
-		if err != nil {
-			return 0, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
+	length := int64(len(header)) + n
+	if b.buffer.IsUndefined() || b.buffer.Get("byteLength").Int() < int(length) {
+		b.buffer = js.Global().Get("ArrayBuffer").New(length)
+	}
+	if err := b.fill(ctx, int64(len(header)), off, n); err != nil {
+		b.close()
+		if ctx.Err() != nil {
+			return frame{}, err
 		}
-		b.ahead, b.begin, b.end = buffer, off, end
+		return frame{}, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
 	}
-	n := js.CopyBytesToGo(p, js.Global().Get("Uint8Array").New(b.ahead, off-b.begin, last-off))
-	if n < len(p) {
-		return n, io.ErrUnexpectedEOF
+	whole := bytesOf(b.buffer, 0, length)
+	js.CopyBytesToJS(whole, header)
+	return whole, nil
+}
+
+func bytesOf(buffer js.Value, off, n int64) js.Value {
+	return js.Global().Get("Uint8Array").New(buffer, off, n)
+}
+
+// fill reads the n bytes at off into the buffer, from place on.
+func (b *blobSource) fill(ctx context.Context, place, off, n int64) error {
+	if !b.seek(off) {
+		return b.fillCopying(ctx, place, off, n)
 	}
-	return n, nil
+	for n > 0 {
+		view := bytesOf(b.buffer, place, n)
+		b.buffer = js.Undefined() // the browser takes it
+		result, err := await(ctx, b.reader.Call("read", view, map[string]any{"min": n}))
+		if err != nil {
+			return err
+		}
+		value := result.Get("value")
+		if !value.Truthy() {
+			return io.ErrUnexpectedEOF
+		}
+		b.buffer = value.Get("buffer")
+		got := int64(value.Get("byteLength").Int())
+		if got == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		place, b.at, n = place+got, b.at+got, n-got
+	}
+	return nil
+}
+
+// seek makes the reader stand at off. It returns false where the browser has no
+// such readers.
+func (b *blobSource) seek(off int64) (ok bool) {
+	if b.reader.Truthy() && b.at == off {
+		return true
+	}
+	defer func() {
+		if _, thrown := recover().(js.Error); thrown {
+			ok = false
+		}
+	}()
+	b.closeReader()
+	part := b.blob.Call("slice", off)
+	if !part.Get("stream").Truthy() {
+		return false
+	}
+	b.reader, b.at = part.Call("stream").Call("getReader", map[string]any{"mode": "byob"}), off
+	return true
+}
+
+func (b *blobSource) fillCopying(ctx context.Context, place, off, n int64) error {
+	if off < b.begin || off+n > b.end {
+		end := min(max(off+n, off+readAhead), b.size)
+		ahead, err := await(ctx, b.blob.Call("slice", off, end).Call("arrayBuffer"))
+		if err != nil {
+			return err
+		}
+		b.ahead, b.begin, b.end = ahead, off, end
+	}
+	if b.ahead.Get("byteLength").Int() < int(off-b.begin+n) {
+		return io.ErrUnexpectedEOF
+	}
+	bytesOf(b.buffer, place, n).Call("set", bytesOf(b.ahead, off-b.begin, n))
+	return nil
+}
+
+func (b *blobSource) close() {
+	b.closeReader()
+	b.buffer, b.ahead, b.begin, b.end = js.Undefined(), js.Undefined(), 0, 0
+}
+
+func (b *blobSource) closeReader() {
+	if b.reader.Truthy() {
+		ignore(b.reader.Call("cancel"))
+		b.reader = js.Undefined()
+	}
+}
+
+// ignore lets a promise be rejected without the browser's complaint.
+func ignore(promise js.Value) {
+	var settled js.Func
+	settled = js.FuncOf(func(js.Value, []js.Value) any {
+		settled.Release()
+		return nil
+	})
+	promise.Call("then", settled, settled)
 }
 
 // await waits for a promise. The callbacks are released once it has settled,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"syscall/js"
 	"testing"
@@ -97,7 +98,7 @@ func TestMessagesPassThroughTheBrowser(t *testing.T) {
 			t.Errorf("read %q, %v", msg, err)
 		}
 	}
-	if err := errors.Join(sock.write(t.Context(), false, []byte("text")), sock.write(t.Context(), true, []byte{1, 255})); err != nil {
+	if err := errors.Join(sock.write(t.Context(), []byte("text")), sock.writeFrame(t.Context(), uint8Array([]byte{1, 255}))); err != nil {
 		t.Error(err)
 	}
 	if sent := ws.Get("sent"); sent.Call("join", "|").String() != "text|bytes 1,255" {
@@ -115,7 +116,7 @@ func TestTheReasonOfACloseIsTold(t *testing.T) {
 	if _, err := sock.read(t.Context()); err == nil || !strings.Contains(err.Error(), "shutting down") {
 		t.Errorf("read at the end: %v", err)
 	}
-	if err := sock.write(t.Context(), false, []byte("x")); err == nil {
+	if err := sock.write(t.Context(), []byte("x")); err == nil {
 		t.Error("a write to a closed socket worked")
 	}
 }
@@ -175,36 +176,66 @@ func TestAPageThatFallsBehindIsDisconnected(t *testing.T) {
 	}
 }
 
-func TestBlobsAreReadInSlices(t *testing.T) {
-	data := bytes.Repeat([]byte("0123456789"), 1000)
+func uint8Array(data []byte) js.Value {
 	array := js.Global().Get("Uint8Array").New(len(data))
 	js.CopyBytesToJS(array, data)
-	src := NewBlobSource(js.Global().Get("Blob").New([]any{array}))
-	if src.Size() != int64(len(data)) {
-		t.Fatalf("size %d, want %d", src.Size(), len(data))
-	}
-	for _, c := range []struct{ off, n int }{{0, 10}, {4321, 1000}, {9990, 10}, {10_000, 0}, {0, 10_000}} {
-		p := make([]byte, c.n)
-		if n, err := src.ReadAt(t.Context(), p, int64(c.off)); n != c.n || err != nil || !bytes.Equal(p, data[c.off:c.off+c.n]) {
-			t.Errorf("%d bytes at %d: %d, %v", c.n, c.off, n, err)
-		}
-	}
-	for _, off := range []int64{-1, 9995, 10_001} {
-		if n, err := src.ReadAt(t.Context(), make([]byte, 10), off); err == nil {
-			t.Errorf("10 bytes at %d: %d without an error", off, n)
-		}
+	return array
+}
+
+// Blobs are read through their streams, and where those take no buffer, as
+// slices.
+func TestBlobsAreReadInPieces(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789"), 50_000)
+	blob := js.Global().Get("Blob").New([]any{uint8Array(data)})
+	sliced := js.Global().Call("eval", `blob => ({ size: blob.size, slice: (a, b) => ({ arrayBuffer: () => blob.slice(a, b).arrayBuffer() }) })`).Invoke(blob)
+	for name, blob := range map[string]js.Value{"as a stream": blob, "in slices": sliced} {
+		t.Run(name, func(t *testing.T) {
+			src := NewBlobSource(blob)
+			if src.Size() != int64(len(data)) {
+				t.Fatalf("size %d, want %d", src.Size(), len(data))
+			}
+			for _, c := range []struct{ off, n int64 }{{0, 10}, {10, 300_000}, {300_010, 190_000}, {4321, 1000}, {499_990, 10}, {500_000, 0}, {0, 500_000}} {
+				f, err := src.frame(t.Context(), []byte("head"), c.off, c.n)
+				if err != nil {
+					t.Fatalf("%d bytes at %d: %v", c.n, c.off, err)
+				}
+				got := make([]byte, f.Length())
+				js.CopyBytesToGo(got, f)
+				if !bytes.Equal(got, append([]byte("head"), data[c.off:c.off+c.n]...)) {
+					t.Errorf("%d bytes at %d are not those of the file", c.n, c.off)
+				}
+			}
+			for _, off := range []int64{-1, 499_995, 500_001} {
+				if _, err := src.frame(t.Context(), nil, off, 10); err == nil {
+					t.Errorf("10 bytes at %d: no error", off)
+				}
+			}
+			src.close()
+			if f, err := src.frame(t.Context(), nil, 0, 10); err != nil || f.Length() != 10 {
+				t.Errorf("after it was closed: %v", err)
+			}
+		})
 	}
 }
 
 func TestABlobThatCannotBeReadFails(t *testing.T) {
-	gone := js.Global().Call("eval", `({size: 10, slice: () => ({arrayBuffer: () => Promise.reject(new Error("gone from the disk"))})})`)
-	if _, err := NewBlobSource(gone).ReadAt(t.Context(), make([]byte, 5), 0); err == nil || !strings.Contains(err.Error(), "gone from the disk") {
-		t.Errorf("a removed file: %v", err)
+	for name, body := range map[string]string{
+		"slices":  `arrayBuffer: () => Promise.reject(new Error("gone from the disk"))`,
+		"streams": `stream: () => ({ getReader: () => ({ read: () => Promise.reject(new Error("gone from the disk")), cancel: () => Promise.reject(0) }) })`,
+	} {
+		gone := js.Global().Call("eval", `({size: 10, slice: () => ({`+body+`})})`)
+		if _, err := NewBlobSource(gone).frame(t.Context(), nil, 0, 5); err == nil || !strings.Contains(err.Error(), "gone from the disk") {
+			t.Errorf("a removed file, by %s: %v", name, err)
+		}
+	}
+	short := js.Global().Call("eval", `({size: 10, slice: () => new Blob(["short"])})`)
+	if _, err := NewBlobSource(short).frame(t.Context(), nil, 0, 10); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a file that has shrunk: %v", err)
 	}
 	stuck := js.Global().Call("eval", `({size: 10, slice: () => ({arrayBuffer: () => new Promise(() => {})})})`)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := NewBlobSource(stuck).ReadAt(ctx, make([]byte, 5), 0); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := NewBlobSource(stuck).frame(ctx, nil, 0, 5); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a file that is not answered for: %v", err)
 	}
 }

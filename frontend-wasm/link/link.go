@@ -42,13 +42,6 @@ type State struct {
 	Err     string    // offline: why, for people; "" before the first attempt
 }
 
-// Source is what an upload reads. ReadAt fills p wholly, or fails; it never
-// reads beyond Size.
-type Source interface {
-	Size() int64 // bytes
-	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
-}
-
 // errOffline is what calls get while there is no connection.
 func errOffline() *api.Error {
 	return api.Errorf(api.Unavailable, "there is no connection to the server: wait until it is back, then try again")

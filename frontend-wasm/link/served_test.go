@@ -24,5 +24,5 @@ func acceptRaw(w http.ResponseWriter, r *http.Request) (*served, error) {
 }
 
 func (s *served) send(msg []byte) {
-	_ = s.write(context.Background(), false, msg) // the client may have left
+	_ = s.write(context.Background(), msg) // the client may have left
 }

@@ -130,12 +130,14 @@ func (s *session) request(id int64, method string, params any) error {
 	if len(msg) > api.MaxMessageBytes {
 		return api.Errorf(api.TooLarge, "%s has %d bytes: a message may have %d", method, len(msg), api.MaxMessageBytes)
 	}
-	return s.write(false, msg)
+	return s.sent(s.sock.write(s.ctx, msg))
 }
 
-// write sends a message. A connection that does not take it is given up.
-func (s *session) write(binary bool, msg []byte) error {
-	if err := s.sock.write(s.ctx, binary, msg); err != nil {
+func (s *session) writeFrame(f frame) error { return s.sent(s.sock.writeFrame(s.ctx, f)) }
+
+// sent gives up a connection that did not take a message.
+func (s *session) sent(err error) error {
+	if err != nil {
 		s.stop(err)
 		return errOffline().Because(err)
 	}

@@ -138,9 +138,15 @@ func (s *socket) take() ([]byte, error) {
 	return msg, nil
 }
 
-// write hands a message to the browser, which takes any amount at once: only
+// write sends a text message.
+func (s *socket) write(_ context.Context, msg []byte) error { return s.send(string(msg)) }
+
+// writeFrame sends a binary message, of which the browser makes a copy at once.
+func (s *socket) writeFrame(_ context.Context, f frame) error { return s.send(f) }
+
+// send hands a message to the browser, which takes any amount at once: only
 // the server's credit bounds what waits there.
-func (s *socket) write(_ context.Context, binary bool, msg []byte) (err error) {
+func (s *socket) send(data any) (err error) {
 	defer func() {
 		if thrown, ok := recover().(js.Error); ok {
 			err = thrown
@@ -151,13 +157,7 @@ func (s *socket) write(_ context.Context, binary bool, msg []byte) (err error) {
 		return errors.New("the connection has ended")
 	default:
 	}
-	if !binary {
-		s.ws.Call("send", string(msg))
-		return nil
-	}
-	array := js.Global().Get("Uint8Array").New(len(msg))
-	js.CopyBytesToJS(array, msg)
-	s.ws.Call("send", array)
+	s.ws.Call("send", data)
 	return nil
 }
 

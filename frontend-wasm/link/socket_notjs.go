@@ -38,12 +38,14 @@ func (s *socket) read(ctx context.Context) ([]byte, error) {
 	return msg, err
 }
 
-// write sends a message. If ctx ends first, the connection is cut.
-func (s *socket) write(ctx context.Context, binary bool, msg []byte) error {
-	if binary {
-		return s.ws.Write(ctx, websocket.MessageBinary, msg)
-	}
+// write sends a text message. If ctx ends first, the connection is cut.
+func (s *socket) write(ctx context.Context, msg []byte) error {
 	return s.ws.Write(ctx, websocket.MessageText, msg)
+}
+
+// writeFrame sends a binary message in the same way.
+func (s *socket) writeFrame(ctx context.Context, f frame) error {
+	return s.ws.Write(ctx, websocket.MessageBinary, f)
 }
 
 // close ends the connection at once.

@@ -15,6 +15,7 @@ type transfer struct {
 	cond     api.Condition
 	remember bool // the upload may be sent again
 	src      Source
+	frames   frames
 	progress func(sent, size int64)
 	shown    int64 // what progress was last told
 	changed  chan struct{}
@@ -28,7 +29,7 @@ func newTransfer(u Upload, src Source, progress func(sent, size int64)) *transfe
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	t := &transfer{id: u.ID, key: u.Key, cond: u.Cond, remember: u.ID != "", src: src, progress: progress, shown: -1, changed: make(chan struct{}, 1)}
+	t := &transfer{id: u.ID, key: u.Key, cond: u.Cond, remember: u.ID != "", src: src, frames: frames{src: src}, progress: progress, shown: -1, changed: make(chan struct{}, 1)}
 	if t.id == "" {
 		t.id = NewID()
 	}
@@ -46,13 +47,9 @@ func (t *transfer) over(ctx context.Context, s *session) (object api.Object, err
 	if err != nil {
 		return object, err
 	}
-	message := make([]byte, 0, api.ChunkHeaderBytes+min(api.ChunkBytes, t.src.Size()))
 	for offset < t.src.Size() {
-		n, err := t.await(ctx, s, offset)
-		if err != nil {
-			return object, err
-		}
-		if err := t.sendChunk(ctx, s, message, offset, n); err != nil {
+		n := min(api.ChunkBytes, t.src.Size()-offset)
+		if err := t.sendChunk(ctx, s, offset, n); err != nil {
 			return object, err
 		}
 		offset += n
@@ -101,12 +98,10 @@ func (t *transfer) update(state api.UploadState) {
 	}
 }
 
-// await waits until a full chunk, or the last one, may be sent at offset, and
-// returns its length.
-func (t *transfer) await(ctx context.Context, s *session, offset int64) (int64, error) {
-	want := min(api.ChunkBytes, t.src.Size()-offset)
-	return want, t.until(ctx, s, func(state api.UploadState) bool {
-		return state.Credit-offset >= want && t.pace.allows(offset+want, state.Offset)
+// await waits until the n bytes at offset may be sent.
+func (t *transfer) await(ctx context.Context, s *session, offset, n int64) error {
+	return t.until(ctx, s, func(state api.UploadState) bool {
+		return state.Credit-offset >= n && t.pace.allows(offset+n, state.Offset)
 	})
 }
 
@@ -148,20 +143,24 @@ func (t *transfer) show(sent int64) {
 	}
 }
 
-// sendChunk sends n bytes from offset. message has room for them behind its header.
-func (t *transfer) sendChunk(ctx context.Context, s *session, message []byte, offset, n int64) error {
-	message, err := api.AppendChunkHeader(message[:0], t.id, offset)
+// sendChunk sends n bytes from offset. They are read while those before them are
+// still under way.
+func (t *transfer) sendChunk(ctx context.Context, s *session, offset, n int64) error {
+	header, err := api.AppendChunkHeader(nil, t.id, offset)
 	if err != nil {
 		return err
 	}
-	message = message[:api.ChunkHeaderBytes+n]
-	if read, err := t.src.ReadAt(ctx, message[api.ChunkHeaderBytes:], offset); int64(read) < n {
+	message, err := t.frames.read(ctx, header, offset, n)
+	if err != nil {
 		if ctx.Err() == nil {
 			_ = t.drop(ctx, s) // if that fails, the server drops it by itself after a while
 		}
 		return api.Errorf(api.Invalid, "%q could not be read at byte %d: %w", t.key, offset, err)
 	}
-	return s.write(true, message)
+	if err := t.await(ctx, s, offset, n); err != nil {
+		return err
+	}
+	return s.writeFrame(message)
 }
 
 // cancel drops an upload that ctx has ended, and returns why it is not stored.

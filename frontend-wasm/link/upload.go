@@ -56,6 +56,7 @@ func (c *Client) Upload(ctx context.Context, u Upload, src Source, progress func
 	t := newTransfer(u, src, progress)
 	c.follow(t)
 	defer c.unfollow(t)
+	defer t.frames.close()
 	return c.send(ctx, t)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
@@ -149,8 +150,22 @@ func (s *session) perform(ctx context.Context, job *upload) error {
 		size := int64(file.Get("size").Float())
 		s.box.put(func(n *news) { n.addShrunk(job.ID, size) })
 	}
-	return s.client.Upload(ctx, sending{Token: job.token, Key: job.Key, Cond: api.Condition{IfMatch: job.IfMatch, IfNew: job.IfNew}}, file,
-		func(sent, _ int64) { s.box.put(func(n *news) { n.addProgress(job.ID, sent) }) })
+	return s.client.Upload(ctx, sending{Token: job.token, Key: job.Key, Cond: api.Condition{IfMatch: job.IfMatch, IfNew: job.IfNew}}, file, s.progressOf(job.ID))
+}
+
+// progressEvery is how often the progress of an upload is drawn: what that takes
+// is taken from the sending.
+const progressEvery = 200 * time.Millisecond
+
+// progressOf returns what an upload tells how far it is.
+func (s *session) progressOf(id int) func(sent, size int64) {
+	var told time.Time
+	return func(sent, size int64) {
+		if at := time.Now(); sent >= size || at.Sub(told) >= progressEvery {
+			told = at
+			s.box.put(func(n *news) { n.addProgress(id, sent) })
+		}
+	}
 }
 
 // request asks over HTTP for what a job wants. An object that is to be deleted and

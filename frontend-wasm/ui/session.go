@@ -30,6 +30,7 @@ const (
 	changeCache                      // the cache's settings or health
 	changeObjects                    // objects were stored or deleted, see news.touches
 	changeUploads                    // the queue of uploads
+	changeSending                    // how far the uploads are
 	changeFrame                      // what the shell shows: toasts, questions
 	changeClock                      // a second has passed
 	changeTexts                      // the language
@@ -201,8 +202,11 @@ func (s *session) receive(app.Context) {
 		c |= changeLab
 		n.labChanged = s.lab.hear(n.lab)
 	}
-	if len(n.progress)+len(n.finished)+len(n.shrunk) > 0 {
+	if len(n.finished) > 0 {
 		c |= changeUploads
+	}
+	if len(n.progress)+len(n.finished)+len(n.shrunk) > 0 {
+		c |= changeSending
 		s.takeProgress(&n)
 	}
 	s.notify(c, &n)

@@ -44,8 +44,10 @@ func (p *uploadsPanel) OnMount(ctx app.Context) {
 func (p *uploadsPanel) OnDismount() { p.s.unwatch(p) }
 
 func (p *uploadsPanel) sessionChanged(c change, _ *news) {
-	if c&(changeUploads|changeConn) != 0 {
+	if c&(changeUploads|changeSending|changeConn) != 0 {
 		p.Update()
+	}
+	if c&(changeUploads|changeConn) != 0 {
 		p.s.ctx.Defer(func(app.Context) { p.fill() })
 	}
 }
