@@ -84,7 +84,7 @@ func (u *upload) percent() int {
 func (u *upload) conflictText() string {
 	switch {
 	case u.Kind == outbox.Rename:
-		return tf("%s is the key of another object already.", quoted(u.To))
+		return tf("%s is the key of another object by now, or the one to rename was changed or deleted after you saw it.", quoted(u.To))
 	case u.IfNew:
 		return t("There is an object with this key already.")
 	case u.Kind == outbox.Delete:

@@ -140,7 +140,7 @@ func (s *session) perform(ctx context.Context, job *upload) error {
 	case outbox.Delete:
 		return s.request(ctx, job, "DELETE", api.ObjectsPath+"?key="+url.QueryEscape(job.Key), nil)
 	case outbox.Rename:
-		return s.request(ctx, job, "POST", api.Base+"/objects/rename", api.Transfer{From: job.Key, To: job.To, Replace: !job.IfNew})
+		return s.request(ctx, job, "POST", api.Base+"/objects/rename", api.Transfer{From: job.Key, To: job.To, Replace: !job.IfNew, IfMatch: job.IfMatch})
 	}
 	file, shrunk := job.file, false
 	if job.Shrink {

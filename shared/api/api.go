@@ -81,6 +81,7 @@ type Transfer struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Replace bool   `json:"replace,omitempty"` // also when there is an object at To
+	IfMatch string `json:"ifMatch,omitempty"` // the ETag that the object at From must have
 }
 
 // Keys names objects to do something with.

@@ -22,10 +22,11 @@ func (s *server) transfer(w http.ResponseWriter, r *http.Request,
 	do func(ctx context.Context, from, to string, cond storage.Cond) (api.Object, error),
 ) error {
 	var ask api.Transfer
-	if err := readJSON(w, r, &ask, `{"from": "key", "to": "key", "replace": false}`); err != nil {
+	if err := readJSON(w, r, &ask, `{"from": "key", "to": "key", "replace": false, "ifMatch": "ETag"}`); err != nil {
 		return err
 	}
 	cond := conditions(r)
+	cond.Source = ask.IfMatch
 	if !ask.Replace && cond.IfMatch == nil {
 		cond.IfNoneMatch = []string{"*"}
 	}

@@ -22,6 +22,7 @@ func TestCopyAndRename(t *testing.T) {
 		t.Errorf("copied with %v", copied.Header)
 	}
 	w.wantProblem(w.post("/objects/rename", `{"from":"a/1","to":"b"}`), 412, "exists already")
+	w.wantProblem(w.post("/objects/rename", `{"from":"a/1","to":"c","ifMatch":"\"older\""}`), 412, "ETag")
 	w.want(w.post("/objects/rename", `{"from":"a/1","to":"b","replace":true}`), 200)
 	if got := w.get("b").body; got != "one" {
 		t.Errorf("b holds %q", got)

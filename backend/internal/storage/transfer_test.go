@@ -39,6 +39,15 @@ func TestCopyAndRename(t *testing.T) {
 	wantCode(t, err, api.NotFound)
 	_, err = f.Copy(t.Context(), "a", "c", storage.Cond{IfNoneMatch: []string{"*"}})
 	wantCode(t, err, api.PreconditionFailed)
+
+	put(t, f.Store, "a", "newer")
+	for _, from := range []string{"a", "absent"} {
+		_, err = f.Rename(t.Context(), from, "d", storage.Cond{Source: first.ETag})
+		wantCode(t, err, api.PreconditionFailed)
+	}
+	if _, err := f.Rename(t.Context(), "c", "d", storage.Cond{Source: first.ETag}); err != nil {
+		t.Errorf("renamed what is as it was: %v", err)
+	}
 }
 
 // TestTransfersAreNeverStale: what the cache has of both keys is not read again,

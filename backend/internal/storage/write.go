@@ -24,6 +24,10 @@ type Cond struct {
 	// IfUnmodifiedSince counts where there is no IfMatch; the zero time is no
 	// condition. It has whole seconds, so that a change within one goes unnoticed.
 	IfUnmodifiedSince time.Time
+
+	// Source, unless it is "", is the ETag that the object to copy or rename must
+	// have. The other conditions are about the new key.
+	Source string
 }
 
 // none tells whether a write is unconditional.
@@ -144,7 +148,7 @@ func (s *Store) Restore(ctx context.Context, key string) (api.Object, error) {
 	return export(row), nil
 }
 
-// Copy makes to the same as from; cond is about to. Errors: Invalid, NotFound
+// Copy makes to the same as from. Errors: Invalid, NotFound
 // (from), PreconditionFailed, Unavailable.
 func (s *Store) Copy(ctx context.Context, from, to string, cond Cond) (api.Object, error) {
 	return s.transfer(ctx, from, to, cond, false)
@@ -168,6 +172,11 @@ func (s *Store) transfer(ctx context.Context, from, to string, cond Cond, remove
 	}
 	var row Object
 	err := s.change(ctx, keys, done, cond, func(ctx context.Context, index Index) (err error) {
+		if cond.Source != "" {
+			if err := s.checkRow(ctx, from, Cond{IfMatch: []string{cond.Source}}); err != nil {
+				return err
+			}
+		}
 		row, err = index.Copy(ctx, from, to, now(), remove)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = indexError(err, from)
