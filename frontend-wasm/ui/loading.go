@@ -136,7 +136,7 @@ func (p *objectsPage) follow() {
 	from, to := p.grid.drawn(-listTop(), screenHeight(), p.run.size())
 	if from != p.from || to != p.to {
 		p.from, p.to = from, to
-		p.redraw(nil)
+		p.redrawRows(nil)
 	}
 	p.fetchMore()
 }

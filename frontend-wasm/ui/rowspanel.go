@@ -34,6 +34,11 @@ func (r *rowsPanel) OnDismount() {
 // redraw draws the page and its rows anew, and runs done when that is to be seen.
 func (p *objectsPage) redraw(done func()) {
 	p.Update()
+	p.redrawRows(done)
+}
+
+// redrawRows does so with the rows alone.
+func (p *objectsPage) redrawRows(done func()) {
 	if p.panel != nil {
 		p.panel.Update()
 	}
