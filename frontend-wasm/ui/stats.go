@@ -90,6 +90,7 @@ func (p *statsPage) Render() app.UI {
 		app.Div().Class("page-head").Body(app.H1().Text(t("Statistics")), p.spans(), asOf(p.s, p.s.statsAt)),
 		p.failed(),
 		p.tiles(),
+		app.P().Class("muted").Text(t("Requests are what the cache was asked for: objects, and the small pictures of the grid.")),
 		app.Div().ID("charts").Class("charts").Body(charts...),
 		p.changes(),
 		p.numbers(),
