@@ -62,8 +62,7 @@ build() {
       -gcflags=memcache/frontend-wasm/...=-l -gcflags=github.com/maxence-charriere/go-app/v9/...=-l
     GOOS=js GOARCH=wasm compile web/lab.wasm ./frontend-wasm/lab "-s -w"
     copy_changed "$(go env GOROOT)/lib/wasm/wasm_exec.js" web/wasm_exec.js
-    go run ./web/wasmpack web/app.wasm
-    go run ./web/wasmpack web/lab.wasm
+    go run ./web/wasmpack web/app.wasm web/lab.wasm
 
     compile bin/memcache-cache ./cache "-s -w -X main.version=$(version)"
     compile bin/memcache-backend ./backend "-s -w -X main.version=$(version)"
