@@ -37,7 +37,10 @@ func predicted(t *testing.T, s mrc.Snapshot, policy string, capacity int64) floa
 // What the curves promise of another capacity, of another policy and of both is
 // what then happens, to within 0.01. So is what they say of the present.
 func TestPredictionAgainstOutcome(t *testing.T) {
-	const capacity = 8 << 20
+	const (
+		capacity = 8 << 20
+		warm     = 120_000 // requests: the miniatures and the cache need as many to settle
+	)
 	n := 30_000 // five minutes
 	if *long {
 		n = 300_000
@@ -47,7 +50,7 @@ func TestPredictionAgainstOutcome(t *testing.T) {
 		capacity int64
 	}{{"lru", 2 * capacity}, {"wtinylfu", capacity}, {"s3fifo", 4 * capacity}, {"gdsf", capacity / 2}} {
 		c := newCache(t, capacity, "lru")
-		c.replay(1, 30_000, 0)
+		c.replay(1, warm, 0)
 		is := c.replay(2, n, 0)
 		s, lost := c.tap.Curves(mrc.FiveMinutes)
 		if *long {
@@ -66,7 +69,7 @@ func TestPredictionAgainstOutcome(t *testing.T) {
 		if err := c.store.SetPolicy(to.policy); err != nil {
 			t.Fatal(err)
 		}
-		outcome := c.replay(3, 30_000+n, 30_000)
+		outcome := c.replay(3, warm+n, warm)
 		t.Logf("%s with %d MB: %.4f promised, %.4f happened (exact %v, rate %.3f, %d keys)", to.policy, to.capacity>>20, promise, outcome, s.Exact, s.Rate, s.Keys)
 		if math.Abs(promise-outcome) > 0.01 {
 			t.Errorf("%s with %d MB: %.4f hits were promised, %.4f happened", to.policy, to.capacity>>20, promise, outcome)
