@@ -19,6 +19,7 @@ type cachePage struct {
 	capacity string // as typed, in unit
 	unit     string // unitMB or unitGB; "" is unitMB
 	policy   string // as chosen
+	lens     lens   // of the curves
 	edited   bool   // capacity or policy differ from what is set
 	applying bool
 	problem  string           // what the server said of the last attempt
@@ -33,6 +34,7 @@ func (p *cachePage) OnMount(ctx app.Context) {
 	ctx.Page().SetTitle(t("Cache") + " – MemCache")
 	p.s.watch(p)
 	p.adopt()
+	p.s.watchCurves()
 	if p.s.live() {
 		p.s.loadCache(nil)
 	}
@@ -40,13 +42,16 @@ func (p *cachePage) OnMount(ctx app.Context) {
 }
 
 // OnDismount ends it.
-func (p *cachePage) OnDismount() { p.s.unwatch(p) }
+func (p *cachePage) OnDismount() {
+	p.s.unwatch(p)
+	p.s.leaveCurves()
+}
 
 func (p *cachePage) sessionChanged(c change, _ *news) {
 	if c&changeCache != 0 {
 		p.adopt()
 	}
-	if c&(changeCache|changeConn|changeStats) != 0 {
+	if c&(changeCache|changeConn|changeStats|changeCurves) != 0 {
 		p.Update()
 	}
 }
@@ -135,6 +140,7 @@ func (p *cachePage) onPolicy(name string) {
 func (p *cachePage) noteEdited() {
 	_, problem, ok := p.change()
 	p.edited = ok || problem != ""
+	p.s.notify(changeCurves, nil)
 }
 
 func (p *cachePage) onApply(_ app.Context, e app.Event) {
@@ -144,6 +150,7 @@ func (p *cachePage) onApply(_ app.Context, e app.Event) {
 		return
 	}
 	was := *p.s.cache
+	c.Window = p.lens.seconds // what the page has foretold is by these curves
 	p.apply(c, &api.CacheChange{Capacity: &was.Capacity, Policy: &was.Policy})
 }
 
@@ -165,7 +172,8 @@ func (p *cachePage) apply(c api.CacheChange, before *api.CacheChange) {
 		} else {
 			p.edited, p.before = false, before
 			p.s.setCache(set)
-			p.s.notify(changeCache, nil)
+			p.s.notify(changeCache|changeCurves, nil)
+			p.s.askCurves()
 			p.s.tell(tf("Applied: %s, %s", size(set.Capacity), policyTitle(set, set.Policy)))
 		}
 		p.Update()
@@ -175,6 +183,7 @@ func (p *cachePage) apply(c api.CacheChange, before *api.CacheChange) {
 func (p *cachePage) onReset(app.Context, app.Event) {
 	p.edited, p.problem = false, ""
 	p.adopt()
+	p.s.notify(changeCurves, nil)
 }
 
 func (p *cachePage) onClear(app.Context, app.Event) {

@@ -11,10 +11,13 @@ import (
 
 // Render draws the page.
 func (p *cachePage) Render() app.UI {
+	o := p.outlook()
 	return app.Div().ID("page-cache").Class("page").Body(
 		app.Div().Class("page-head").Body(app.H1().Text(t("Cache")), asOf(p.s, p.s.cacheAt)),
 		p.useNow(),
-		p.form(),
+		p.insight(o),
+		p.form(o),
+		p.promised(o),
 		&autopilotCard{s: p.s},
 		&keysPanels{s: p.s},
 		p.forget(),
@@ -58,7 +61,7 @@ func (p *cachePage) useNow() app.UI {
 	)
 }
 
-func (p *cachePage) form() app.UI {
+func (p *cachePage) form(o *outlook) app.UI {
 	change, problem, ok := p.change()
 	if p.problem != "" {
 		problem = p.problem
@@ -84,7 +87,7 @@ func (p *cachePage) form() app.UI {
 	}
 	return app.Form().ID("settings").Class("panel").Attr("novalidate", "").OnSubmit(p.onApply).Body(
 		app.Div().Class("panel-head").Body(app.H2().Text(t("Settings"))),
-		p.capacityField(problem),
+		p.capacityField(problem, o),
 		p.goals(),
 		p.policies(),
 		app.P().ID("preview-change").Class("preview-change").Role("status").Text(what),
@@ -92,7 +95,7 @@ func (p *cachePage) form() app.UI {
 	)
 }
 
-func (p *cachePage) capacityField(problem string) app.UI {
+func (p *cachePage) capacityField(problem string, o *outlook) app.UI {
 	hint := "\u00a0"
 	if c := p.s.cache; c != nil {
 		least, most := capacityRange(c)
@@ -109,7 +112,8 @@ func (p *cachePage) capacityField(problem string) app.UI {
 	}
 	return app.Div().Class("field").Body(
 		app.Label().For("capacity").Text(t("Capacity")),
-		app.Div().Class("with-unit").Body(input, p.unitField(), p.slider()),
+		app.Div().Class("with-unit").Body(input, p.unitField(), p.slider(o)),
+		app.P().ID("forecast").Class("forecast").Text(o.forecast()),
 		app.P().ID("capacity-hint").Class("muted").Text(hint),
 		app.P().ID("capacity-problem").Class("bad").Role("alert").Text(problem),
 	)
@@ -127,11 +131,16 @@ func (p *cachePage) unitField() app.UI {
 	return app.Select().ID("capacity-unit").Class("unit-field").Aria("label", t("Unit of the capacity")).OnChange(p.onUnit).Body(options...)
 }
 
-func (p *cachePage) slider() app.UI {
+// slider moves along the curve: its value is what is foretold there.
+func (p *cachePage) slider(o *outlook) app.UI {
 	slider := app.Input().ID("capacity-slider").Class("slider").Type("range").Attr("min", "0").Attr("max", sliderSteps).Attr("step", "1").
 		Aria("label", t("Capacity")).OnInput(p.onSlider)
 	if bytes, err := parseCapacity(inMB(p.capacity, p.unit), p.known()); err == nil && p.s.cache != nil {
-		slider = slider.Aria("valuetext", size(bytes))
+		text := o.forecast()
+		if text == "" {
+			text = size(bytes)
+		}
+		slider = slider.Aria("valuetext", text)
 	}
 	return slider
 }

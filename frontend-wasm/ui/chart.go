@@ -51,28 +51,7 @@ func (c *chart) follow() {
 	if !plot.Truthy() {
 		return
 	}
-	on := func(event string, do func(e app.Value)) {
-		f := app.FuncOf(func(_ app.Value, args []app.Value) any {
-			do(args[0])
-			return nil
-		})
-		plot.Call("addEventListener", event, f)
-		c.release = append(c.release, func() {
-			plot.Call("removeEventListener", event, f)
-			f.Release()
-		})
-	}
-	move := func(e app.Value) {
-		box := plot.Call("getBoundingClientRect")
-		if width := box.Get("width").Float(); width > 0 {
-			c.point((e.Get("clientX").Float() - box.Get("left").Float()) / width)
-		}
-	}
-	on("pointermove", move)
-	on("pointerdown", move)
-	on("pointerleave", func(app.Value) { c.point(-1) })
-	on("blur", func(app.Value) { c.point(-1) })
-	on("keydown", c.onKey)
+	c.release = follow(plot, c.point, c.onKey)
 }
 
 // onKey moves the readout by the arrow keys, and says what it shows.

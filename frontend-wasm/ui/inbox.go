@@ -22,6 +22,7 @@ type news struct {
 	cache    *api.Cache
 	pilot    *api.Autopilot
 	standOut *api.CacheKeys
+	insight  *api.Insight
 	changed  bool            // objects were stored or deleted
 	keys     map[string]bool // which; nil when that is not known
 	progress map[int]int64   // bytes sent by upload

@@ -56,31 +56,22 @@ func (v *plotView) follow() {
 	if !e.Truthy() {
 		return
 	}
-	on := func(event string, do func(e app.Value)) {
-		f := app.FuncOf(func(_ app.Value, args []app.Value) any {
-			do(args[0])
-			return nil
-		})
-		e.Call("addEventListener", event, f)
-		v.ends = append(v.ends, func() {
-			e.Call("removeEventListener", event, f)
-			f.Release()
-		})
-	}
-	move := func(ev app.Value) {
-		box := e.Call("getBoundingClientRect")
-		if width := box.Get("width").Float(); width > 0 {
-			v.point(v.shown.near((ev.Get("clientX").Float()-box.Get("left").Float())/width, v.xs))
+	v.ends = follow(e, func(x float64) {
+		if x >= 0 {
+			v.point(v.shown.near(x, v.xs))
+		} else {
+			v.point(-1)
 		}
-	}
-	on("pointermove", move)
-	on("pointerdown", func(ev app.Value) {
-		move(ev)
+	}, v.onKey)
+	press := app.FuncOf(func(app.Value, []app.Value) any { // after the pointer has moved there
 		v.choose()
+		return nil
 	})
-	on("pointerleave", func(app.Value) { v.point(-1) })
-	on("blur", func(app.Value) { v.point(-1) })
-	on("keydown", v.onKey)
+	e.Call("addEventListener", "pointerdown", press)
+	v.ends = append(v.ends, func() {
+		e.Call("removeEventListener", "pointerdown", press)
+		press.Release()
+	})
 }
 
 // onKey moves the readout by the arrow keys, and says what it shows.

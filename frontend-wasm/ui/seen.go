@@ -18,6 +18,7 @@ const (
 	seenList    = "memcache.list"
 	seenStats   = "memcache.stats"
 	seenCache   = "memcache.cache"
+	seenCurves  = "memcache.curves"
 	seenObjects = "memcache.objects"
 )
 

@@ -38,6 +38,7 @@ const (
 	changePilot                      // the autopilot
 	changeLab                        // the experiment of the lab
 	changeKeys                       // the keys that stand out in the cache
+	changeCurves                     // the curves, or what is shown of them
 )
 
 // watcher is a mounted component that follows the session. It is called on the
@@ -65,6 +66,7 @@ type session struct {
 	long      window // a longer one that is shown in its place; of no length when there is none
 	longErr   string // why it could not be read
 	longAt    int64  // when it was read
+	curves    curvesSeen
 	statsAt   int64
 	statsKept int64
 	uploads   queue
@@ -124,6 +126,7 @@ func (s *session) recallAll() {
 	if w := recall[api.Stats](s.seen, seenStats); w.At != 0 {
 		s.stats, s.statsAt = newWindow(w.Value), w.At
 	}
+	s.curves.seenValue = recall[api.Insight](s.seen, seenCurves)
 }
 
 // tickClock tells the pages of every second, for what they show changes with it.
@@ -164,6 +167,11 @@ func (n *news) note(method string, params json.RawMessage) {
 		if json.Unmarshal(params, &k) == nil {
 			n.standOut = &k
 		}
+	case api.NoteInsight:
+		var in api.Insight
+		if json.Unmarshal(params, &in) == nil {
+			n.insight = &in
+		}
 	case api.NoteChanged:
 		var c api.Changed
 		if json.Unmarshal(params, &c) == nil {
@@ -195,6 +203,10 @@ func (s *session) receive(app.Context) {
 		c |= changeStats
 		s.addTicks(n.ticks)
 	}
+	if n.insight != nil {
+		c |= changeCurves
+		s.setCurves(*n.insight)
+	}
 	if n.changed {
 		c |= changeObjects
 	}
@@ -220,6 +232,7 @@ func (s *session) connected(c connState) {
 	s.conn = c
 	if came {
 		s.subscribe()
+		s.askCurves()
 		s.adopt()
 		s.pump()
 		checkUpdate()

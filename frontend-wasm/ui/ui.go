@@ -16,7 +16,9 @@
 // The files: shell.go and session.go hold the frame; objects.go (with list.go,
 // loading.go, rows.go and rowspanel.go), object.go (with objectview.go and
 // objectdo.go), cache.go and stats.go are the pages; uploads.go draws
-// the files that queue.go counts; chart.go draws what chartpath.go computes;
+// the files that queue.go counts; chart.go draws what chartpath.go computes, and
+// curvechart.go what curvepath.go does: hit rates by capacity, which curves.go takes
+// from the server for the page of the cache (curveview.go, curvetext.go);
 // labpage.go (with labview.go, labtable.go and labrecord.go) is the page of the lab:
 // lab.go is the experiment, labcrew.go shares the work among workers, labform.go and
 // labfile.go say what an experiment depends on, and plotview.go draws what plot.go

@@ -124,25 +124,27 @@ func together(windows []api.CurveWindow) []api.Curve {
 
 // meanPoint adds what the windows have at a capacity; their errors are independent.
 func meanPoint(windows []api.CurveWindow, policy string, capacity int64, requests, bytes float64) api.CurvePoint {
-	mean := api.CurvePoint{Capacity: capacity}
+	mean := api.CurvePoint{Capacity: capacity, Objects: 1, Bytes: 1}
 	for _, w := range windows {
-		p := nearest(w.Curves, policy, capacity)
-		objects, sizes := float64(w.Requests)/requests, float64(w.Bytes)/bytes
-		mean.Objects += objects * p.Objects
-		mean.Bytes += sizes * p.Bytes
-		mean.ObjectsBand = math.Hypot(mean.ObjectsBand, objects*p.ObjectsBand)
-		mean.BytesBand = math.Hypot(mean.BytesBand, sizes*p.BytesBand)
+		points := pointsOf(w.Curves, policy)
+		byRequests, byBytes := float64(w.Requests)/requests, float64(w.Bytes)/bytes
+		o, b := nearest(Objects.points(points), capacity), nearest(Bytes.points(points), capacity)
+		mean.Objects -= byRequests * o.Rate
+		mean.Bytes -= byBytes * b.Rate
+		mean.ObjectsBand = math.Hypot(mean.ObjectsBand, byRequests*o.Band)
+		mean.BytesBand = math.Hypot(mean.BytesBand, byBytes*b.Band)
 	}
 	return mean
 }
 
-// nearest is the point of a curve at a capacity, between two of its own or at an end.
-func nearest(curves []api.Curve, policy string, capacity int64) api.CurvePoint {
-	points := pointsOf(curves, policy)
+// nearest is what a curve has at a capacity, or at that end which is nearest to it;
+// nothing is hit without a curve.
+func nearest(points []Point, capacity int64) Estimate {
 	if len(points) == 0 {
-		return api.CurvePoint{Objects: 1, Bytes: 1}
+		return Estimate{}
 	}
-	return at(points, min(max(capacity, points[0].Capacity), points[len(points)-1].Capacity))
+	e, _ := Between(points, min(max(capacity, points[0].Capacity), points[len(points)-1].Capacity))
+	return e
 }
 
 func pointsOf(curves []api.Curve, policy string) []api.CurvePoint {
@@ -154,32 +156,48 @@ func pointsOf(curves []api.Curve, policy string) []api.CurvePoint {
 	return nil
 }
 
-// at is the point at a capacity within the range of the points: on the straight
-// line between its neighbours, over the logarithm of the capacity. How far the
+// Point is the hit rate with a capacity, in bytes.
+type Point struct {
+	Capacity int64
+	Estimate
+}
+
+// Between is what a curve has at a capacity; false beyond its ends. Between two
+// points it is on the straight line over the logarithm of the capacity. How far the
 // truth is from that line nobody has looked; it is taken to be a quarter of what
-// the neighbours differ by, in the middle between them.
-func at(points []api.CurvePoint, capacity int64) api.CurvePoint {
-	i, found := slices.BinarySearchFunc(points, capacity, func(p api.CurvePoint, c int64) int { return cmp.Compare(p.Capacity, c) })
-	if found || i == 0 || i == len(points) {
-		return points[min(i, len(points)-1)]
+// the two differ by, in the middle between them.
+func Between(points []Point, capacity int64) (Estimate, bool) {
+	i, found := slices.BinarySearchFunc(points, capacity, func(p Point, c int64) int { return cmp.Compare(p.Capacity, c) })
+	if found {
+		return points[i].Estimate, true
+	}
+	if i == 0 || i == len(points) {
+		return Estimate{}, false
 	}
 	a, b := points[i-1], points[i]
 	t := math.Log(float64(capacity)/float64(a.Capacity)) / math.Log(float64(b.Capacity)/float64(a.Capacity))
-	between := func(x, y float64) float64 { return x + t*(y-x) }
-	doubt := func(x, y float64) float64 { return t * (1 - t) * math.Abs(y-x) }
-	return api.CurvePoint{
-		Capacity: capacity, Objects: between(a.Objects, b.Objects), Bytes: between(a.Bytes, b.Bytes),
-		ObjectsBand: between(a.ObjectsBand, b.ObjectsBand) + doubt(a.Objects, b.Objects),
-		BytesBand:   between(a.BytesBand, b.BytesBand) + doubt(a.Bytes, b.Bytes),
-	}
+	return Estimate{a.Rate + t*(b.Rate-a.Rate), a.Band + t*(b.Band-a.Band) + t*(1-t)*math.Abs(b.Rate-a.Rate)}, true
 }
 
-// estimate is the hit rate at a point.
-func (m Measure) estimate(p api.CurvePoint) Estimate {
-	if m == Bytes {
-		return Estimate{1 - p.Bytes, p.BytesBand}
+// points are the hit rates of a curve.
+func (m Measure) points(curve []api.CurvePoint) []Point {
+	points := make([]Point, len(curve))
+	for i, p := range curve {
+		points[i] = Point{p.Capacity, Estimate{1 - p.Objects, p.ObjectsBand}}
+		if m == Bytes {
+			points[i].Estimate = Estimate{1 - p.Bytes, p.BytesBand}
+		}
 	}
-	return Estimate{1 - p.Objects, p.ObjectsBand}
+	return points
+}
+
+// Points are the hit rates of a policy, by capacity; none when nothing was asked
+// for, and for a policy that has no curve.
+func (v View) Points(m Measure, policy string) []Point {
+	if _, asked := v.Measured(m); !asked {
+		return nil
+	}
+	return m.points(pointsOf(v.Curves, policy))
 }
 
 // Range is the least and the greatest capacity that is known of, 0 and 0 for none.
@@ -191,34 +209,25 @@ func (v View) Range() (least, most int64) {
 	return points[0].Capacity, points[len(points)-1].Capacity
 }
 
-// At is the hit rate with the settings; false without requests, for a policy that
-// has no curve, and beyond the range of capacities.
+// At is the hit rate with the settings; false when nothing was asked for, for a
+// policy that has no curve, and beyond the range of capacities.
 func (v View) At(m Measure, s Settings) (Estimate, bool) {
-	points := pointsOf(v.Curves, s.Policy)
-	if _, asked := v.Measured(m); !asked || len(points) == 0 || s.Capacity < points[0].Capacity || s.Capacity > points[len(points)-1].Capacity {
-		return Estimate{}, false
-	}
-	return m.estimate(at(points, s.Capacity)), true
+	return Between(v.Points(m, s.Policy), s.Capacity)
 }
 
 // Least is the least capacity with which the policy reaches the hit rate, in whole
 // MB; false if none does.
 func (v View) Least(m Measure, policy string, rate float64) (capacity int64, ok bool) {
-	points := pointsOf(v.Curves, policy)
-	if _, asked := v.Measured(m); !asked {
-		return 0, false
-	}
+	points := v.Points(m, policy)
 	for i, p := range points {
-		r := m.estimate(p).Rate
-		if r < rate-1e-9 { // less than the last digit that the nodes tell
+		if p.Rate < rate-1e-9 { // less than the last digit that the nodes tell
 			continue
 		}
 		if i == 0 {
 			return wholeMB(p.Capacity), true
 		}
 		a := points[i-1]
-		below := m.estimate(a).Rate
-		t := min(1, (rate-below)/(r-below))
+		t := min(1, (rate-a.Rate)/(p.Rate-a.Rate))
 		return wholeMB(int64(math.Ceil(float64(a.Capacity) * math.Pow(float64(p.Capacity)/float64(a.Capacity), t)))), true
 	}
 	return 0, false
@@ -231,10 +240,9 @@ func wholeMB(bytes int64) int64 { return max(1, (bytes+api.MB-1)/api.MB) * api.M
 // doubling is greatest. False without requests.
 func (v View) Knee(m Measure, policy string, gain float64) (capacity int64, ok bool) {
 	best := math.Inf(-1)
-	_, asked := v.Measured(m)
-	for i, p := range pointsOf(v.Curves, policy) {
-		if net := m.estimate(p).Rate - gain*float64(i); net > best {
-			best, capacity, ok = net, wholeMB(p.Capacity), asked
+	for i, p := range v.Points(m, policy) {
+		if net := p.Rate - gain*float64(i); net > best {
+			best, capacity, ok = net, wholeMB(p.Capacity), true
 		}
 	}
 	return capacity, ok
