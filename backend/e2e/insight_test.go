@@ -81,7 +81,7 @@ func TestCurvesForetellAndAreHeldToIt(t *testing.T) {
 	l.read(1500)
 	p.has(`#insight[data-state="drawn"] #curve[data-lines="2"]`)
 	p.until(`document.querySelector("#curve-line0").getAttribute("d").split("L").length === 11`)
-	p.shows("#curve-note", "Exact")
+	p.shows("#curve-note", "every key") // of so few, no sample is taken on a busy machine either
 	p.shows("#curve-legend", "LRU")
 	p.shows("#advice-text", "at the same size would serve")
 	p.sliderReadsAlongTheCurve(s)
@@ -151,6 +151,7 @@ func (p *page) sliderReadsAlongTheCurve(s *site) {
 // curveByKeyboard moves the readout of the chart, which is announced.
 func (p *page) curveByKeyboard() {
 	p.t.Helper()
+	p.run(`document.querySelector("#curve-1h").focus()`) // there is much on the page by now
 	p.tabTo("#curve-plot")
 	p.press(kb.Home)
 	p.shows("#curve-readout", "32 KB")
