@@ -45,11 +45,14 @@ func (p *objectsPage) begin() {
 	p.more = false
 	q := p.q
 	p.ask(q.api(), func(page listPage) {
-		if q.first() {
-			_ = keep(p.s.seen, seenList, p.now, page.List)
-		}
 		p.take(newRun(page, 0), p.now)
-		p.redraw(func() { p.toList(); p.follow() })
+		p.redraw(func() {
+			p.toList()
+			p.follow()
+			if q.first() {
+				_ = keep(p.s.seen, seenList, p.now, page.List)
+			}
+		})
 	})
 }
 

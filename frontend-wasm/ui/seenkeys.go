@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -8,7 +10,8 @@ import (
 	"memcache/shared/api"
 )
 
-// seenKeys is where the browser keeps the keys that were listed last.
+// seenKeys is where the browser keeps the keys that were listed last, one a line:
+// as JSON, 2,000 of them would hold the page up for a quarter of a second.
 const seenKeys = "memcache.keys"
 
 // How many keys are kept, and how long at the least lies between two writings.
@@ -45,7 +48,7 @@ func (s *session) readKnown() {
 	if !s.known.read {
 		s.known.read = true
 		now := s.known.objects
-		s.known.objects = recall[[]api.Object](s.seen, seenKeys).Value
+		s.known.objects = parseLines(recall[string](s.seen, seenKeys).Value)
 		s.known.add(now)
 	}
 }
@@ -60,8 +63,44 @@ func (s *session) saw(objects []api.Object) {
 	s.known.waiting = true
 	s.ctx.After(seenKeysPause, func(app.Context) {
 		s.known.waiting = false
-		_ = keep(s.seen, seenKeys, wallNow(), s.known.objects)
+		_ = keep(s.seen, seenKeys, wallNow(), formatLines(s.known.objects))
 	})
+}
+
+// formatLines writes objects as lines of fields between tabs. Neither is in a key.
+func formatLines(objects []api.Object) string {
+	var b strings.Builder
+	number := func(n int64) { b.WriteString("\t" + strconv.FormatInt(n, 10)) }
+	for _, o := range objects {
+		b.WriteString(o.Key + "\t" + o.Type + "\t" + o.ETag)
+		number(o.Size)
+		number(o.Created)
+		number(o.Modified)
+		number(o.Version)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// parseLines reads them, and leaves out what is no such line.
+func parseLines(text string) (objects []api.Object) {
+	for line := range strings.Lines(text) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 7 {
+			continue
+		}
+		o := api.Object{Key: fields[0], Type: fields[1], ETag: fields[2]}
+		valid := true
+		for i, n := range []*int64{&o.Size, &o.Created, &o.Modified, &o.Version} {
+			var err error
+			*n, err = strconv.ParseInt(fields[3+i], 10, 64)
+			valid = valid && err == nil
+		}
+		if valid {
+			objects = append(objects, o)
+		}
+	}
+	return objects
 }
 
 // searchKnown finds the keys that contain text among those that were listed.

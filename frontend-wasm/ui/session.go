@@ -336,10 +336,10 @@ func (s *session) call(method string, params, result any, done func(error)) {
 		defer cancel()
 		err := s.client.Call(ctx, method, params, result)
 		s.ctx.Dispatch(func(app.Context) {
-			if list, ok := result.(*api.List); ok && err == nil {
-				s.saw(list.Objects)
-			}
 			done(err)
+			if list, ok := result.(*api.List); ok && err == nil {
+				s.ctx.Defer(func(app.Context) { s.saw(list.Objects) }) // once it is drawn
+			}
 		})
 	}()
 }
