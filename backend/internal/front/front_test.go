@@ -65,16 +65,18 @@ func dial(t testing.TB, address string) client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
 	c := client{nc.(*net.TCPConn), bufio.NewReader(nc)}
 	c.ask(t, "GET /objects/first HTTP/1.1\r\nHost: h\r\n\r\n")
 	return c
 }
 
+// send sends a request, for whose answer there is as much patience as for any
+// other.
 func (c client) send(t testing.TB, text string) {
 	t.Helper()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(c.TCPConn, text); err != nil {
 		t.Fatal(err)
 	}
