@@ -25,15 +25,5 @@ func (h *Hub) KeysWatched() (some bool) {
 // Keys sends the keys that stand out to those who watch them. Of a client that is
 // behind, it replaces those that still wait.
 func (h *Hub) Keys(keys api.CacheKeys) {
-	msg, err := encodeNote(api.NoteKeys, keys)
-	if err != nil {
-		h.config.Log.Error("keys not sent", "err", err)
-		return
-	}
-	encoded := func() []byte { return msg }
-	h.each(func(c *conn) {
-		if c.keys.Load() {
-			c.out.set(api.NoteKeys, encoded)
-		}
-	})
+	h.tell(api.NoteKeys, keys, func(c *conn) bool { return c.keys.Load() })
 }

@@ -39,17 +39,7 @@ func (h *Hub) send(method string, params any) {
 // Tick sends one second of statistics to those who subscribed. Of a client that
 // is behind, it replaces the tick that still waits.
 func (h *Hub) Tick(tick api.Tick) {
-	msg, err := encodeNote(api.NoteStats, tick)
-	if err != nil {
-		h.config.Log.Error("statistics not sent", "err", err)
-		return
-	}
-	encoded := func() []byte { return msg }
-	h.each(func(c *conn) {
-		if c.subscribed.Load() {
-			c.out.set(api.NoteStats, encoded)
-		}
-	})
+	h.tell(api.NoteStats, tick, func(c *conn) bool { return c.subscribed.Load() })
 }
 
 // Watched tells whether any client watches the curves.
@@ -61,15 +51,21 @@ func (h *Hub) Watched() (some bool) {
 // Insight sends the curves to those who watch them. Of a client that is behind, it
 // replaces those that still wait.
 func (h *Hub) Insight(insight api.Insight) {
-	msg, err := encodeNote(api.NoteInsight, insight)
+	h.tell(api.NoteInsight, insight, func(c *conn) bool { return c.watching.Load() })
+}
+
+// tell sends a notification to the clients that want it. Of a client that is behind,
+// it replaces the one of its kind that still waits.
+func (h *Hub) tell(method string, params any, wanted func(*conn) bool) {
+	msg, err := encodeNote(method, params)
 	if err != nil {
-		h.config.Log.Error("curves not sent", "err", err)
+		h.config.Log.Error("a notification is not sent", "method", method, "err", err)
 		return
 	}
 	encoded := func() []byte { return msg }
 	h.each(func(c *conn) {
-		if c.watching.Load() {
-			c.out.set(api.NoteInsight, encoded)
+		if wanted(c) {
+			c.out.set(method, encoded)
 		}
 	})
 }
