@@ -44,11 +44,21 @@ func (v *view) close() {
 	*v = view{runs: v.runs}
 }
 
+// dropImage lets go of the image's bytes. An element that was just given the
+// address may not have begun to load it; a second image, which loads after it,
+// tells when the address is needed no more.
 func (v *view) dropImage() {
-	if v.image != "" {
-		app.Window().Get("URL").Call("revokeObjectURL", v.image)
-		v.image = ""
+	if v.image == "" {
+		return
 	}
+	address := v.image
+	v.image = ""
+	last := app.Window().Get("Image").New()
+	last.Set("src", address)
+	go func() {
+		_, _ = await(context.Background(), last.Call("decode")) // fails for what is no image: that has loaded, too
+		app.Window().Get("URL").Call("revokeObjectURL", address)
+	}()
 }
 
 // rangeOf returns the Range header with which o is asked for, "" for all of it.
