@@ -45,6 +45,7 @@ func (e *entry) class() int { return arena.ClassOf(e.skip() + int(e.size)) }
 func (s *Store) countEviction(e *entry) {
 	c := &s.classes[e.class()]
 	s.count.Evictions++
+	s.limbo.evicted.Add(1)
 	c.Evicted++
 	c.EvictedIdle = e.idle(s.tick())
 	if e.expire != 0 {

@@ -18,11 +18,12 @@ import (
 // Time is counted in epochs, from 1. A Reader notes the epoch of its last lookup:
 // what was retired in an earlier one is not what it has found.
 type limbo struct {
-	_     [64]byte // lookups read the epoch: a cache line of its own
-	epoch atomic.Uint64
-	_     [56]byte
-	items []retired // oldest first
-	bytes int64     // of them
+	_       [64]byte // what lookups read has a cache line of its own
+	epoch   atomic.Uint64
+	evicted atomic.Int64 // how many items ever were
+	_       [48]byte
+	items   []retired // oldest first
+	bytes   int64     // of them
 
 	mu    sync.Mutex // a leaf: nothing is locked under it
 	dead  []arena.Handle

@@ -69,6 +69,7 @@ func (s *Store) NewReader() *Reader {
 // that were lent.
 func (r *Reader) Tick() {
 	r.Rest()
+	r.spared.lapse(r.s.limbo.evicted.Load())
 	r.now = r.s.ticks()
 	if at := r.s.flushAt.Load(); at != 0 && r.now >= at {
 		r.s.mu.Lock()
@@ -227,7 +228,7 @@ func (r *Reader) tell() {
 		}
 		r.s.accessAll(r.slots[:len(some)])
 	}
-	r.spared.renew(&r.s.order, hits)
+	r.spared.renew(r.s, hits)
 }
 
 // stillThere returns the hits whose slots still have the items which were found.

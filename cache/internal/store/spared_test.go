@@ -49,12 +49,12 @@ func TestSparedLookupsCostNoHits(t *testing.T) {
 }
 
 // A Reader tells of what it has spared after a while, though nothing else is
-// asked for, and forgets it when another policy is there.
+// asked for; and forgets it when another policy is there.
 func TestSparedIsForgotten(t *testing.T) {
 	s := newStore(t, Config{Capacity: 16 * mb, ItemLimit: mb, Policy: "wtinylfu"})
 	r := s.NewReader()
 	defer r.Flush()
-	for i := range 4 * batch * sparedShare {
+	for i := range 4 * batch {
 		commit(t, s, strconv.Itoa(i), "value", SetOptions{})
 	}
 	spared, told := 0, 0
@@ -83,4 +83,36 @@ func TestSparedIsForgotten(t *testing.T) {
 	if r.spared.hits != before || r.spared.left != 0 {
 		t.Error("lookups are spared that LRU wants to know of")
 	}
+}
+
+// Evictions end the while: what the policy was sated with may be next.
+func TestSparedLapseWithEvictions(t *testing.T) {
+	s := newStore(t, Config{Capacity: mb, ItemLimit: mb, Policy: "wtinylfu"})
+	set := func(i int) { commit(t, s, strconv.Itoa(i), "value", SetOptions{}) }
+	for i := range 4000 {
+		set(i)
+	}
+	r := s.NewReader()
+	spares := func() bool {
+		before := r.spared.hits
+		if _, found := r.Find([]byte("1")); !found {
+			t.Fatal("the object is gone")
+		}
+		return r.spared.hits > before
+	}
+	for !spares() {
+		r.Tick()
+	}
+	for i := 4000; s.Stats().Evictions <= 4000/sparedShare; i++ {
+		r.Rest()
+		set(i)
+	}
+	if !spares() {
+		t.Error("the while ended before the turn")
+	}
+	r.Tick()
+	if spares() {
+		t.Error("a lookup is spared after many evictions")
+	}
+	r.Flush()
 }
