@@ -204,11 +204,35 @@ func (s *site) settings() {
 	if !n.Up || n.Capacity != 4*api.MB || n.Policy != "random" || n.Bytes > n.Capacity || n.Bytes < api.MB {
 		s.t.Errorf("after shrinking the node is %+v", n)
 	}
+	s.standOut()
 	for _, bad := range []string{`{"capacity":-1}`, `{"capacity":0}`, `{"capacity":1e30}`, `{"policy":"fancy"}`, `{"capacity":"abc"}`} {
 		s.do("PUT", "/api/v1/cache", strings.NewReader(bad), http.StatusBadRequest)
 	}
 	if c := s.cacheNow(); c.Capacity != 4*api.MB || c.Policy != "random" {
 		s.t.Errorf("refused settings have changed the cache to %d bytes and %q", c.Capacity, c.Policy)
+	}
+}
+
+// standOut asks which objects stand out in the cache, and which were evicted: their
+// keys come back from what is cached.
+func (s *site) standOut() {
+	s.t.Helper()
+	var top api.TopKeys
+	s.do("GET", "/api/v1/cache/top", nil, http.StatusOK).json(s.t, &top)
+	var bytes int64
+	for _, k := range top.Largest {
+		bytes += k.Bytes
+	}
+	if len(top.Largest) == 0 || bytes > 4*api.MB || !strings.HasPrefix(top.Largest[0].Key, "mb-") || top.Largest[0].Size != 1000_000 || top.Largest[0].Bytes < 1000_000 {
+		s.t.Errorf("the largest, of a cache of 4 MB, are %+v", top.Largest)
+	}
+	if len(top.Without) != 0 {
+		s.t.Errorf("%v cannot tell", top.Without)
+	}
+	var gone api.Evictions
+	s.do("GET", "/api/v1/cache/evictions", nil, http.StatusOK).json(s.t, &gone)
+	if len(gone.Evictions) < 8 || gone.Evictions[0].Why != api.WhyShrink || !strings.HasPrefix(gone.Evictions[0].Key, "mb-") || gone.Evictions[0].Size != 1000_000 {
+		s.t.Errorf("evicted are %+v", gone.Evictions)
 	}
 }
 

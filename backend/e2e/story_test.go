@@ -130,8 +130,34 @@ func (p *page) setCache(s *site) {
 		p.t.Errorf("after Apply the cache is %+v", c)
 	}
 	p.shows("#use", "of 2.0 MB")
+	p.keysThatStandOut(s)
 	p.click("#nav-stats")
 	p.until(`Number(document.querySelector("#tile-evictions").textContent.replace(/\D/g, "")) >= 6`)
+	p.has(`#marks [data-kind="capacity"]`)
+	p.has(`#marks [data-kind="policy"]`)
+	p.has(`#chart-bytes-marks[d^="M"]`)
+	p.until(`/[1-9]/.test(document.querySelector("#tile-memory-bytes").textContent) && /[1-9]/.test(document.querySelector("#tile-disk-bytes").textContent)`)
+	p.until(`/ms/.test(document.querySelector("#tile-hit-time").textContent) && /ms/.test(document.querySelector("#tile-miss-time").textContent)`)
+}
+
+// keysThatStandOut looks at what went, live, at what is in the cache and what is
+// asked for, and drops one copy.
+func (p *page) keysThatStandOut(s *site) {
+	p.t.Helper()
+	p.shows("#evicted", "the capacity was made smaller")
+	p.has(`#evicted-keys li[data-key^="filler-"] a[href^="/object?key=filler-"]`)
+	p.has(`#largest-keys li[data-key^="filler-"]`)
+	key := eval[string](p, `document.querySelector("#largest-keys li").dataset.key`)
+	row := func(list string) string { return fmt.Sprintf(`#%s-keys li[data-key=%s]`, list, quote(key)) }
+	eventually(p.t, patience, "the hits of "+key+" are counted", func() error {
+		s.do("GET", api.ObjectPath(key), nil, http.StatusOK)
+		if counted, err := tryEval[bool](p, fmt.Sprintf(`document.querySelector(%s) !== null`, quote(row("hottest")))); err != nil || !counted {
+			return fmt.Errorf("it is not among the hottest (%v)", err)
+		}
+		return nil
+	})
+	p.click(row("largest") + " .invalidate")
+	p.hasNot(row("largest"))
 }
 
 func (p *page) clearCache(s *site) {

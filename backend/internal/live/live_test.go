@@ -169,6 +169,32 @@ func TestWatchersGetCurves(t *testing.T) {
 	}
 }
 
+func TestWatchersGetTheKeysThatStandOut(t *testing.T) {
+	s := serve(t, nil)
+	p, other := s.connect(t), s.connect(t)
+	var keys api.CacheKeys
+	p.must(api.MethodKeys, api.Empty{}, &keys)
+	if gone := keys.Evictions.Evictions; len(gone) != 1 || gone[0].Key != "gone" {
+		t.Errorf("the first are %+v", keys)
+	}
+	eventually(t, "the client watches", s.KeysWatched)
+	s.Hub.Keys(api.CacheKeys{Top: api.TopKeys{Hottest: []api.TopKey{{Key: "hot", Hits: 8}}}})
+	p.note(api.NoteKeys, &keys)
+	if hot := keys.Top.Hottest; len(hot) != 1 || hot[0].Key != "hot" || hot[0].Hits != 8 {
+		t.Errorf("the next are %+v", keys)
+	}
+	p.must(api.MethodNoKeys, api.Empty{}, nil)
+	if s.KeysWatched() {
+		t.Error("they are watched when nobody does")
+	}
+	s.Hub.Keys(api.CacheKeys{})
+	for _, p := range []*peer{p, other} {
+		if m := p.answer(p.ask(api.MethodPing, nil)); len(p.seen) > 0 {
+			t.Errorf("before %+v a client that does not watch got %+v", m, p.seen)
+		}
+	}
+}
+
 func (s *server) subscribers() (n int) {
 	s.each(func(c *conn) {
 		if c.subscribed.Load() {
