@@ -36,7 +36,7 @@ func (s *session) askCurves() {
 	s.call(api.MethodInsight, api.Empty{}, in, func(err error) {
 		s.curves.err = ""
 		if err != nil {
-			s.curves.err = api.AsError(err).Message
+			s.curves.err = failure(err)
 		} else {
 			s.setCurves(*in)
 		}

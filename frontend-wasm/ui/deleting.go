@@ -69,16 +69,16 @@ func (s *session) deleteOn(keys, done []string, gone func(keys []string)) {
 
 // outcome returns which of the keys are gone, and what went wrong with another.
 // One that was not there is gone.
-func outcome(keys []string, failed []api.KeyFailed) (gone []string, failure string) {
+func outcome(keys []string, failed []api.KeyFailed) (gone []string, problem string) {
 	gone = slices.Clone(keys)
 	for _, f := range failed {
 		if f.Error == nil || f.Error.Code == api.NotFound {
 			continue
 		}
 		gone = slices.DeleteFunc(gone, func(key string) bool { return key == f.Key })
-		failure = f.Error.Message
+		problem = failure(f.Error)
 	}
-	return gone, failure
+	return gone, problem
 }
 
 // deleted tells what was deleted, and lets that be undone for a while.
@@ -115,7 +115,7 @@ func (s *session) undoLast() {
 			case err != nil:
 				s.complain(tf("Not brought back: %s", failure(err)))
 			case len(answer.Failed) > 0:
-				s.complain(tf("Not brought back: %s", answer.Failed[0].Error.Message))
+				s.complain(tf("Not brought back: %s", failure(answer.Failed[0].Error)))
 			default:
 				s.tell(tn(int64(len(answer.Objects)), "%s object is back", "%s objects are back"))
 			}

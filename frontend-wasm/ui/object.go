@@ -101,7 +101,7 @@ func (p *objectPage) loaded(o *api.Object, err error) {
 	defer p.Update()
 	p.now = wallNow()
 	if e := api.AsError(err); e != nil {
-		p.missing, p.err = e.Code == api.NotFound || e.Code == api.Invalid, e.Message
+		p.missing, p.err = e.Code == api.NotFound || e.Code == api.Invalid, failure(e)
 		if p.missing {
 			p.object = nil
 			p.view.close()

@@ -119,7 +119,7 @@ func (p *objectPage) rename(to string, replace bool) {
 				do: func() { p.rename(to, true) },
 			})
 		default:
-			p.s.complain(tf("Not renamed: %s", e.Message))
+			p.s.complain(tf("Not renamed: %s", failure(e)))
 		}
 	})
 }

@@ -62,7 +62,7 @@ func (p *objectsPage) onInvalidatePicked(app.Context, app.Event) {
 		}
 		p.s.ctx.Dispatch(func(app.Context) {
 			if failed != nil {
-				p.s.complain(tf("Not invalidated: %s", api.AsError(failed).Message))
+				p.s.complain(tf("Not invalidated: %s", failure(failed)))
 				return
 			}
 			p.s.tell(tn(int64(len(keys)), "%s object is not in memory any more; the object itself stays.", "%s objects are not in memory any more; the objects themselves stay."))

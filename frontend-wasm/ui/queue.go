@@ -246,7 +246,7 @@ func (q *queue) finish(id int, err error) {
 	case code.Code == api.PreconditionFailed:
 		u.State, u.Err, u.Sent = uploadConflict, u.conflictText(), 0
 	default:
-		u.State, u.Err = uploadFailed, code.Message
+		u.State, u.Err = uploadFailed, failure(code)
 		if code.Code == api.Unavailable {
 			return
 		}

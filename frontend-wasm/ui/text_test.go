@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite web/lang: sorted, without what 
 const languages = "../../web/lang"
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
-	used, errors := usedTexts(t), errorsOf(t, "../../shared/api/*.go", "../../backend/*.go", "../../backend/internal/*/*.go")
+	used, errors := usedTexts(t), errorFormats(t, "../../shared/api/*.go", "../link/*.go", "../../backend/*.go", "../../backend/internal/*/*.go")
+	all := slices.Sorted(slices.Values(slices.Concat(used, errors)))
 	files, err := filepath.Glob(filepath.Join(languages, "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no catalogues in %s (%v)", languages, err)
@@ -36,21 +37,10 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	}()
 	for _, file := range files {
 		if *update {
-			kept := slices.Collect(maps.Keys(readCatalogue(t, file)))
-			rewrite(t, file, slices.Concat(used, slices.DeleteFunc(kept, func(text string) bool { return !errors[text] })))
+			rewrite(t, file, all)
 		}
 		texts := readCatalogue(t, file)
-		for text, translated := range texts {
-			if errors[text] && !slices.Equal(placeholders(text), placeholders(translated)) {
-				t.Errorf("%s: the placeholders of %q are not those of %q", filepath.Base(file), translated, text)
-			}
-		}
-		for text := range errorsOf(t, "../../shared/api/key.go") {
-			if texts[text] == "" {
-				t.Errorf("%s lacks the error %q, which people make every day", filepath.Base(file), text)
-			}
-		}
-		for _, text := range used {
+		for _, text := range all {
 			switch translated := texts[text]; {
 			case translated == "":
 				t.Errorf("%s lacks %q", filepath.Base(file), text)
@@ -59,7 +49,7 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 			}
 		}
 		for text := range texts {
-			if !slices.Contains(used, text) && !errors[text] {
+			if !slices.Contains(all, text) {
 				t.Errorf("%s has %q, which no source uses any more", filepath.Base(file), text)
 			}
 		}
@@ -100,9 +90,8 @@ func usedTexts(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(used))
 }
 
-// errorsOf returns the formats of the errors that the sources have for people. Those
-// that a catalogue lacks are shown in English.
-func errorsOf(t *testing.T, patterns ...string) map[string]bool {
+// errorFormats returns the formats of the errors that the sources have for people.
+func errorFormats(t *testing.T, patterns ...string) []string {
 	t.Helper()
 	formats := map[string]bool{}
 	for _, pattern := range patterns {
@@ -119,25 +108,28 @@ func errorsOf(t *testing.T, patterns ...string) map[string]bool {
 				t.Fatal(err)
 			}
 			ast.Inspect(tree, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 1 {
-					if format, ok := literal(call.Args[1]); ok && isErrorf(call.Fun) {
-						formats[format] = true
+				if call, ok := n.(*ast.CallExpr); ok && isErrorf(call.Fun, tree.Name.Name) {
+					format, ok := literal(call.Args[1])
+					if !ok {
+						t.Errorf("%s: a format given to api.Errorf is no literal, so that no test can find it", file)
 					}
+					formats[format] = true
 				}
 				return true
 			})
 		}
 	}
-	return formats
+	return slices.Collect(maps.Keys(formats))
 }
 
-// isErrorf tells whether f is api.Errorf; fmt's has its format first.
-func isErrorf(f ast.Expr) bool {
+// isErrorf tells whether f, in a file of that package, is api.Errorf.
+func isErrorf(f ast.Expr, pkg string) bool {
 	if s, ok := f.(*ast.SelectorExpr); ok {
-		return s.Sel.Name == "Errorf"
+		of, ok := s.X.(*ast.Ident)
+		return ok && of.Name == "api" && s.Sel.Name == "Errorf"
 	}
 	name, ok := f.(*ast.Ident)
-	return ok && name.Name == "Errorf"
+	return ok && name.Name == "Errorf" && pkg == "api"
 }
 
 // textArguments returns the texts of n if it is a call of t, tf or tn.

@@ -22,6 +22,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"io"
 	"time"
@@ -116,5 +117,5 @@ func (u untilDone) Read(p []byte) (int, error) {
 }
 
 func damaged(why string, args ...any) error {
-	return api.Errorf(api.Invalid, "the backup is damaged or not whole, and nothing of it was restored: "+why, args...)
+	return api.Errorf(api.Invalid, "the backup is damaged or not whole, and nothing of it was restored: %w", fmt.Errorf(why, args...))
 }
