@@ -25,6 +25,7 @@ import (
 	"memcache/backend/internal/storage"
 	"memcache/frontend-wasm/ui"
 	"memcache/shared/api"
+	"memcache/shared/release"
 )
 
 const (
@@ -56,7 +57,7 @@ type app struct {
 
 // open opens every part, and none if one fails.
 func open(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
-	a := &app{log: log, counts: metrics.New(version)}
+	a := &app{log: log, counts: metrics.New(release.Version())}
 	if err := a.openParts(ctx, cfg); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -161,7 +162,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		defer cancel()
 		return hub.Shutdown(ctx)
 	})
-	app, err := pages.New(pages.Config{Version: version, Routes: ui.Register, Log: a.log})
+	app, err := pages.New(pages.Config{Version: release.Version(), Routes: ui.Register, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -219,20 +218,6 @@ func (b *byteSize) Set(s string) error {
 	}
 	*b = byteSize(n << shift)
 	return nil
-}
-
-// version is set by the build; see [versionText].
-var version string
-
-func versionText() string {
-	v := version
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if v == "" {
-			v = info.Main.Version
-		}
-		v += " " + info.GoVersion
-	}
-	return "memcache-backend " + v
 }
 
 // newLog logs as text to a terminal and as JSON otherwise.

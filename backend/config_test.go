@@ -77,7 +77,7 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Errorf("the help does not tell of %s:\n%s", want, stderr.String())
 		}
 	}
-	if err := run(t.Context(), []string{"-version"}, none, strings.NewReader(""), &stdout, &stderr); err != nil || !strings.HasPrefix(stdout.String(), "memcache-backend ") {
+	if err := run(t.Context(), []string{"-version"}, none, strings.NewReader(""), &stdout, &stderr); err != nil || !strings.HasPrefix(stdout.String(), "memcache-backend devel (commit unknown, go") {
 		t.Errorf("-version says %q, %v", stdout.String(), err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"memcache/shared/release"
 )
 
 // gcPercent lets the garbage grow to four times what is in use, which is little,
@@ -44,7 +46,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return err
 	}
 	if cfg.version {
-		_, err := fmt.Fprintln(stdout, versionText())
+		_, err := fmt.Fprintln(stdout, release.Text("memcache-backend"))
 		return err
 	}
 	log := newLog(stderr, cfg.logLevel)

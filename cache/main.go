@@ -18,17 +18,14 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"memcache/cache/internal/server"
 	"memcache/cache/internal/store"
 	"memcache/cache/internal/tap"
+	"memcache/shared/release"
 )
-
-// version is set by the linker: -X main.version=…
-var version string
 
 // protocolVersion is the memcached whose protocol this is. It begins the answer
 // to the version command, which clients parse as three numbers.
@@ -64,7 +61,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		_, err = io.WriteString(stdout, usage)
 		return err
 	case c.showVersion:
-		_, err = fmt.Fprintln(stdout, "memcache-cache", buildVersion())
+		_, err = fmt.Fprintln(stdout, release.Text("memcache-cache"))
 		return err
 	}
 	level := new(slog.LevelVar)
@@ -106,7 +103,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 	}
 	config := server.Config{
 		Store: s, Tap: t, Log: log, Level: level, MaxConns: c.maxConns, Threads: c.threads, Idle: c.idle,
-		Version:  protocolVersion + "-memcache-" + buildVersion(),
+		Version:  protocolVersion + "-memcache-" + release.Version(),
 		Settings: c.settings(),
 	}
 	if c.shutdown {
@@ -115,7 +112,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, level *slog.LevelVar
 	srv := server.New(config)
 	// One for what is not carried out in the event loops: see Threads.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), srv.Threads()+1))
-	log.Info("ready", "capacity_mb", c.capacity/mb, "policy", c.policy, "version", buildVersion())
+	log.Info("ready", "capacity_mb", c.capacity/mb, "policy", c.policy, "version", release.Version())
 	err = srv.Serve(ctx, listeners...)
 	log.Info("stopped")
 	return err
@@ -145,24 +142,4 @@ func (c config) listen() (all []net.Listener, err error) {
 		all = append(all, l)
 	}
 	return all, nil
-}
-
-// buildVersion is what the linker was told, or what the build knows.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return strings.TrimPrefix(v, "v")
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return "devel-" + s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "devel"
 }

@@ -40,7 +40,7 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	program = filepath.Join(dir, "memcache-cache")
-	out, err := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3", "-o", program, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags", "-X memcache/shared/release.version=1.2.3 -X memcache/shared/release.commit=c0ffee", "-o", program, ".").CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -177,7 +177,7 @@ func sockets(t *testing.T, pid int) map[string]bool {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for arg, want := range map[string]string{"-h": "-policy NAME", "--help": "MEMCACHE_CACHE_M", "-V": "memcache-cache 1.2.3\n", "--version": "memcache-cache 1.2.3\n"} {
+	for arg, want := range map[string]string{"-h": "-policy NAME", "--help": "MEMCACHE_CACHE_M", "-V": "memcache-cache 1.2.3 (commit c0ffee, go", "--version": "memcache-cache 1.2.3 (commit c0ffee, go"} {
 		out, err := exec.Command(program, arg).Output()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v: %s", arg, err, out)

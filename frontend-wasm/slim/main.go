@@ -132,11 +132,12 @@ func addStubs(files map[string][]byte) error {
 }
 
 // modfile writes to.mod and to.sum, which are ours with the copy in the place of
-// go-app, for "go build -modfile=to.mod".
+// go-app, for "go build -modfile=to.mod". The program holds the path of the copy:
+// a relative one is the same wherever it is built.
 func modfile(to string) error {
-	absolute, err := filepath.Abs(to)
-	if err != nil {
-		return err
+	folder := to
+	if !filepath.IsAbs(to) {
+		folder = "./" + filepath.ToSlash(to)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		content, err := os.ReadFile(name)
@@ -144,7 +145,7 @@ func modfile(to string) error {
 			return err
 		}
 		if name == "go.mod" {
-			content = fmt.Appendf(content, "\nreplace %s => %s\n", module, absolute)
+			content = fmt.Appendf(content, "\nreplace %s => %q\n", module, folder)
 		}
 		if err := write(to+path.Ext(name), content); err != nil {
 			return err
