@@ -141,31 +141,28 @@ next_line() {
 # address_for_people names this machine as a browser on it does.
 address_for_people() {
   case $address in
-    http://127.0.0.1:* | http://0.0.0.0:* | http://\[::\]:*) echo "http://localhost:${address##*:}" ;;
+    *://127.0.0.1:* | *://0.0.0.0:* | *://\[::\]:*) echo "${address%%:*}://localhost:${address##*:}" ;;
     *) echo "$address" ;;
   esac
 }
 
-# await_ready waits until every part answers, but not for ever: a database that
-# is down may come back, and the pages say so meanwhile. It fails when the backend
-# cannot serve by then.
+# await_ready waits until the backend says that every part answers, or that it has
+# waited long enough: a database that is down may come back, and the pages say so
+# meanwhile. It fails when the backend cannot serve by then.
 await_ready() {
-  local tries
-  for ((tries = 0; tries < 100; tries++)); do
+  local line=
+  while [[ $line != 'MemCache is '* ]]; do
     check_first_start
-    [[ $(readiness) != *'"ready"'* ]] || return 0
-    sleep 0.1 || true
+    if ! next_line; then
+      sleep 0.1 || true
+    elif [[ $line != 'MemCache is '* ]]; then
+      printf '%s\n' "$line"
+    fi
   done
+  [[ $line != 'MemCache is ready' ]] || return 0
   say "not every part answers yet: $address/readyz tells which, and the messages above may tell why"
-  [[ $(readiness) == *'"degraded"'* ]]
+  [[ $line == 'MemCache is degraded' ]]
 }
-
-readiness() (
-  host=${address#http://} port=${host##*:} host=${host%:*}
-  exec 3<>"/dev/tcp/${host//[\[\]]/}/$port"
-  printf 'GET /readyz HTTP/1.0\r\nHost: %s:%s\r\n\r\n' "$host" "$port" >&3
-  timeout 5 cat <&3
-) 2>/dev/null
 
 # check_first_start ends everything when a program fails at its first start:
 # what it lacks would not come by itself.

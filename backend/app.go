@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"memcache/backend/internal/cachectl"
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/filestore"
-	"memcache/backend/internal/front"
 	"memcache/backend/internal/httpapi"
 	"memcache/backend/internal/jobs"
 	"memcache/backend/internal/live"
@@ -29,10 +26,6 @@ import (
 )
 
 const (
-	// maxHeaderBytes is the longest header of a request; a longer one gets 431.
-	maxHeaderBytes = 64 << 10
-	// drainTimeout is how long requests in flight may take after the signal to end.
-	drainTimeout = 10 * time.Second
 	// undoTime is how long a deletion can be undone: what pages say, and a little for
 	// what is on its way.
 	undoTime = (api.UndoSeconds + 5) * time.Second
@@ -42,12 +35,11 @@ const (
 
 // app is the running backend: its parts, in the order in which they are opened.
 type app struct {
-	log      *slog.Logger
-	counts   *metrics.Metrics
-	closers  []func() error // closed in reverse order
-	listener net.Listener
-	front    *front.Listener // in front of listener
-	server   *http.Server
+	log     *slog.Logger
+	counts  *metrics.Metrics
+	closers []func() error // closed in reverse order
+	door
+	parts    []httpapi.Part
 	hub      *live.Hub
 	schedule *jobs.Schedule
 	// unsettled says that the cache may hold outdated objects that the database
@@ -65,9 +57,12 @@ func open(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 }
 
 func (a *app) openParts(ctx context.Context, cfg config) error {
-	rules, err := access.New(access.Config{Listen: cfg.listen, Hosts: splitList(cfg.hosts), Rate: cfg.rate})
+	rules, err := access.New(cfg.access())
 	if err != nil {
 		return err
+	}
+	if cfg.exposed() && cfg.insecure {
+		a.log.Warn("everyone who can reach this server may read, change and delete everything: -insecure was given", "listen", cfg.listen)
 	}
 	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, MaxBytes: int64(cfg.maxStore), OnDamage: a.counts.Damaged})
 	if err != nil {
@@ -79,7 +74,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 		}
 		return blobs.Close()
 	})
-	if err := a.listen(cfg.listen); err != nil {
+	if err := a.listen(cfg); err != nil {
 		return err
 	}
 	if err := checkNotLost(cfg.sqlitePath(), blobs); err != nil {
@@ -162,24 +157,17 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		defer cancel()
 		return hub.Shutdown(ctx)
 	})
-	app, err := pages.New(pages.Config{Version: release.Version(), Routes: ui.Register, Log: a.log})
+	app, err := pages.New(pages.Config{Version: release.Version(), Exposed: cfg.exposed() && cfg.insecure, Routes: ui.Register, Log: a.log})
 	if err != nil {
 		return err
 	}
+	a.parts = parts(index, blobs, nodes)
 	handler := httpapi.New(httpapi.Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
-		Parts: parts(index, blobs, nodes), MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,
+		Parts: a.parts, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,
 		CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 	})
-	a.server = &http.Server{
-		Handler: handler, ReadHeaderTimeout: cfg.headerTimeout, IdleTimeout: cfg.idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
-	a.front = front.New(front.Config{
-		Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes, Memory: objects.Memory(), Refuse: handler.Refuse,
-		Idle: cfg.idleTimeout, First: cfg.headerTimeout, Stall: cfg.stallTimeout, Log: a.log,
-	})
-	a.front.Attach(a.server)
+	a.answer(cfg, rules, handler, objects, nodes)
 	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }
@@ -244,46 +232,7 @@ func parts(index *sqlindex.DB, blobs *filestore.Store, nodes *cachelink.Client) 
 	}
 }
 
-func (a *app) listen(address string) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w; if another program has that port, choose a free one with -listen", address, err)
-	}
-	a.listener = listener
-	a.defers(func() error {
-		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return nil
-}
-
 func (a *app) defers(closer func() error) { a.closers = append(a.closers, closer) }
-
-// serve answers until ctx ends, then drains: no new requests, the sockets are
-// closed, those in flight may finish.
-func (a *app) serve(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(a.front) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	a.log.Info("stopping", "grace", drainTimeout)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	hubDone := make(chan error, 1)
-	go func() { hubDone <- a.hub.Shutdown(drain) }()
-	err := errors.Join(a.server.Shutdown(drain), a.front.Drain(drain))
-	if errors.Is(err, context.DeadlineExceeded) {
-		a.log.Warn("requests in flight were cut off", "grace", drainTimeout)
-		err = a.server.Close()
-	}
-	<-served
-	return errors.Join(err, <-hubDone)
-}
 
 // close stops the jobs and closes the parts in reverse order.
 func (a *app) close() error {

@@ -23,6 +23,7 @@ import (
 type backend struct {
 	t    *testing.T
 	url  string
+	said *lockedBuffer // after the address
 	log  *lockedBuffer
 	stop func()
 }
@@ -50,7 +51,7 @@ func startBackend(t *testing.T, args ...string) *backend {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, stdout := io.Pipe()
-	b := &backend{t: t, log: &lockedBuffer{}}
+	b := &backend{t: t, said: &lockedBuffer{}, log: &lockedBuffer{}}
 	ended := make(chan error, 1)
 	go func() {
 		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), none, strings.NewReader(""), stdout, b.log)
@@ -64,10 +65,12 @@ func startBackend(t *testing.T, args ...string) *backend {
 		}
 	})
 	t.Cleanup(b.stop)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	said := bufio.NewReader(out)
+	line, err := said.ReadString('\n')
 	if err != nil {
 		t.Fatalf("the backend said %q: %v\n%s", line, err, b.log)
 	}
+	go func() { _, _ = io.Copy(b.said, said) }() // ends when run does
 	b.url = strings.TrimSpace(line[strings.LastIndex(line, " "):])
 	return b
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"memcache/backend/internal/access"
 	"memcache/backend/internal/sqlindex"
 	"memcache/cache/policy"
 	"memcache/shared/api"
@@ -31,8 +30,8 @@ type config struct {
 	capacity int // MB
 	policy   string
 	limits
+	exposure
 	courseAPI int
-	insecure  bool
 	logLevel  slog.Level
 	version   bool
 }
@@ -76,8 +75,8 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
 	c.limits.flags(fs)
+	c.exposure.flags(fs)
 	fs.IntVar(&c.courseAPI, "course-api", 1, "`generation` of course testers to answer: 1 gives keys as lists, 2 as strings")
-	fs.BoolVar(&c.insecure, "insecure", false, "serve beyond this machine although nobody has to log in")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	fs.BoolVar(&c.version, "version", false, "print the version and exit")
 	if err := fromEnvironment(fs, getenv); err != nil {
@@ -94,6 +93,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	if c.command != "" {
 		c.file = files[0]
 	}
+	c.complete(fs)
 	return c, c.check()
 }
 
@@ -130,15 +130,11 @@ func fromEnvironment(fs *flag.FlagSet, getenv func(string) string) (err error) {
 }
 
 func (c config) check() error {
-	host, port, err := net.SplitHostPort(c.listen)
-	if err != nil {
-		return fmt.Errorf("-listen %q is not host:port, as in %s", c.listen, defaultListen)
+	if err := checkAddress("listen", c.listen); err != nil {
+		return err
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("-listen %q has the port %q: use a number from 0 to 65535", c.listen, port)
-	}
-	if !access.IsLoopback(host) && !c.insecure {
-		return fmt.Errorf("-listen %q can be reached from other machines, and nobody has to log in: listen on 127.0.0.1, or add -insecure if everyone who can reach it may read, change and delete everything", c.listen)
+	if err := c.checkExposure(); err != nil {
+		return err
 	}
 	switch {
 	case c.data == "":
@@ -153,6 +149,18 @@ func (c config) check() error {
 		}
 	}
 	return c.limits.check()
+}
+
+// checkAddress fails for what a flag has that is no address to listen on.
+func checkAddress(flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("-%s %q is not host:port, as in %s", flag, address, defaultListen)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("-%s %q has the port %q: use a number from 0 to 65535", flag, address, port)
+	}
+	return nil
 }
 
 // sqlitePath is the embedded database's file; "" when another one is used.

@@ -27,26 +27,33 @@ func TestFlagsComeBeforeTheEnvironment(t *testing.T) {
 
 func TestBadConfigurationIsRefused(t *testing.T) {
 	for args, want := range map[string]string{
-		"-listen 5000":                   "host:port",
-		"-listen 127.0.0.1:x":            "port",
-		"-listen 0.0.0.0:5000":           "-insecure", // 91
-		"-listen :5000":                  "-insecure",
-		"-listen example.org:5000":       "-insecure",
-		"-data=":                         "-data",
-		"-course-api 3":                  "1 or 2",
-		"-capacity 0":                    "-capacity",
-		"-max-object 0":                  "-max-object",
-		"-max-uploads 0":                 "-max-uploads",
-		"-rate -1":                       "-rate",
-		"-header-timeout 0s":             "-header-timeout",
-		"-stall-timeout 10ms":            "-stall-timeout",
-		"-idle-timeout soon":             "-idle-timeout",
-		"-max-object 9000000t":           "number of bytes",
-		"-max-store -1":                  "number of bytes",
-		"-database postgres://u:secret@": "mysql://",
-		"-log-level loud":                "loud",
-		"serve":                          "serve",
-		"-unknown":                       "-unknown",
+		"-listen 5000":             "host:port",
+		"-listen 127.0.0.1:x":      "port",
+		"-listen 0.0.0.0:5000":     "-insecure", // 91
+		"-listen :5000":            "-insecure",
+		"-listen example.org:5000": "-insecure",
+		"-data=":                   "-data",
+		"-tls-cert a":              "-tls-key",
+		"-tls-key a":               "-tls-cert",
+		"-tls-cert a -tls-key b -domain c -insecure": "-domain",
+		"-acme https://ca":                           "-domain",
+		"-listen-http :80":                           "-tls-cert",
+		"-domain files.example.org":                  "-insecure", // 91
+		"-tls-cert a -tls-key b -listen-http 80":     "-listen-http",
+		"-course-api 3":                              "1 or 2",
+		"-capacity 0":                                "-capacity",
+		"-max-object 0":                              "-max-object",
+		"-max-uploads 0":                             "-max-uploads",
+		"-rate -1":                                   "-rate",
+		"-header-timeout 0s":                         "-header-timeout",
+		"-stall-timeout 10ms":                        "-stall-timeout",
+		"-idle-timeout soon":                         "-idle-timeout",
+		"-max-object 9000000t":                       "number of bytes",
+		"-max-store -1":                              "number of bytes",
+		"-database postgres://u:secret@":             "mysql://",
+		"-log-level loud":                            "loud",
+		"serve":                                      "serve",
+		"-unknown":                                   "-unknown",
 	} {
 		var stderr bytes.Buffer
 		_, err := parseConfig(strings.Fields(args), none, &stderr)

@@ -60,8 +60,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "MemCache listens on http://%s\n", app.listener.Addr()); err != nil {
+	if _, err := fmt.Fprintf(stdout, "MemCache listens on %s\n", app.address()); err != nil {
 		return errors.Join(err, app.close())
 	}
-	return errors.Join(app.serve(ctx), app.close())
+	return errors.Join(app.serve(ctx, stdout), app.close())
 }

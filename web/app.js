@@ -297,6 +297,7 @@
 
   const env = {
     GOAPP_VERSION: "{{version}}",
+    MEMCACHE_EXPOSED: "{{exposed}}",
     GOAPP_STATIC_RESOURCES_URL: "",
     GOAPP_ROOT_PREFIX: "",
     GOAPP_INTERNAL_URLS: "null",

@@ -177,7 +177,16 @@ func (sh *shell) notices() []app.UI {
 		app.Span().Class("notice-retry").Aria("hidden", "true").Text(n.Retry),
 		sh.retryButton(n),
 	)
-	return []app.UI{bar, sh.updateNotice(), sh.installHint()}
+	return []app.UI{exposedNotice(), bar, sh.updateNotice(), sh.installHint()}
+}
+
+// exposedNotice warns of a server that lets in everybody who can reach it.
+func exposedNotice() app.UI {
+	if app.IsServer || app.Getenv("MEMCACHE_EXPOSED") == "" {
+		return nil
+	}
+	return app.Div().ID("exposed").Class("notice", "notice-cache").Role("note").Body(icon("warn"),
+		app.P().Text(t("Everyone who can reach this address may read, change and delete everything: this server was started with -insecure, without a login.")))
 }
 
 func (sh *shell) retryButton(n notice) app.UI {

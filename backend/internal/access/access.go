@@ -17,10 +17,12 @@ import (
 
 // Rules are the names under which this server may be asked.
 type Rules struct {
-	names map[string]bool
-	anyIP bool
-	cross *http.CrossOriginProtection
-	pace  *pace
+	names   map[string]bool
+	anyIP   bool
+	proxies []netip.Prefix
+	hsts    bool
+	cross   *http.CrossOriginProtection
+	pace    *pace
 }
 
 // Config says under which hosts the server answers.
@@ -34,6 +36,11 @@ type Config struct {
 	// Rate is how many requests a second may come from one address, on average;
 	// 0 is any number. This machine's own addresses are exempt.
 	Rate int
+	// Proxies are the networks and addresses of proxies in front of the server, whose
+	// word about clients is believed.
+	Proxies []string
+	// HSTS tells browsers that they are to come over TLS alone from now on.
+	HSTS bool
 }
 
 // New returns the rules for cfg. localhost, 127.0.0.1 and [::1] are always
@@ -44,7 +51,10 @@ func New(cfg Config) (*Rules, error) {
 		return nil, fmt.Errorf("the listen address %q is not host:port, as in 127.0.0.1:5000: %w", cfg.Listen, err)
 	}
 	r := &Rules{names: map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}, cross: http.NewCrossOriginProtection()}
-	r.anyIP, r.pace = !IsLoopback(host), newPace(cfg.Rate)
+	if r.proxies, err = parseProxies(cfg.Proxies); err != nil {
+		return nil, err
+	}
+	r.anyIP, r.pace, r.hsts = !IsLoopback(host), newPace(cfg.Rate), cfg.HSTS
 	for _, name := range append(cfg.Hosts, host) {
 		if name != "" {
 			r.names[strings.ToLower(strings.Trim(name, "[]"))] = true
@@ -61,7 +71,10 @@ func IsLoopback(host string) bool {
 
 // Check returns why the request is refused, or nil.
 func (r *Rules) Check(req *http.Request) error {
-	if err := r.pace.check(req.RemoteAddr); err != nil {
+	if err := r.checkWay(req); err != nil {
+		return err
+	}
+	if err := r.pace.check(r.Client(req)); err != nil {
 		return err
 	}
 	if !r.allowHost(req.Host) {
@@ -81,7 +94,7 @@ func (r *Rules) AllowOrigin(req *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origins[0])
-	return len(origins) == 1 && err == nil && (u.Scheme == "http" || u.Scheme == "https") &&
+	return len(origins) == 1 && err == nil && (u.Scheme == "https" || u.Scheme == "http" && !r.Secure(req)) &&
 		strings.EqualFold(u.Host, req.Host) && u.User == nil && u.Path == "" && r.allowHost(req.Host)
 }
 

@@ -32,14 +32,13 @@ func newPace(perSecond int) *pace {
 	return &pace{perSecond: perSecond, now: time.Now, young: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// check fails with TooMany when the client at remote (address:port) asks too
-// often. This machine itself never does: a proxy on it speaks for everyone.
-func (p *pace) check(remote string) error {
-	address, err := netip.ParseAddrPort(remote)
-	if err != nil || address.Addr().IsLoopback() || p.perSecond == 0 {
+// check fails with TooMany when the client at an address asks too often. This
+// machine itself never does: a proxy on it speaks for everyone.
+func (p *pace) check(address netip.Addr) error {
+	if !address.IsValid() || address.IsLoopback() || p.perSecond == 0 {
 		return nil // a unix socket's peer has no address
 	}
-	if p.bucket(clientOf(address.Addr())).AllowN(p.now(), 1) {
+	if p.bucket(clientOf(address)).AllowN(p.now(), 1) {
 		return nil
 	}
 	return api.Errorf(api.TooMany, "more than %d requests a second come from your address: ask less often", p.perSecond)

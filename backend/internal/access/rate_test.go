@@ -1,9 +1,9 @@
 package access
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -78,14 +78,14 @@ func TestClientsAreForgotten(t *testing.T) {
 	p := newPace(1)
 	now := time.Now()
 	p.now = func() time.Time { return now }
-	const busy = "192.0.2.1:1"
+	busy := netip.MustParseAddr("192.0.2.1")
 	for range burst {
 		if err := p.check(busy); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 3 * maxClients {
-		remote := fmt.Sprintf("10.%d.%d.%d:1", i>>16&255, i>>8&255, i&255)
+		remote := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		if err := p.check(remote); err != nil {
 			t.Fatalf("%s: %v", remote, err)
 		}

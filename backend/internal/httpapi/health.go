@@ -12,8 +12,15 @@ import (
 // partTimeout is how long readiness waits for one part.
 const partTimeout = 2 * time.Second
 
+// The states of readiness.
+const (
+	Ready    = "ready"
+	Degraded = "degraded" // a part is missing that one can do without
+	NotReady = "not ready"
+)
+
 type readiness struct {
-	Status string            `json:"status"` // "ready", "degraded" or "not ready"
+	Status string            `json:"status"` // one of the states
 	Parts  map[string]string `json:"parts"`  // "ok", or what is wrong with it
 }
 
@@ -24,25 +31,41 @@ func (s *server) healthy(w http.ResponseWriter, r *http.Request) error {
 
 // ready asks every part. Without the cache the backend serves on, degraded.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
-	answer, status := readiness{Status: "ready", Parts: map[string]string{}}, http.StatusOK
+	state, failed := Ask(r.Context(), s.Parts)
+	answer := readiness{Status: state, Parts: map[string]string{}}
 	for _, part := range s.Parts {
 		answer.Parts[part.Name] = "ok"
-		err := part.ask(r.Context())
+	}
+	for name, err := range failed {
+		s.log.Warn("part is not ready", "part", name, "error", err)
+		answer.Parts[name] = "not answering; the server's log has the details"
+		if e, ok := errors.AsType[*api.Error](err); ok {
+			answer.Parts[name] = e.Message // it is made for people
+		}
+	}
+	status := http.StatusOK
+	if state == NotReady {
+		status = http.StatusServiceUnavailable
+	}
+	return reply(w, r, status, answer)
+}
+
+// Ask asks every part, and tells what state that is and what failed, by its name.
+func Ask(ctx context.Context, parts []Part) (state string, failed map[string]error) {
+	state, failed = Ready, make(map[string]error)
+	for _, part := range parts {
+		err := part.ask(ctx)
 		if err == nil {
 			continue
 		}
-		s.log.Warn("part is not ready", "part", part.Name, "error", err)
-		answer.Parts[part.Name] = "not answering; the server's log has the details"
-		if e, ok := errors.AsType[*api.Error](err); ok {
-			answer.Parts[part.Name] = e.Message // it is made for people
-		}
+		failed[part.Name] = err
 		if part.Required {
-			answer.Status, status = "not ready", http.StatusServiceUnavailable
-		} else if status == http.StatusOK {
-			answer.Status = "degraded"
+			state = NotReady
+		} else if state == Ready {
+			state = Degraded
 		}
 	}
-	return reply(w, r, status, answer)
+	return state, failed
 }
 
 func (p Part) ask(ctx context.Context) error {

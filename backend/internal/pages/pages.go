@@ -28,6 +28,8 @@ type Config struct {
 	// Version is shown in the user interface. A page of another version is
 	// offered a reload.
 	Version string
+	// Exposed has every page warn that everybody is let in.
+	Exposed bool
 	// Log hears what is wrong with the pages when they are made.
 	Log *slog.Logger
 	// Routes registers the pages with go-app; nil when that has been done.
@@ -124,3 +126,11 @@ func secure(h http.Header) {
 
 // version is what the user interface is told.
 func (c Config) version() string { return cmp.Or(c.Version, "unknown") }
+
+// exposed is what the user interface is told: "" is no.
+func (c Config) exposed() string {
+	if c.Exposed {
+		return "yes"
+	}
+	return ""
+}
