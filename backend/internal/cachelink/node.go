@@ -11,7 +11,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"memcache/shared/sock"
 )
 
 // node is one cache process, at one address.
@@ -196,7 +199,7 @@ func (n *node) connect(ctx context.Context, deadline time.Time) (*conn, error) {
 
 // dial makes a connection and asks who is at its other end.
 func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, visit, error) {
-	d := net.Dialer{Deadline: deadline}
+	d := net.Dialer{Deadline: deadline, Control: widen}
 	nc, err := d.DialContext(ctx, n.network, n.address)
 	if err != nil {
 		return nil, visit{}, err
@@ -210,6 +213,15 @@ func (n *node) dial(ctx context.Context, deadline time.Time) (*conn, visit, erro
 	n.learn(stats)
 	limit := max(number(stats["item_size_max"]), defaultItemLimit)
 	return newConn(nc, br, &n.buffers, int(limit), &n.wg), n.visitOf(stats), nil
+}
+
+// widen gives a unix socket room for the values that are stored.
+func widen(network, _ string, c syscall.RawConn) (err error) {
+	if network != "unix" {
+		return nil
+	}
+	ended := c.Control(func(fd uintptr) { err = sock.Widen(int(fd)) })
+	return errors.Join(err, ended)
 }
 
 // defaultItemLimit is memcached's.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"memcache/shared/sock"
 )
 
 const (
@@ -122,6 +124,11 @@ func (s *Server) welcome(fd int, from unix.Sockaddr) {
 		_, _ = unix.Write(fd, []byte("ERROR Too many open connections\r\n")) // it may be gone already
 		_ = unix.Close(fd)
 		return
+	}
+	if _, local := from.(*unix.SockaddrUnix); local {
+		if err := sock.Widen(fd); err != nil {
+			s.Log.Warn("a connection stays narrow", "error", err)
+		}
 	}
 	c := &conn{s: s, fd: fd, from: from}
 	s.Log.Debug("connected", "client", c)

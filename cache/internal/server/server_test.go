@@ -414,8 +414,8 @@ func TestASlowReaderGetsTheValueItAskedFor(t *testing.T) {
 // What is pinned for a slow reader cannot make room: the client is told, and the
 // connection is in step.
 func TestNoMemoryIsAnswered(t *testing.T) {
-	const size = 900_000
-	s := start(t, Config{}, store.Config{Capacity: mb, ItemLimit: mb})
+	const size = 3_600_000
+	s := start(t, Config{}, store.Config{Capacity: 4 * mb, ItemLimit: 4 * mb})
 	slow, quick := s.dial(t), s.dial(t)
 	r := bufio.NewReader(quick)
 	value := strings.Repeat("a", size)
@@ -425,14 +425,18 @@ func TestNoMemoryIsAnswered(t *testing.T) {
 	}
 	send(t, slow, "mg k v\r\n", 0)
 	rs := bufio.NewReader(slow)
-	if got := readLine(t, rs); got != "VA 900000" {
+	if got := readLine(t, rs); got != "VA 3600000" {
 		t.Fatal(got)
 	}
-	for _, command := range []string{"set other 0 0 %d", "append k 0 0 %d", "ms other %d q"} {
-		send(t, quick, fmt.Sprintf(command+"\r\n%s\r\nmn\r\n", size/2, value[:size/2]), 0)
+	// What the socket has taken, a megabyte at most, is pinned no more.
+	for _, write := range []struct {
+		command string
+		size    int
+	}{{"append k 0 0 %d", 400_000}, {"set other 0 0 %d", 2_400_000}, {"ms other %d q", 2_400_000}} {
+		send(t, quick, fmt.Sprintf(write.command+"\r\n%s\r\nmn\r\n", write.size, value[:write.size]), 0)
 		for _, want := range []string{"SERVER_ERROR out of memory storing object", "MN"} {
 			if got := readLine(t, r); got != want {
-				t.Errorf("%s: %q, want %q", command, got, want)
+				t.Errorf("%s: %q, want %q", write.command, got, want)
 			}
 		}
 	}
