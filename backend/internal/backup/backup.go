@@ -9,9 +9,11 @@
 //	blobs/ID              the bytes of a blob, which is named by their SHA-256
 //	objects/NNNNNN.jsonl  rows of objects, one JSON object a line
 //	samples/NNNNNN.jsonl  rows of the statistics, likewise
+//	notes/NNNNNN.jsonl    marks, curves and promises of the cache, and the state of
+//	                      its autopilot, likewise; since format 2
 //	manifest.json         how many there are of each, the SHA-256 of what the
-//	                      first, the objects and the samples hold, and which
-//	                      blobs were missing or damaged already
+//	                      first, the objects, the samples and the notes hold, and
+//	                      which blobs were missing or damaged already
 //
 // The rows are those of one moment, and no blob is swept while a backup is made,
 // so every row has its blob. The blobs come first, so that whoever reads the
@@ -31,8 +33,8 @@ import (
 	"memcache/shared/api"
 )
 
-// format is the number of the format above.
-const format = 1
+// format is the number of the format above. Those before can be restored, too.
+const format = 2
 
 // The names of the entries.
 const (
@@ -40,6 +42,7 @@ const (
 	blobsDir     = "blobs/"
 	objectsDir   = "objects/"
 	samplesDir   = "samples/"
+	notesDir     = "notes/"
 	manifestName = "manifest.json"
 )
 
@@ -54,6 +57,7 @@ const (
 type Summary struct {
 	Objects int64    `json:"objects"`
 	Samples int64    `json:"samples"`
+	Notes   int64    `json:"notes"`
 	Blobs   int64    `json:"blobs"`
 	Bytes   int64    `json:"bytes"`              // of the blobs
 	LeftOut []string `json:"left_out,omitempty"` // blobs that were missing or damaged; so are the objects that name them

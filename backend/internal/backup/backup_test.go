@@ -1,8 +1,10 @@
 package backup
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,10 +126,48 @@ func filled(t *testing.T) *site {
 			t.Fatal(err)
 		}
 	}
-	if err := s.index.SaveSettings(t.Context(), 5*api.MB, "random"); err != nil {
+	if err := s.index.SaveSettings(t.Context(), 5*api.MB, "random"); err != nil { // two marks
+		t.Fatal(err)
+	}
+	saved, err := s.index.SaveAutopilot(t.Context(), []byte(`{"on":true}`), 0, 0, 0)
+	if err != nil || !saved {
+		t.Fatal(saved, err)
+	}
+	for i := range 120 { // more than a page
+		if err := s.index.KeepCurves(t.Context(), "unix:ä", time.UnixMilli(int64(i)), fmt.Appendf(nil, `{"n":%d}`, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.index.KeepPromise(t.Context(), time.UnixMilli(7), []byte(`{"hits":0.5}`)); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// notes are what a site keeps beside objects and samples.
+func (s *site) notes() (all []string) {
+	s.t.Helper()
+	state, _, err := s.index.Autopilot(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	promise, err := s.index.Promise(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	marks, err := s.index.Marks(s.t.Context(), time.UnixMilli(-1), time.Now().Add(time.Minute), 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	all = append(all, string(state), string(promise), fmt.Sprint(marks))
+	err = s.index.Curves(s.t.Context(), time.UnixMilli(-1), func(at time.Time, curves []byte) error {
+		all = append(all, fmt.Sprint(at, string(curves)))
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
 }
 
 func TestRestoredIsWhatWasBackedUp(t *testing.T) {
@@ -137,7 +178,7 @@ func TestRestoredIsWhatWasBackedUp(t *testing.T) {
 	}
 	var archive bytes.Buffer
 	wrote, err := from.backup(&archive)
-	if err != nil || wrote.Objects != 6 || wrote.Blobs != 5 || wrote.Samples != 3 {
+	if err != nil || wrote.Objects != 6 || wrote.Blobs != 5 || wrote.Samples != 3 || wrote.Notes != 124 {
 		t.Fatalf("backed up %+v, %v", wrote, err)
 	}
 	read, err := to.restore(&archive)
@@ -165,6 +206,62 @@ func TestRestoredIsWhatWasBackedUp(t *testing.T) {
 	samples, err := to.index.Samples(t.Context(), time.UnixMilli(-1), time.UnixMilli(1e12))
 	if err != nil || len(samples) != 3 || samples[2].Requests != 7 {
 		t.Errorf("the samples are %+v, %v", samples, err)
+	}
+	if want, got := from.notes(), to.notes(); !slices.Equal(want, got) {
+		t.Errorf("the notes are\n%q, want\n%q", got, want)
+	}
+}
+
+// A backup of the first format has no notes.
+func TestTheFirstFormatIsRestored(t *testing.T) {
+	from, to := filled(t), newSite(t)
+	var now, then bytes.Buffer
+	if _, err := from.backup(&now); err != nil {
+		t.Fatal(err)
+	}
+	entries, sum := tar.NewReader(&now), newChecksum()
+	old := &writer{tar: tar.NewWriter(&then)}
+	for {
+		h, err := entries.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := io.Writer(sum)
+		switch dir, _, _ := strings.Cut(h.Name, "/"); dir + "/" {
+		case notesDir:
+			continue
+		case headName + "/":
+			content = bytes.Replace(content, []byte(`"format":2`), []byte(`"format":1`), 1)
+		case blobsDir:
+			counts = io.Discard
+		case manifestName + "/":
+			var m manifest
+			if err := json.Unmarshal(content, &m); err != nil {
+				t.Fatal(err)
+			}
+			m.Notes, m.SHA256 = 0, sum.String()
+			content, err = json.Marshal(m)
+			counts = io.Discard
+		}
+		if err == nil {
+			err = old.entry(h.Name, content, counts)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.tar.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := to.restore(&then); err != nil || read.Objects != 6 || read.Notes != 0 {
+		t.Errorf("restored %+v, %v", read, err)
 	}
 }
 

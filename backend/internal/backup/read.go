@@ -63,8 +63,8 @@ func (b *reader) everything() error {
 	if err := b.value(&first, b.sum); err != nil {
 		return err
 	}
-	if first.Format != format {
-		return api.Errorf(api.Invalid, "the backup has the format %d, and this program knows %d: use the program that made it", first.Format, format)
+	if first.Format < 1 || first.Format > format {
+		return api.Errorf(api.Invalid, "the backup has the format %d, and this program knows those up to %d: use the program that made it", first.Format, format)
 	}
 	if err := b.next(); err != nil {
 		return err
@@ -134,6 +134,9 @@ func (b *reader) rows(first head, l *sqlindex.Loader) error {
 	if err := b.each(samplesDir, func() error { return b.samples(l) }); err != nil {
 		return err
 	}
+	if err := b.each(notesDir, func() error { return b.notes(l) }); err != nil {
+		return err
+	}
 	return b.manifest()
 }
 
@@ -175,6 +178,15 @@ func (b *reader) samples(l *sqlindex.Loader) error {
 	}
 	b.summary.Samples += int64(len(rows))
 	return l.Samples(rows)
+}
+
+func (b *reader) notes(l *sqlindex.Loader) error {
+	rows, err := rowsOf[sqlindex.StoredNote](b)
+	if err != nil {
+		return err
+	}
+	b.summary.Notes += int64(len(rows))
+	return l.Notes(rows)
 }
 
 // manifest compares what was read with what was written.

@@ -64,6 +64,7 @@ func (b *writer) everything(s *sqlindex.Snapshot) error {
 		func() error { return s.Blobs(b.blobs) },
 		func() error { return s.Objects(b.objects) },
 		func() error { return s.Samples(b.samples) },
+		func() error { return s.Notes(b.notes) },
 		func() error { return b.json(manifestName, manifest{b.summary, b.sum.String()}, io.Discard) },
 		b.tar.Close,
 	)
@@ -194,6 +195,11 @@ func (b *writer) objects(rows []storage.Object) error {
 func (b *writer) samples(rows []sqlindex.StoredSample) error {
 	b.summary.Samples += int64(len(rows))
 	return rowsEntry(b, samplesDir, rows)
+}
+
+func (b *writer) notes(rows []sqlindex.StoredNote) error {
+	b.summary.Notes += int64(len(rows))
+	return rowsEntry(b, notesDir, rows)
 }
 
 func rowsEntry[T any](b *writer, dir string, rows []T) error {

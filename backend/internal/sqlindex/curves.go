@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
+const putCurves = "REPLACE INTO curves (time_ms, node, curves) VALUES (?, ?, ?)"
+
 // KeepCurves keeps the curves of a node at a time, in the place of any others.
 func (db *DB) KeepCurves(ctx context.Context, node string, at time.Time, curves []byte) error {
 	return db.write(ctx, defaultTimeout, "keep curves", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "REPLACE INTO curves (time_ms, node, curves) VALUES (?, ?, ?)", at.UnixMilli(), node, curves)
+		_, err := tx.ExecContext(ctx, putCurves, at.UnixMilli(), node, curves)
 		return err
 	})
 }

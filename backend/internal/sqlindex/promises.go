@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
+const putPromise = "REPLACE INTO promises (time_ms, promise) VALUES (?, ?)"
+
 // KeepPromise keeps what was foretold of a change of the settings at a time, in the
 // place of any other.
 func (db *DB) KeepPromise(ctx context.Context, at time.Time, promise []byte) error {
 	return db.write(ctx, defaultTimeout, "keep a promise", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "REPLACE INTO promises (time_ms, promise) VALUES (?, ?)", at.UnixMilli(), promise)
+		_, err := tx.ExecContext(ctx, putPromise, at.UnixMilli(), promise)
 		return err
 	})
 }
