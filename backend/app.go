@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -136,9 +137,13 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	if err != nil {
 		return err
 	}
+	var elector *jobs.Elector
+	if cfg.database != "" { // SQLite is this server's alone
+		elector = jobs.NewElector(index, cfg.name()+" "+rand.Text())
+	}
 	control := cachectl.New(cachectl.Config{
 		Name: cfg.name(), Reads: a.counts.Reads, Recognize: storage.Recognize,
-		Database: index, Nodes: nodes, MaxCapacity: most, Log: a.log,
+		Database: index, Nodes: nodes, Follows: elector.Follows, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
 	})
@@ -151,6 +156,12 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		return err
 	}
 	a.hub = hub
+	a.counts.Gauge("leads", "1 where this backend does what is done once for all on its database.", func() float64 {
+		if elector.Leads() {
+			return 1
+		}
+		return 0
+	})
 	a.counts.Gauge("websocket_clients", "Clients connected over the WebSocket.", func() float64 { return float64(hub.Clients()) })
 	a.defers(func() error { // nothing is left to do after serve
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -168,7 +179,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
 	})
 	a.answer(cfg, rules, handler, objects, nodes)
-	a.schedule, err = jobs.Start(a.log, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
+	a.schedule, err = jobs.Start(a.log, elector, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
 	return err
 }
 
@@ -209,8 +220,8 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 			}
 			return nil
 		}},
-		{Name: "curves", Every: 5 * time.Minute, Do: control.KeepInsight}, // one row an hour, renewed until it is over
-		{Name: "prune", Every: time.Minute, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
+		{Name: "curves", Every: 5 * time.Minute, Once: true, Do: control.KeepInsight}, // one row an hour, renewed until it is over
+		{Name: "prune", Every: time.Minute, Once: true, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
 		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
 		{Name: "scrub", Every: 24 * time.Hour, Do: blobs.Scrub},
 	}

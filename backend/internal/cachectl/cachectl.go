@@ -54,7 +54,7 @@ type Nodes interface {
 	ReadRecording(ctx context.Context, w io.Writer) error
 }
 
-// Config is what a Controller is made of. All fields but Now are needed.
+// Config is what a Controller is made of. All fields but Now and Follows are needed.
 type Config struct {
 	Name  string           // of this backend, among others on the same database
 	Reads func() api.Reads // what it read since its start
@@ -62,6 +62,7 @@ type Config struct {
 	Recognize   func(cacheKey string, head []byte) (api.Object, bool)
 	Database    Database
 	Nodes       Nodes
+	Follows     func() bool     // tells whether another backend leads, and records the nodes
 	MaxCapacity int64           // bytes; see [MaxCapacity]
 	Changed     func(api.Cache) // told when settings or the health of a node changed
 	Piloted     func(api.Autopilot)

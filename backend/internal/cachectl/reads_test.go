@@ -91,3 +91,32 @@ func TestChangesAndStartsAreMarked(t *testing.T) {
 		t.Errorf("the first mark is %+v, want the start ten seconds ago", stats.Marks[0])
 	}
 }
+
+// Of several backends on one database, the one that leads records the nodes; each
+// records what it read itself.
+func TestWhoFollowsRecordsOnlyItself(t *testing.T) {
+	f := start(t, node("a"))
+	follows := true
+	f.cfg.Follows = func() bool { return follows }
+	now := time.Now()
+	for i, want := range []int64{0, 0, 10} { // requests that are recorded, the first reading counts none
+		follows = i < 2
+		f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets += 10 })
+		f.count(f.nodes.Stats(t.Context()), now.Add(time.Duration(i-3)*time.Second))
+		if err := f.Record(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests, reads := int64(0), 0.0
+		for _, s := range samples {
+			requests += s.Requests
+			reads += s.Reads.Seconds
+		}
+		if requests != want || reads != float64(i) {
+			t.Errorf("after %d s %d requests and %v s of reads are recorded, want %d", i, requests, reads, want)
+		}
+	}
+}

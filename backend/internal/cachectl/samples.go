@@ -115,10 +115,15 @@ func (k *readCounter) advance(all api.Reads, now time.Time) api.Sample {
 
 // Record writes what happened since the last call to the database, one row a
 // node and one for this backend. What cannot be written is kept for the next call.
+// Where another backend leads, that records the nodes.
 func (c *Controller) Record(ctx context.Context) error {
 	open, starts := c.take()
+	follows := c.cfg.Follows != nil && c.cfg.Follows()
 	var errs []error
 	for name, s := range open {
+		if follows && name != c.cfg.Name {
+			continue
+		}
 		if err := c.cfg.Database.RecordSample(ctx, name, s); err != nil {
 			errs = append(errs, err)
 			c.giveBack(name, s)

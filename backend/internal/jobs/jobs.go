@@ -4,10 +4,14 @@
 // No job overlaps with itself: a run that takes longer than its interval makes
 // the next one wait for its turn. A failure is logged, once for as long as it
 // lasts, a panic is recovered and logged, and the job runs again at its next turn.
+//
+// Of several backends on one database one leads, see [Elector]. It alone does what
+// must be done once for all of them.
 package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -22,6 +26,7 @@ import (
 type Job struct {
 	Name  string
 	Every time.Duration
+	Once  bool // for all backends: it only runs where the elector leads
 	Do    func(context.Context) error
 }
 
@@ -32,36 +37,65 @@ const (
 
 // Schedule runs jobs until it is stopped.
 type Schedule struct {
-	scheduler gocron.Scheduler
-	cancel    context.CancelFunc
+	own, led gocron.Scheduler // led has the jobs of the leader
+	cancel   context.CancelFunc
+	elector  *Elector
 }
 
-// Start runs every job at once and then at its interval.
-func Start(log *slog.Logger, jobs ...Job) (*Schedule, error) {
-	scheduler, err := gocron.NewScheduler(gocron.WithStopTimeout(stopTimeout), gocron.WithLocation(time.UTC))
-	if err != nil {
-		return nil, fmt.Errorf("make the scheduler: %w", err)
-	}
+// Start runs every job at once and then at its interval. Without an elector this
+// backend leads.
+func Start(log *slog.Logger, elector *Elector, jobs ...Job) (*Schedule, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Schedule{scheduler: scheduler, cancel: cancel}
-	for _, job := range jobs {
-		if err := s.add(ctx, log, job); err != nil {
-			cancel()
-			return nil, err
-		}
+	s := &Schedule{cancel: cancel, elector: elector}
+	if err := s.start(ctx, log, jobs); err != nil {
+		cancel()
+		return nil, fmt.Errorf("make the schedule: %w", err)
 	}
-	scheduler.Start()
 	return s, nil
 }
 
-func (s *Schedule) add(ctx context.Context, log *slog.Logger, job Job) error {
+func (s *Schedule) start(ctx context.Context, log *slog.Logger, jobs []Job) (err error) {
+	options := []gocron.SchedulerOption{gocron.WithStopTimeout(stopTimeout), gocron.WithLocation(time.UTC)}
+	if s.own, err = gocron.NewScheduler(options...); err != nil {
+		return err
+	}
+	s.led = s.own
+	if s.elector != nil {
+		if s.led, err = gocron.NewScheduler(append(options, gocron.WithDistributedElector(s.elector))...); err != nil {
+			return err
+		}
+		jobs = append([]Job{{Name: "lead", Every: renewal, Do: s.elector.Renew}}, jobs...)
+	}
+	for _, job := range jobs {
+		scheduler := s.own
+		if job.Once {
+			scheduler = s.led
+		}
+		if err := add(ctx, log, scheduler, job); err != nil {
+			return err
+		}
+	}
+	for _, scheduler := range s.schedulers() {
+		scheduler.Start()
+	}
+	return nil
+}
+
+func (s *Schedule) schedulers() []gocron.Scheduler {
+	if s.led == s.own {
+		return []gocron.Scheduler{s.own}
+	}
+	return []gocron.Scheduler{s.own, s.led}
+}
+
+func add(ctx context.Context, log *slog.Logger, scheduler gocron.Scheduler, job Job) error {
 	run := func() error {
 		ctx, cancel := context.WithTimeout(ctx, max(job.Every, leastTimeout))
 		defer cancel()
 		return job.Do(ctx)
 	}
 	failed := failures{log: log, job: job.Name}
-	_, err := s.scheduler.NewJob(gocron.DurationJob(job.Every), gocron.NewTask(run),
+	_, err := scheduler.NewJob(gocron.DurationJob(job.Every), gocron.NewTask(run),
 		gocron.WithName(job.Name),
 		gocron.WithSingletonMode(gocron.LimitModeReschedule),
 		gocron.WithStartAt(gocron.WithStartImmediately()),
@@ -114,8 +148,15 @@ func (f *failures) ended() {
 	f.n = 0
 }
 
-// Stop ends the jobs that run and waits for them, for at most ten seconds.
+// Stop ends the jobs that run and waits for them, for at most ten seconds; then
+// another backend may lead.
 func (s *Schedule) Stop() error {
 	s.cancel()
-	return s.scheduler.Shutdown()
+	var errs []error
+	for _, scheduler := range s.schedulers() {
+		errs = append(errs, scheduler.Shutdown())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leastTimeout)
+	defer cancel()
+	return errors.Join(append(errs, s.elector.Resign(ctx))...)
 }

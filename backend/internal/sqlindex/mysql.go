@@ -34,6 +34,7 @@ content_type = VALUES(content_type), modified = VALUES(modified), checksum = VAL
 	partBytes:    8,
 	withPart:     mysqlWithPart,
 	contains:     mysqlContains,
+	clock:        "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 }
 
 // mysqlContains folds the letters of the needle in the key, one REPLACE each:

@@ -42,6 +42,8 @@ type dialect struct {
 	// contains is the condition that a key contains the needle, ASCII
 	// letters in either case, and the condition's argument.
 	contains func(needle string) (string, any)
+	// clock is the time of the database in Unix milliseconds.
+	clock string
 }
 
 const (
@@ -71,6 +73,7 @@ content_type = excluded.content_type, modified = excluded.modified, checksum = e
 		"UPDATE totals SET objects = 0, bulk = 0",
 	},
 	contains: sqliteContains,
+	clock:    "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
 }
 
 // sqliteContains relies on LIKE folding ASCII letters only, as SQLite documents
