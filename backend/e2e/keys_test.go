@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"memcache/backend/internal/browsertest"
 )
 
 var manyKeys = flag.Int("many-keys", 0, "`number` of keys, for a list to be opened and scrolled through in Chromium; 0 for no such test")
@@ -61,7 +63,7 @@ func TestManyKeysAreQuick(t *testing.T) {
 	insertKeys(t, filepath.Join(s.data, "memcache.db"), *manyKeys-1)
 	s.start()
 
-	p := openPage(t)
+	p := openPage(t, browsertest.Measured())
 	p.before(watchList)
 	p.ready(s, "/")
 	p.until(`window.seen.rows && document.querySelectorAll("#rows > *").length >= 8`)

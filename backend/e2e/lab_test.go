@@ -38,7 +38,7 @@ func TestLabMillion(t *testing.T) {
 		t.Skip("not asked for: -million")
 	}
 	s := start(t)
-	p := openPage(t)
+	p := openPage(t, browsertest.Measured())
 	p.ready(s, "/lab?trace=photographs,requests=1000000,keys=100000&capacities=0.1%25..100%25/12")
 	p.until(`document.querySelector("#lab-requests").value === "1000000"`)
 	p.run(`window.longest = 0; { let last = performance.now(); const beat = () => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; setTimeout(beat); }; beat(); }`)

@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"memcache/backend/internal/browsertest"
 )
 
 var browserUpload = flag.Int64("browser-upload", 0, "`bytes` of a file to upload from Chromium and with HTTP in turn, to compare their speeds; 0 for no such test")
@@ -30,7 +32,7 @@ func TestUploadFromTheBrowserIsFast(t *testing.T) {
 	}
 	s := start(t, "-max-object", strconv.FormatInt(*browserUpload, 10))
 	file := largeFile(t, *browserUpload)
-	p := openPage(t)
+	p := openPage(t, browsertest.Measured())
 	// Chromium would send each message of the WebSocket to the test, too.
 	if _, err := chromedp.Call(p.ctx, network.Disable, cdp.Empty{}); err != nil {
 		t.Fatal(err)

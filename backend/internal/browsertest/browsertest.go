@@ -11,6 +11,8 @@
 // it ends, unless the test said with [Allow] that it expects it. The browser and
 // all its processes are gone when the test is over, however it ended.
 //
+// The browser is spared what no test is about: see [Measured].
+//
 // A machine without Chromium fails these tests: they never skip.
 package browsertest
 
@@ -42,6 +44,8 @@ type config struct {
 	width   int
 	height  int
 	program string
+	// measured leaves out what spares the machine.
+	measured bool
 }
 
 // Allow lets console errors pass whose text or source address matches one of
@@ -74,6 +78,15 @@ func Profile(dir string) Option {
 // Flag passes a command line flag to Chromium. The value is a string or a bool.
 func Flag(name string, value any) Option {
 	return func(c *config) { c.flags = append(c.flags, chromedp.Flag(name, value)) }
+}
+
+// Measured starts the browser as it is for people, for a test that tells how
+// quick pages are. Others leave out work that shows in nothing but speed, and
+// that costs more than their pages do: the program is compiled by V8's quick
+// compiler alone until it has run for long, and neither the interface around
+// the pages nor processes for pages to come are made ready.
+func Measured() Option {
+	return func(c *config) { c.measured = true }
 }
 
 // Start starts a browser and returns the chromedp context of its first tab,
@@ -183,7 +196,17 @@ func (c *config) allocatorOptions() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.WindowSize(c.width, c.height),
 	)
+	if !c.measured {
+		opts = append(opts, sparing...)
+	}
 	return append(opts, c.flags...)
+}
+
+// sparing are the flags that [Measured] leaves out. The list of features begins
+// with chromedp's own, which it replaces.
+var sparing = []chromedp.ExecAllocatorOption{
+	chromedp.Flag("js-flags", "--wasm-tiering-budget=1000000000"),
+	chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup"),
 }
 
 // programs are the names under which Chromium is installed.

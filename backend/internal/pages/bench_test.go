@@ -31,11 +31,12 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	measured := browsertest.Measured()
 	quiet := browsertest.Allow(".") // there is no API behind these pages
 	b.Run("cold", func(b *testing.B) {
 		s := newSite(b, h)
 		measure(b, func() (float64, float64) {
-			ctx := browsertest.Start(b, quiet)
+			ctx := browsertest.Start(b, measured, quiet)
 			defer browsertest.Stop(b, ctx)
 			return start(b, ctx, s.URL)
 		})
@@ -44,19 +45,19 @@ func BenchmarkStart(b *testing.B) {
 		s := newSite(b, h)
 		profile := b.TempDir()
 		for range 2 { // the second visit lets the browser keep the compiled code
-			ctx := browsertest.Start(b, quiet, browsertest.Profile(profile))
+			ctx := browsertest.Start(b, measured, quiet, browsertest.Profile(profile))
 			openSettled(b, ctx, s.URL)
 			browsertest.Stop(b, ctx)
 		}
 		measure(b, func() (float64, float64) {
-			ctx := browsertest.Start(b, quiet, browsertest.Profile(profile))
+			ctx := browsertest.Start(b, measured, quiet, browsertest.Profile(profile))
 			defer browsertest.Stop(b, ctx)
 			return start(b, ctx, s.URL)
 		})
 	})
 	b.Run("again", func(b *testing.B) {
 		s := newSite(b, h)
-		ctx := browsertest.Start(b, quiet)
+		ctx := browsertest.Start(b, measured, quiet)
 		openSettled(b, ctx, s.URL)
 		openSettled(b, ctx, s.URL)
 		measure(b, func() (float64, float64) { return start(b, ctx, s.URL) })
