@@ -89,14 +89,15 @@ type blobs struct {
 	storage.Blobs
 	opened atomic.Int64
 	gate   atomic.Pointer[chan struct{}] // openers wait until it is closed
-	seen   chan struct{}                 // gets one element an opener, if it is not nil
+	seen   chan struct{}                 // gets an element an opener, if it has room
 }
 
 func (b *blobs) Open(ctx context.Context, id string) (io.ReadSeekCloser, error) {
 	b.opened.Add(1)
 	gate := b.gate.Load()
-	if b.seen != nil {
-		b.seen <- struct{}{}
+	select {
+	case b.seen <- struct{}{}: // never, if it is nil
+	default: // nobody waits for so many
 	}
 	if gate != nil {
 		<-*gate

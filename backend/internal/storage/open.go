@@ -79,6 +79,9 @@ func (r *reading) open(ctx context.Context) (*Content, error) {
 		}
 		// Another reader fills: one of this process is joined at once, one of
 		// another backend is waited for.
+		if r.overdue.has(ck) {
+			return r.direct(ctx, DetailTimeout)
+		}
 		waited = true
 		if r.flights.running(ck) == nil {
 			if err := sleep(ctx, pause); err != nil {
@@ -86,6 +89,7 @@ func (r *reading) open(ctx context.Context) (*Content, error) {
 			}
 		}
 		if time.Since(r.start) > r.cfg.Wait {
+			r.overdue.add(ck)
 			return r.direct(ctx, DetailTimeout)
 		}
 	}

@@ -146,7 +146,8 @@ func TestFailedFill(t *testing.T) {
 	warm(t, f.Store, "k")
 }
 
-// TestAnotherBackendHoldsTheLease: its fill is waited for, but not for long.
+// TestAnotherBackendHoldsTheLease: its fill is waited for, but not for long, and
+// not by each reader anew.
 func TestAnotherBackendHoldsTheLease(t *testing.T) {
 	f := start(t, func(c *storage.Config) { c.Wait = 30 * time.Millisecond })
 	other := f.open(t, nil)
@@ -155,7 +156,18 @@ func TestAnotherBackendHoldsTheLease(t *testing.T) {
 	if c := wantRead(t, f.Store, "k", "content", storage.Bypass); c.Detail != storage.DetailTimeout {
 		t.Errorf("the reason is %q", c.Detail)
 	}
+	asked := f.cache.gets.Load()
+	if c := wantRead(t, f.Store, "k", "content", storage.Bypass); c.Detail != storage.DetailTimeout || f.cache.gets.Load() != asked+1 {
+		t.Errorf("the next one asked the cache %d times: %q", f.cache.gets.Load()-asked, c.Detail)
+	}
 	release()
 	<-done
-	warm(t, f.Store, "k")
+	for deadline := time.Now().Add(time.Minute); ; { // the fill goes on after its reader has ended
+		if _, c := read(t, f.Store, "k"); c.Source == storage.Hit {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("what the other backend filled is never a hit")
+		}
+	}
 }

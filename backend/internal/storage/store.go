@@ -63,6 +63,7 @@ type Store struct {
 	memory  *semaphore.Weighted // bytes of objects in memory
 	bodies  bodies
 	flights flights
+	overdue overdue
 	locks   keyLocks
 	gen     generation
 
