@@ -2,15 +2,17 @@
 # Runs MemCache: builds what is missing or stale, starts the cache process and
 # the backend, keeps both running, and ends both on Ctrl-C or SIGTERM.
 #
-#   ./start.sh [flags of the backend]     ./start.sh -h shows them
+#   ./start.sh [-cache-nodes N] [flags of the backend]     ./start.sh -h shows them
 #
 # It needs bash, and setsid, setpriv and flock of util-linux.
 set -euo pipefail
 
 root=$(dirname -- "$(readlink -f -- "$0")")
 data=${MEMCACHE_DATA:-$root/data}
-nodes=${MEMCACHE_CACHE-} # cache nodes that run elsewhere; empty for one of our own
-arguments=("$@")
+nodes=${MEMCACHE_CACHE-}              # cache nodes that run elsewhere; empty for our own
+cache_nodes=${MEMCACHE_CACHE_NODES-1} # how many those are
+arguments=()                          # of the backend
+readonly most_nodes=8
 
 programs=()         # those we keep running, in the order of their start
 declare -A pid=()   # the process of a program that runs
@@ -20,17 +22,13 @@ declare -A began=() # when it was started last, in $SECONDS
 readonly longest_pause=30 healthy=60 crash_loop=8
 
 main() {
-  read_arguments
+  read_arguments "$@"
   build
   lock_data
   trap stop INT TERM HUP
 
   exec {output}<> <(:) # a pipe for what the backend says: when it serves, and where
-  if [[ -z $nodes ]]; then
-    check_socket
-    programs+=(cache)
-    launch cache
-  fi
+  [[ -n $nodes ]] || launch_caches
   programs+=(backend)
   launch backend
 
@@ -58,20 +56,41 @@ die() {
 
 # read_arguments looks for what concerns this script among the backend's flags.
 read_arguments() {
-  local i value
-  for ((i = 0; i < ${#arguments[@]}; i++)); do
-    value=${arguments[i]#*=}
-    [[ ${arguments[i]} == *=* ]] || value=${arguments[i + 1]-}
-    case ${arguments[i]} in
-      -data | --data | -data=* | --data=*) data=$value ;;
-      -cache | --cache | -cache=* | --cache=*) nodes=$value ;;
-      -h | -help | --help | -version | --version)
-        build >&2
-        exec "$root/bin/memcache-backend" "${arguments[i]}"
+  local flag value
+  while (($# > 0)); do
+    flag=${1%%=*} value=${1#*=}
+    [[ $1 == *=* ]] || value=${2-}
+    case $flag in
+      -cache-nodes | --cache-nodes)
+        cache_nodes=$value
+        [[ $1 == *=* ]] || (($# == 1)) || shift
+        shift
+        continue
         ;;
+      -data | --data) data=$value ;;
+      -cache | --cache) nodes=$value ;;
+      -h | -help | --help | -version | --version) tell "$1" ;;
     esac
+    arguments+=("$1")
+    shift
   done
   [[ -n $data ]] || die "the data folder has an empty name: give -data the path of a folder"
+  [[ $cache_nodes =~ ^[1-$most_nodes]$ ]] ||
+    die "-cache-nodes \"$cache_nodes\" cannot be had: give a number from 1 to $most_nodes"
+  [[ -z $nodes || $cache_nodes == 1 ]] ||
+    die "-cache names nodes that run elsewhere, and -cache-nodes $cache_nodes asks for our own: give one of the two"
+}
+
+# tell prints the version, or the flags, and ends.
+tell() {
+  build >&2
+  local status=0
+  "$root/bin/memcache-backend" "$1" || status=$?
+  [[ $1 == *version ]] || cat <<TEXT
+  -cache-nodes number
+    	number of cache processes that start.sh runs, each with the whole capacity, from 1 to $most_nodes (default 1)
+TEXT
+  exit "$status"
 }
 
 # build is left out where there are only the programs, or nothing to build with.
@@ -97,11 +116,23 @@ lock_data() {
   echo $$ >"$data/start.lock"
 }
 
+# launch_caches starts the cache processes; several are named to the backend.
+launch_caches() {
+  local i name names=(cache) addresses=
+  for ((i = 2; i <= cache_nodes; i++)); do names+=("cache-$i"); done
+  check_socket "$data/${names[-1]}.sock"
+  for name in "${names[@]}"; do
+    programs+=("$name")
+    launch "$name"
+    addresses+=,unix:$data/$name.sock
+  done
+  ((cache_nodes == 1)) || arguments+=(-cache "${addresses#,}")
+}
+
 # check_socket refuses what the system would cut off or refuse less clearly.
 check_socket() {
-  socket=$data/cache.sock
   local LC_ALL=C # count bytes
-  ((${#socket} <= 107)) || die "the path $socket is ${#socket} bytes long, and a unix socket's may have 107: choose a shorter data folder with -data"
+  ((${#1} <= 107)) || die "the path $1 is ${#1} bytes long, and a unix socket's may have 107: choose a shorter data folder with -data"
 }
 
 # --- The programs ---
@@ -111,7 +142,7 @@ check_socket() {
 launch() {
   local command
   case $1 in
-    cache) command=("$root/bin/memcache-cache" -s "$socket") ;;
+    cache*) command=("$root/bin/memcache-cache" -s "$data/$1.sock") ;;
     backend) command=("$root/bin/memcache-backend" -data "$data" "${arguments[@]}") ;;
   esac
   setsid setpriv --pdeathsig TERM "${command[@]}" >&"$output" &
@@ -248,4 +279,4 @@ end_all() {
   done
 }
 
-main
+main "$@"

@@ -90,6 +90,8 @@ func TestFirstStartThatFailsIsNotRepeated(t *testing.T) {
 		"not writable":  {[]string{"-data", "/proc/memcache"}, "/proc/memcache"},
 		"long path":     {[]string{"-data", filepath.Join(t.TempDir(), strings.Repeat("d", 110))}, "a unix socket's may have 107"},
 		"beyond itself": {[]string{"-listen", "0.0.0.0:0"}, "-insecure"},
+		"many nodes":    {[]string{"-cache-nodes", "9"}, "a number from 1 to 8"},
+		"two pools":     {[]string{"-cache-nodes=2", "-cache", "unix:/none"}, "give one of the two"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
