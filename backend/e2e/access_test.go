@@ -98,9 +98,14 @@ func TestFault101_PaletteAndChoicesByKeyboard(t *testing.T) {
 	p := openPage(t)
 	p.ready(s, "/cache")
 
-	p.press("g")
-	p.press("s")
-	p.has("#page-stats")
+	eventually(t, patience, "g and s lead to the statistics", func() error { // when they come soon enough after each other
+		p.press("g")
+		p.press("s")
+		if there, err := tryEval[bool](p, `document.querySelector("#page-stats") !== null`); err != nil || !there {
+			return fmt.Errorf("they have not yet (%v)", err)
+		}
+		return nil
+	})
 	p.press("?")
 	p.until(`document.querySelector("#help").open`)
 	p.shows("#help", "Ctrl+K")

@@ -270,5 +270,6 @@ func TestLabReplaysARecordingAndIsCancelled(t *testing.T) {
 		t.Errorf("%d of 96 results are there after it was cancelled", done)
 	}
 	p.fill("#lab-requests", "1000")
+	p.fill("#lab-keys", "1000")
 	p.runLab()
 }

@@ -59,10 +59,37 @@ func (p *page) open(url string) {
 }
 
 // click waits until the element lies still and nothing covers it, and clicks on
-// its middle with the mouse.
+// its middle with the mouse. Where the page moves under the mouse in that moment,
+// it does so again, as a person would.
 func (p *page) click(selector string) {
 	p.t.Helper()
-	middle := fmt.Sprintf(`(() => {
+	for deadline := time.Now().Add(patience); ; {
+		at := p.middle(selector, deadline)
+		p.run(fmt.Sprintf(watchClick, quote(selector)))
+		p.do("click on "+selector, chromedp.MouseClickXY(at[0], at[1]))
+		// Another document has no such note: the click has led there.
+		if missed, err := tryEval[bool](p, `window.clickMissed?.() ?? false`); err != nil || !missed {
+			return
+		}
+	}
+}
+
+// watchClick notes whether a click is on the element, also if it removes that.
+const watchClick = `{
+	const e = document.querySelector(%s), on = {};
+	const events = ["mousedown", "click"];
+	const note = (event) => { on[event.type] = event.composedPath().includes(e); };
+	events.forEach((name) => addEventListener(name, note, { capture: true, once: true }));
+	window.clickMissed = () => {
+		events.forEach((name) => removeEventListener(name, note, { capture: true }));
+		return !on.mousedown || (!on.click && Boolean(e?.isConnected));
+	};
+}`
+
+// middle is where to click on the element: where it has been in two looks.
+func (p *page) middle(selector string, deadline time.Time) []float64 {
+	p.t.Helper()
+	look := fmt.Sprintf(`(() => {
 		const e = document.querySelector(%s);
 		if (!e || e.disabled) return null;
 		e.scrollIntoView({ block: "center", behavior: "instant" });
@@ -70,15 +97,17 @@ func (p *page) click(selector string) {
 		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
 	})()`, quote(selector))
 	var last []float64
-	eventually(p.t, patience, selector+" can be clicked on", func() error {
-		at, err := tryEval[[]float64](p, middle)
-		if err == nil && (at == nil || !slices.Equal(at, last)) {
-			err = errors.New("it is absent, disabled, covered or moving")
+	for {
+		at, err := tryEval[[]float64](p, look)
+		if err == nil && at != nil && slices.Equal(at, last) {
+			return at
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("waited %v in vain to click on %s: it is absent, disabled, covered or moving (%v)\n%s", patience, selector, err, p.snapshot())
 		}
 		last = at
-		return err
-	})
-	p.do("click on "+selector, chromedp.MouseClickXY(last[0], last[1]))
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // fill replaces what is in a field, by typing. It types without chromedp's

@@ -205,7 +205,7 @@ func (c *config) allocatorOptions() []chromedp.ExecAllocatorOption {
 // sparing are the flags that [Measured] leaves out. The list of features begins
 // with chromedp's own, which it replaces.
 var sparing = []chromedp.ExecAllocatorOption{
-	chromedp.Flag("js-flags", "--wasm-tiering-budget=1000000000"),
+	chromedp.Flag("js-flags", "--wasm-tiering-budget=200000000"),
 	chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup"),
 }
 

@@ -117,8 +117,8 @@ func newWorld(t *testing.T, timeout time.Duration, change func(*Config)) *world 
 		value := make([]byte, size)
 		_, _ = random.Read(value) // it never fails
 		w.of[name] = value
-		w.fill(t, name, value)
 	}
+	w.fillAll(t)
 	w.of["new"], w.of["damaged"] = []byte("fresh"), []byte("whole") // not in the cache
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -144,12 +144,26 @@ func newWorld(t *testing.T, timeout time.Duration, change func(*Config)) *world 
 	return w
 }
 
-// fill puts a value into the cache.
-func (w *world) fill(t testing.TB, key string, value []byte) {
+// fillAll puts all values into the cache, with patience whatever the tested
+// cache has for an answer.
+func (w *world) fillAll(t testing.TB) {
 	t.Helper()
-	found, err := w.cache.Get(t.Context(), key)
+	patient, err := cachelink.New(cachelink.Config{Nodes: []string{w.process.Address}, Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer patient.Close()
+	for name, value := range w.of {
+		fill(t, patient, name, value)
+	}
+}
+
+// fill puts a value into the cache.
+func fill(t testing.TB, cache *cachelink.Client, key string, value []byte) {
+	t.Helper()
+	found, err := cache.Get(t.Context(), key)
 	if err == nil {
-		err = w.cache.Fill(t.Context(), key, found.Lease, nil, value)
+		err = cache.Fill(t.Context(), key, found.Lease, nil, value)
 	}
 	if err != nil {
 		t.Fatalf("fill %s: %v", key, err)
@@ -200,7 +214,7 @@ func TestHitsAreTheBytesThatWereCached(t *testing.T) {
 func TestWhatIsNotCachedGoesOnWithItsLease(t *testing.T) {
 	w := newWorld(t, patience, nil)
 	w.warm(t)
-	w.fill(t, "damaged", []byte("damaged"))
+	fill(t, w.cache, "damaged", []byte("damaged"))
 	c := dial(t, w.address)
 	for _, step := range []struct{ name, lease, body string }{
 		{"new", "true", "fresh"},
@@ -219,7 +233,7 @@ func TestWhatIsNotCachedGoesOnWithItsLease(t *testing.T) {
 func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 	w := newWorld(t, patience, nil)
 	w.warm(t)
-	w.fill(t, "bad", []byte("panic"))
+	fill(t, w.cache, "bad", []byte("panic"))
 	c, other := dial(t, w.address), dial(t, w.address)
 	c.send(t, get("bad"))
 	if _, err := c.ReadByte(); !errors.Is(err, io.EOF) {
