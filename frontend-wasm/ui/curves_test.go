@@ -282,7 +282,7 @@ func TestCurvesComeAndAreKept(t *testing.T) {
 	s.box.put(func(x *news) { *x = n })
 	w := new(spy)
 	s.watch(w)
-	s.receive(nil)
+	s.receive()
 	if w.told&changeCurves == 0 || s.curves.Value.Time != 7 {
 		t.Errorf("told: %b, known: %+v", w.told, s.curves)
 	}

@@ -108,11 +108,11 @@ func (s *session) listenToList() {
 			return
 		}
 		waiting = true
-		s.ctx.Dispatcher().Dispatch(app.Dispatch{Mode: app.Next, Function: func(app.Context) { // nothing is drawn for it
+		s.dispatch(func() {
 			if waiting = false; s.scrolled != nil {
 				s.scrolled()
 			}
-		}})
+		})
 	}
 	listen(w, "scroll", follow)
 	listen(w, "resize", follow)

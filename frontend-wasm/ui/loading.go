@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"time"
+
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
 	"memcache/shared/api"
@@ -9,6 +11,9 @@ import (
 // ahead is how many rows beyond those in the document are to be here, so that
 // scrolling seldom has to wait.
 const ahead = 80
+
+// keepListPause is how long after it came a list is kept: the browser draws it in between.
+const keepListPause = 100 * time.Millisecond
 
 // refresh reads what is shown again because it has changed on the server; while a
 // reading is under way it is noted that another has to follow.
@@ -50,10 +55,16 @@ func (p *objectsPage) begin() {
 			p.toList()
 			p.follow()
 			if q.first() {
-				_ = keep(p.s.seen, seenList, p.now, page.List)
+				p.keepList(page.List)
 			}
 		})
 	})
+}
+
+// keepList keeps what the list begins with, once it is on the screen.
+func (p *objectsPage) keepList(list api.List) {
+	at := p.now
+	p.s.ctx.After(keepListPause, func(app.Context) { _ = keep(p.s.seen, seenList, at, list) })
 }
 
 // check reads the page that is on the screen.
@@ -66,7 +77,7 @@ func (p *objectsPage) check(now bool) {
 	first := r.pages[at].q == p.q.api() && p.q.first()
 	p.ask(r.pages[at].q, func(page listPage) {
 		if first {
-			_ = keep(p.s.seen, seenList, p.now, page.List)
+			p.keepList(page.List)
 		}
 		if r == p.run {
 			p.show(page, now)

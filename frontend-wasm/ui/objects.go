@@ -177,8 +177,8 @@ func (p *objectsPage) take(r *run, at int64) {
 }
 
 // firstDrawn is how many rows are drawn before it is known how many the screen
-// has room for.
-const firstDrawn = 40
+// has room for: as many as most have.
+const firstDrawn = 20
 
 // onSearch waits for a pause in the typing, then asks the server. Beginning a
 // search is a step in the browser's history, changing it is not.

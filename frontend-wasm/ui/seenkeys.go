@@ -14,18 +14,21 @@ import (
 // as JSON, 2,000 of them would hold the page up for a quarter of a second.
 const seenKeys = "memcache.keys"
 
-// How many keys are kept, and how long at the least lies between two writings.
+// How many keys are kept, and when: as soon as no list has come for a while, for the
+// writing would be felt by who scrolls; but at the latest after a longer one.
 const (
-	maxSeenKeys   = 2000
-	seenKeysPause = 3 * time.Second
+	maxSeenKeys    = 2000
+	seenKeysPause  = 3 * time.Second
+	seenKeysLatest = 30 * time.Second
 )
 
 // known are the objects that lists have shown, to be searched without a server.
 // The last listed are first.
 type known struct {
 	objects []api.Object
-	read    bool // what was kept before is among them
-	waiting bool // they are to be written soon
+	read    bool  // what was kept before is among them
+	lists   int   // that came
+	kept    int64 // when they were written last, in Unix milliseconds
 }
 
 // add puts objects before the others, in the place of what was known of their keys.
@@ -55,15 +58,16 @@ func (s *session) readKnown() {
 
 // saw notes what a list has shown, and keeps it soon.
 func (s *session) saw(objects []api.Object) {
-	s.readKnown()
 	s.known.add(objects)
-	if s.known.waiting {
-		return
-	}
-	s.known.waiting = true
+	s.known.lists++
+	lists := s.known.lists
 	s.ctx.After(seenKeysPause, func(app.Context) {
-		s.known.waiting = false
-		_ = keep(s.seen, seenKeys, wallNow(), formatLines(s.known.objects))
+		now := wallNow()
+		if lists == s.known.lists || now-s.known.kept > seenKeysLatest.Milliseconds() {
+			s.readKnown()
+			s.known.kept = now
+			_ = keep(s.seen, seenKeys, now, formatLines(s.known.objects))
+		}
 	})
 }
 

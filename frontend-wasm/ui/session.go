@@ -103,7 +103,7 @@ func newSession() *session {
 // start connects and begins to listen; it runs once, in the browser.
 func (s *session) start(ctx app.Context) {
 	s.ctx = ctx
-	s.box.flush = func() { ctx.Dispatch(s.receive) }
+	s.box.flush = func() { s.dispatch(s.receive) }
 	s.seen = seen{storage: ctx.LocalStorage()}
 	s.recallAll()
 	s.conn.Since = time.Now()
@@ -116,6 +116,12 @@ func (s *session) start(ctx app.Context) {
 	)
 	go s.tickClock()
 	s.notify(changeStart|changeConn|changeStats|changeCache, nil)
+}
+
+// dispatch runs f on the UI goroutine. Unlike a Dispatch of the context, it draws
+// nothing by itself: whoever has changed says so.
+func (s *session) dispatch(f func()) {
+	s.ctx.Dispatcher().Dispatch(app.Dispatch{Mode: app.Next, Function: func(app.Context) { f() }})
 }
 
 // recallAll fills in what was seen last.
@@ -138,7 +144,7 @@ func (s *session) tickClock() {
 		case <-s.ctx.Done():
 			return
 		case <-t.C:
-			s.ctx.Dispatch(func(app.Context) { s.notify(changeClock, nil) })
+			s.dispatch(func() { s.notify(changeClock, nil) })
 		}
 	}
 }
@@ -181,12 +187,13 @@ func (n *news) note(method string, params json.RawMessage) {
 }
 
 // receive hands on what has arrived.
-func (s *session) receive(app.Context) {
+func (s *session) receive() {
 	n := s.box.take()
 	var c change
+	came := false
 	if n.conn != nil {
 		c |= changeConn
-		s.connected(*n.conn)
+		came = s.connected(*n.conn)
 	}
 	if n.cache != nil {
 		c |= changeCache
@@ -222,21 +229,24 @@ func (s *session) receive(app.Context) {
 		s.takeProgress(&n)
 	}
 	s.notify(c, &n)
-}
-
-func (s *session) connected(c connState) {
-	came := c.Online && !s.conn.Online
-	if s.conn.Online == c.Online && !s.conn.Since.IsZero() {
-		c.Since = s.conn.Since
-	}
-	s.conn = c
-	if came {
+	if came { // after the page, whose questions come first
 		s.subscribe()
 		s.askCurves()
 		s.adopt()
 		s.pump()
 		checkUpdate()
 	}
+}
+
+// connected takes the state of the connection, and tells whether there is one now
+// and was none before.
+func (s *session) connected(c connState) (came bool) {
+	came = c.Online && !s.conn.Online
+	if s.conn.Online == c.Online && !s.conn.Since.IsZero() {
+		c.Since = s.conn.Since
+	}
+	s.conn = c
+	return came
 }
 
 // subscribe asks for the statistics and the cache's settings.
@@ -246,7 +256,6 @@ func (s *session) subscribe() {
 		if err == nil {
 			s.stats.renew(*stats)
 			s.statsAt = wallNow()
-			s.keepStats()
 			s.notify(changeStats, nil)
 		}
 	})
@@ -282,11 +291,14 @@ func (s *session) addTicks(ticks []api.Tick) {
 		s.cacheDown = !t.Up
 	}
 	s.statsAt = wallNow()
-	const keepEvery = 10_000
-	if s.statsAt-s.statsKept > keepEvery {
+	if s.statsAt-s.statsKept > keepStatsEvery {
 		s.keepStats()
 	}
 }
+
+// keepStatsEvery is how often the statistics are kept in the browser, in milliseconds:
+// that takes as long as to draw the page.
+const keepStatsEvery = 30_000
 
 // shown is the window of statistics that is on the page.
 func (s *session) shown() *window {
@@ -335,7 +347,7 @@ func (s *session) call(method string, params, result any, done func(error)) {
 		ctx, cancel := context.WithTimeout(s.ctx, callTimeout)
 		defer cancel()
 		err := s.client.Call(ctx, method, params, result)
-		s.ctx.Dispatch(func(app.Context) {
+		s.dispatch(func() {
 			done(err)
 			if list, ok := result.(*api.List); ok && err == nil {
 				s.ctx.Defer(func(app.Context) { s.saw(list.Objects) }) // once it is drawn

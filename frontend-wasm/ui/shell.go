@@ -16,7 +16,8 @@ type shell struct {
 
 	s       *session
 	ctx     app.Context
-	update  bool // a new version is ready
+	said    notice // as it is drawn
+	update  bool   // a new version is ready
 	started bool
 	install install
 	renew   bool // the page is about to be mounted anew
@@ -46,7 +47,7 @@ func (sh *shell) sessionChanged(c change, _ *news) {
 		sh.drawAnew()
 		return
 	}
-	if c&(changeConn|changeCache|changeStats|changeFrame|changeUploads) != 0 || !sh.s.conn.Online {
+	if c&(changeConn|changeCache|changeFrame|changeUploads) != 0 || sh.s.notice() != sh.said {
 		sh.Update()
 	}
 }
@@ -165,6 +166,7 @@ func (sh *shell) connection() app.UI {
 // always there, so that its changes are.
 func (sh *shell) notices() []app.UI {
 	n := sh.s.notice()
+	sh.said = n
 	class := "notice"
 	if n.Text == "" {
 		class = "notice notice-none"
