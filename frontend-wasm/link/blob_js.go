@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"syscall/js"
+
+	"memcache/shared/api"
 )
 
 // Source is what an upload reads: a file of the browser.
@@ -31,7 +33,7 @@ func (f frames) read(ctx context.Context, header []byte, off, n int64) (frame, e
 func (f frames) close() { f.src.close() }
 
 // NewBlobSource returns a source that reads the browser's Blob (or File) v a
-// piece at a time, so that a large file never stands in memory whole. Its bytes
+// block at a time, so that a large file never stands in memory whole. Its bytes
 // do not pass through the memory of Go, and the browser reads all of them into one
 // buffer: the pages of fresh ones cost it more than to send what they hold. One
 // goroutine at a time may use it.
@@ -39,21 +41,19 @@ func NewBlobSource(v js.Value) Source {
 	return &blobSource{blob: v, size: int64(v.Get("size").Float())}
 }
 
-// readAhead is how much is read at once where the browser cannot read into a
-// buffer, in bytes: a wait for the browser takes as long for a few as for many.
-const readAhead = 4 << 20
+// blockBytes is how much is read at once: a wait for the browser takes as long for
+// a few bytes as for many.
+const blockBytes = 1 << 20
 
 type blobSource struct {
 	blob   js.Value
 	size   int64
-	buffer js.Value // an ArrayBuffer for the frame; undefined while the browser has it
-
 	reader js.Value // a ReadableStreamBYOBReader that is at the offset at
 	at     int64
 
-	ahead js.Value // an ArrayBuffer of the bytes from begin to end
-	begin int64
-	end   int64
+	buffer     js.Value // an ArrayBuffer of a block, with room for a header in front; undefined while the browser has it
+	block      int64    // where the block begins
+	begin, end int64    // of what is whole in it: the header of a frame takes the place of bytes that were sent before
 }
 
 func (b *blobSource) Size() int64 { return b.size }
@@ -62,20 +62,32 @@ func (b *blobSource) frame(ctx context.Context, header []byte, off, n int64) (fr
 	if off < 0 || n > b.size-off {
 		return frame{}, fmt.Errorf("read %d bytes of the file at %d: it has %d bytes", n, off, b.size)
 	}
-	length := int64(len(header)) + n
-	if b.buffer.IsUndefined() || b.buffer.Get("byteLength").Int() < int(length) {
-		b.buffer = js.Global().Get("ArrayBuffer").New(length)
-	}
-	if err := b.fill(ctx, int64(len(header)), off, n); err != nil {
-		b.close()
-		if ctx.Err() != nil {
-			return frame{}, err
+	if off < b.begin || off+n > b.end {
+		if err := b.load(ctx, off, max(n, min(blockBytes, b.size-off))); err != nil {
+			b.close()
+			if ctx.Err() != nil {
+				return frame{}, err
+			}
+			return frame{}, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
 		}
-		return frame{}, fmt.Errorf("read the file at %d: %w: it may have been changed or removed, choose it again", off, err)
 	}
-	whole := bytesOf(b.buffer, 0, length)
+	b.begin = off
+	whole := bytesOf(b.buffer, api.ChunkHeaderBytes+off-b.block-int64(len(header)), int64(len(header))+n)
 	js.CopyBytesToJS(whole, header)
 	return whole, nil
+}
+
+// load reads the n bytes at off into the buffer.
+func (b *blobSource) load(ctx context.Context, off, n int64) error {
+	length := api.ChunkHeaderBytes + n
+	if b.buffer.IsUndefined() || int64(b.buffer.Get("byteLength").Int()) < length {
+		b.buffer = js.Global().Get("ArrayBuffer").New(length)
+	}
+	if err := b.fill(ctx, api.ChunkHeaderBytes, off, n); err != nil {
+		return err
+	}
+	b.block, b.begin, b.end = off, off, off+n
+	return nil
 }
 
 func bytesOf(buffer js.Value, off, n int64) js.Value {
@@ -128,25 +140,22 @@ func (b *blobSource) seek(off int64) (ok bool) {
 	return true
 }
 
+// fillCopying does so where the browser cannot read into a buffer.
 func (b *blobSource) fillCopying(ctx context.Context, place, off, n int64) error {
-	if off < b.begin || off+n > b.end {
-		end := min(max(off+n, off+readAhead), b.size)
-		ahead, err := await(ctx, b.blob.Call("slice", off, end).Call("arrayBuffer"))
-		if err != nil {
-			return err
-		}
-		b.ahead, b.begin, b.end = ahead, off, end
+	part, err := await(ctx, b.blob.Call("slice", off, off+n).Call("arrayBuffer"))
+	if err != nil {
+		return err
 	}
-	if b.ahead.Get("byteLength").Int() < int(off-b.begin+n) {
+	if int64(part.Get("byteLength").Int()) < n {
 		return io.ErrUnexpectedEOF
 	}
-	bytesOf(b.buffer, place, n).Call("set", bytesOf(b.ahead, off-b.begin, n))
+	bytesOf(b.buffer, place, n).Call("set", bytesOf(part, 0, n))
 	return nil
 }
 
 func (b *blobSource) close() {
 	b.closeReader()
-	b.buffer, b.ahead, b.begin, b.end = js.Undefined(), js.Undefined(), 0, 0
+	b.buffer, b.begin, b.end = js.Undefined(), 0, 0
 }
 
 func (b *blobSource) closeReader() {

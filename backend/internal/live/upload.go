@@ -13,6 +13,13 @@ import (
 // upload holds in memory at most.
 const window = 2 << 20
 
+// How often a client is told that it may go on: for so many bytes, and for fewer of
+// them after a while. Each time costs a page as much as to send them.
+const (
+	tellBytes  = 512 << 10
+	tellWithin = 20 * time.Millisecond
+)
+
 // upload is one upload: a ring of bytes between the connection that they
 // arrive on (take) and the store that reads them (Read).
 type upload struct {
@@ -29,6 +36,7 @@ type upload struct {
 	arrived  int64
 	consumed int64
 	told     int64     // what consumed was when the client was last told
+	telling  bool      // the client will be told of what was consumed since
 	whole    bool      // the client has said that this is all
 	owner    client    // nil while the connection is lost
 	active   time.Time // when the client last did something
@@ -132,14 +140,28 @@ func (u *upload) Read(p []byte) (int, error) {
 	at := int(u.consumed % int64(len(u.ring)))
 	n := copy(p[:min(int64(len(p)), u.arrived-u.consumed)], u.ring[at:])
 	u.consumed += int64(n)
-	if u.consumed-u.told >= api.ChunkBytes || u.consumed == u.arrived {
-		u.told = u.consumed
+	switch {
+	case u.consumed-u.told >= tellBytes || u.consumed == u.size:
 		u.tell()
+	case !u.telling:
+		u.telling = true
+		time.AfterFunc(tellWithin, u.tellRest)
 	}
 	return n, nil
 }
 
+// tellRest tells what tell has not told yet.
+func (u *upload) tellRest() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.telling = false
+	if u.told < u.consumed && u.settled.IsZero() {
+		u.tell()
+	}
+}
+
 func (u *upload) tell() {
+	u.told = u.consumed
 	if u.owner != nil {
 		u.owner.tellUpload(u)
 	}
