@@ -188,11 +188,15 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 		"objects": "/", "image": "/object?key=holiday/beach.png", "text": "/object?key=notes.txt",
 		"unknown": "/object?key=unknown", "cache": "/cache", "stats": "/stats", "lab": "/lab", "search": "/?search=nothing",
 	}
-	for _, width := range []int64{320, 390, 1440} {
-		p := openPage(t, browsertest.Window(int(width), 844), browsertest.Allow("404"))
-		p.do("set the width", chromedp.EmulateViewport(width, 844))
-		for name, path := range pages {
-			p.ready(s, path)
+	// Each page is loaded at one width, which another page has next, and then
+	// fits the others as a window does that is made wider or narrower.
+	widths := []int64{320, 390, 1440}
+	p := openPage(t, browsertest.Allow("404"))
+	for name, path := range pages {
+		p.setWidth(widths[0])
+		p.ready(s, path)
+		for _, width := range widths {
+			p.setWidth(width)
 			p.until(`document.fonts.status === "loaded" && !document.querySelector("[aria-busy=true]")`)
 			for _, scheme := range []string{"light", "dark"} {
 				p.scheme(scheme)
@@ -203,8 +207,9 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 				p.screenshot(fmt.Sprintf("%s-%d-%s", name, width, scheme))
 			}
 		}
-		browsertest.Stop(t, p.ctx)
+		widths = append(widths[1:], widths[0])
 	}
+	browsertest.Stop(t, p.ctx)
 	fitsOffline(t, s)
 }
 
@@ -212,7 +217,7 @@ func TestEveryPageFitsThePhone(t *testing.T) {
 func fitsOffline(t *testing.T, s *site) {
 	t.Helper()
 	p := openPage(t, serverGone, browsertest.Allow("ERR_FAILED"))
-	p.do("set the width", chromedp.EmulateViewport(320, 844))
+	p.setWidth(320)
 	p.ready(s, "/")
 	p.choose("#files", writeFile(t, "new.txt", []byte("new")))
 	p.has(`[data-upload][data-state="ready"]`)
@@ -225,6 +230,14 @@ func fitsOffline(t *testing.T, s *site) {
 	p.has("#sending")
 	p.shows("h1", "notes.txt")
 	p.bothSchemes(t, "offline-object-320")
+}
+
+// setWidth waits until what is on the page has been drawn at its new width.
+func (p *page) setWidth(width int64) {
+	p.t.Helper()
+	p.do("set the width", chromedp.EmulateViewport(width, 844))
+	p.until(fmt.Sprintf(`innerWidth === %d`, width))
+	eval[bool](p, `new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))`)
 }
 
 // tooWide names the elements that reach beyond the window.
