@@ -81,7 +81,7 @@ func (p *cachePage) form(o *outlook) app.UI {
 		reset = app.Button().ID("undo").Class("button").Type("button").OnClick(p.onUndo).
 			Text(tf("Undo: back to %s, %s", size(*p.before.Capacity), policyTitle(p.known(), *p.before.Policy)))
 	}
-	what := "\u00a0"
+	what := ""
 	if ok {
 		what = preview(p.usage(), change)
 	}
@@ -90,8 +90,10 @@ func (p *cachePage) form(o *outlook) app.UI {
 		p.capacityField(problem, o),
 		p.goals(),
 		p.policies(),
-		app.P().ID("preview-change").Class("preview-change").Role("status").Text(what),
-		app.Div().Class("buttons").Body(apply.Text(label), reset),
+		app.Div().Class("buttons").Body(
+			apply.Text(label), reset,
+			app.P().ID("preview-change").Class("preview-change").Role("status").Text(what),
+		),
 	)
 }
 
