@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"memcache/backend/internal/httpapi"
 	"memcache/backend/internal/jobs"
 	"memcache/backend/internal/live"
+	"memcache/backend/internal/login"
 	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/pages"
 	"memcache/backend/internal/sqlindex"
@@ -41,6 +43,7 @@ type app struct {
 	closers []func() error // closed in reverse order
 	door
 	parts    []httpapi.Part
+	keeper   *login.Keeper // nil where nobody has to log in
 	hub      *live.Hub
 	schedule *jobs.Schedule
 	// unsettled says that the cache may hold outdated objects that the database
@@ -62,7 +65,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err != nil {
 		return err
 	}
-	if cfg.exposed() && cfg.insecure {
+	if cfg.exposed() && !cfg.asksLogin() {
 		a.log.Warn("everyone who can reach this server may read, change and delete everything: -insecure was given", "listen", cfg.listen)
 	}
 	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, MaxBytes: int64(cfg.maxStore), OnDamage: a.counts.Damaged})
@@ -148,11 +151,16 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
 	})
 	uploads := access.NewUploads(cfg.maxUploads)
-	hub, err = live.New(live.Config{
-		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index,
+	journal := audit(a.log, rules)
+	liveConfig := live.Config{
+		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index, Audit: journal,
 		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Log: a.log,
-	})
-	if err != nil {
+	}
+	if cfg.asksLogin() {
+		a.keeper = login.New(index, func(r *http.Request) string { return rules.Client(r).String() })
+		liveConfig.Who, liveConfig.Still = a.keeper.Who, a.keeper.Still
+	}
+	if hub, err = live.New(liveConfig); err != nil {
 		return err
 	}
 	a.hub = hub
@@ -168,7 +176,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		defer cancel()
 		return hub.Shutdown(ctx)
 	})
-	app, err := pages.New(pages.Config{Version: release.Version(), Exposed: cfg.exposed() && cfg.insecure, Routes: ui.Register, Log: a.log})
+	app, err := pages.New(pages.Config{Version: release.Version(), Exposed: cfg.exposed() && !cfg.asksLogin(), Login: cfg.asksLogin(), Routes: ui.Register, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -176,7 +184,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	handler := httpapi.New(httpapi.Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
 		Parts: a.parts, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,
-		CourseAPI: cfg.courseAPI, Metrics: a.counts, Log: a.log,
+		CourseAPI: cfg.courseAPI, CourseOpen: cfg.courseOpen, Login: a.keeper, Audit: journal, Metrics: a.counts, Log: a.log,
 	})
 	a.answer(cfg, rules, handler, objects, nodes)
 	a.schedule, err = jobs.Start(a.log, elector, counted(a.counts, schedule(control, objects, blobs, index, hub))...)

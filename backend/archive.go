@@ -21,6 +21,7 @@ import (
 const (
 	commandBackup  = "backup"
 	commandRestore = "restore"
+	commandLogin   = "login"
 )
 
 func (c config) index(log *slog.Logger) sqlindex.Config {
@@ -141,7 +142,7 @@ func checkEmpty(ctx context.Context, data string, blobs *filestore.Store, index 
 
 // command takes the command off args, "" if there is none.
 func command(args []string) (string, []string) {
-	if len(args) > 0 && (args[0] == commandBackup || args[0] == commandRestore) {
+	if len(args) > 0 && (args[0] == commandBackup || args[0] == commandRestore || args[0] == commandLogin) {
 		return args[0], args[1:]
 	}
 	return "", args
@@ -152,7 +153,9 @@ func (c config) checkFile(files []string) error {
 	switch {
 	case c.command == "" && len(files) > 0:
 		return fmt.Errorf("there is no argument %q: -h lists the flags", files[0])
-	case c.command != "" && len(files) != 1:
+	case c.command == commandLogin && len(files) > 1:
+		return fmt.Errorf("login takes the name of one account; it was given %d: %s", len(files), strings.Join(files, " "))
+	case c.command != "" && c.command != commandLogin && len(files) != 1:
 		return fmt.Errorf("%s takes one FILE, or - for %s; it was given %d: %s", c.command,
 			map[string]string{commandBackup: "the standard output", commandRestore: "the standard input"}[c.command], len(files), strings.Join(files, " "))
 	}

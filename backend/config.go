@@ -20,8 +20,8 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
-	command  string // backup, restore, or "" to serve
-	file     string // of the command
+	command  string // backup, restore, login, or "" to serve
+	file     string // of the command; the account of login
 	listen   string
 	hosts    string
 	data     string
@@ -53,6 +53,8 @@ variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE
                                          into FILE, also while a server uses them
   memcache-backend restore [flags] FILE  fill an empty -data and -database from FILE;
                                          either may be SQLite or MySQL. - is for pipes.
+  memcache-backend login [flags] [NAME]  print a link that gives the account NAME (admin)
+                                         a new password, once; also while a server runs
 
 Flags:
 `
@@ -90,7 +92,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	if err := c.checkFile(files); err != nil {
 		return c, err
 	}
-	if c.command != "" {
+	if len(files) > 0 {
 		c.file = files[0]
 	}
 	c.complete(fs)

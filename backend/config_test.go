@@ -38,7 +38,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		"-tls-cert a -tls-key b -domain c -insecure": "-domain",
 		"-acme https://ca":                           "-domain",
 		"-listen-http :80":                           "-tls-cert",
-		"-domain files.example.org":                  "-insecure", // 91
+		"-listen 0.0.0.0:1 -login -insecure":         "-tls-cert",
 		"-tls-cert a -tls-key b -listen-http 80":     "-listen-http",
 		"-course-api 3":                              "1 or 2",
 		"-capacity 0":                                "-capacity",

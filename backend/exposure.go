@@ -19,6 +19,8 @@ type exposure struct {
 	acme            string
 	listenHTTP      string
 	proxies         string
+	login           bool
+	courseOpen      bool
 	insecure        bool
 }
 
@@ -29,7 +31,9 @@ func (e *exposure) flags(fs *flag.FlagSet) {
 	fs.StringVar(&e.acme, "acme", "", "`address` of another certificate authority for -domain, that of its ACME directory")
 	fs.StringVar(&e.listenHTTP, "listen-http", "", "`host:port` on which browsers that come without TLS are sent to it; :80 with -domain, unless it is given")
 	fs.StringVar(&e.proxies, "trusted-proxies", "", "`addresses` and networks, separated by commas, of proxies that add TLS and tell their clients' addresses in X-Forwarded-For; others are refused")
-	fs.BoolVar(&e.insecure, "insecure", false, "serve beyond this machine although nobody has to log in")
+	fs.BoolVar(&e.login, "login", false, "ask for a login also on this machine; beyond it, and behind -trusted-proxies, it is asked for anyhow")
+	fs.BoolVar(&e.courseOpen, "course-open", false, "leave the course API open to everybody also where one has to log in")
+	fs.BoolVar(&e.insecure, "insecure", false, "serve beyond this machine although nobody has to log in and nothing is encrypted")
 }
 
 // complete fills in what -domain stands for where that was not given.
@@ -73,10 +77,21 @@ func (c config) exposed() bool {
 	return !access.IsLoopback(host)
 }
 
+// asksLogin tells whether one has to log in.
+func (c config) asksLogin() bool {
+	return c.login || (c.exposed() || c.proxies != "") && !c.insecure
+}
+
 // checkExposure makes sure that nobody is let in by mistake.
 func (c config) checkExposure() error {
-	if c.exposed() && !c.insecure {
-		return fmt.Errorf("-listen %q can be reached from other machines, and nobody has to log in: listen on 127.0.0.1, or add -insecure if everyone who can reach it may read, change and delete everything", c.listen)
+	if c.exposed() && !c.encrypted() && c.proxies == "" {
+		switch {
+		case c.login:
+			return fmt.Errorf("-login with -listen %q would let passwords travel in the clear: give -domain, or -tls-cert and -tls-key, or -trusted-proxies for a proxy that adds TLS", c.listen)
+		case !c.insecure:
+			return fmt.Errorf("-listen %q can be reached from other machines, and nothing would be encrypted: give -domain, or -tls-cert and -tls-key, or -trusted-proxies for a proxy that adds TLS; "+
+				"or listen on 127.0.0.1; or add -insecure if everyone who can reach it may read, change and delete everything", c.listen)
+		}
 	}
 	return c.exposure.check()
 }

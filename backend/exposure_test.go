@@ -64,12 +64,19 @@ func TestServesWithTLS(t *testing.T) {
 // reserve returns an address that nothing listens on.
 func reserve(t *testing.T) string {
 	t.Helper()
+	l := listenerAt(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func listenerAt(t *testing.T) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Cleanup(func() { _ = l.Close() })
+	return l
 }
 
 // clientOf is a client that trusts the certificate, and speaks HTTP/2.

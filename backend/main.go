@@ -55,12 +55,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return makeBackup(ctx, cfg, log, stdout, stderr)
 	case commandRestore:
 		return restoreBackup(ctx, cfg, log, stdin, stderr)
+	case commandLogin:
+		return printLink(ctx, cfg, log, stdout)
 	}
 	app, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "MemCache listens on %s\n", app.address()); err != nil {
+	if _, err := fmt.Fprintf(stdout, "MemCache listens on %s\n%s", app.address(), app.firstLogin(ctx, cfg, getenv)); err != nil {
 		return errors.Join(err, app.close())
 	}
 	return errors.Join(app.serve(ctx, stdout), app.close())

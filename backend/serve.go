@@ -77,7 +77,7 @@ func (a *app) answer(cfg config, rules *access.Rules, handler httpapi.Handler, o
 	switch {
 	case a.tls != nil:
 		a.server.TLSConfig = a.tls.TLS()
-	case cfg.proxies == "":
+	case cfg.proxies == "" && !cfg.asksLogin():
 		a.server.Handler = handler
 		a.front = front.New(front.Config{
 			Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes, Memory: objects.Memory(), Refuse: handler.Refuse,

@@ -298,6 +298,7 @@
   const env = {
     GOAPP_VERSION: "{{version}}",
     MEMCACHE_EXPOSED: "{{exposed}}",
+    MEMCACHE_LOGIN: "{{login}}",
     GOAPP_STATIC_RESOURCES_URL: "",
     GOAPP_ROOT_PREFIX: "",
     GOAPP_INTERNAL_URLS: "null",

@@ -61,7 +61,7 @@ func (s *site) start() {
 	s.launch()
 	select {
 	case s.url = <-s.ready:
-		s.listen = strings.Replace(strings.TrimPrefix(s.url, "http://"), "localhost", "127.0.0.1", 1)
+		s.listen = strings.Replace(s.url[strings.Index(s.url, "//")+2:], "localhost", "127.0.0.1", 1)
 	case <-s.ended:
 		s.t.Fatalf("start.sh ended (%v) instead of starting:\n%s", s.err, s.output.String())
 	case <-time.After(startLimit):

@@ -223,7 +223,7 @@ func post(ctx context.Context, path string, body, result any) error {
 	case err != nil:
 		return api.Errorf(api.Unavailable, "the server cannot be reached: try again when it can").Because(err)
 	case status >= 300:
-		return api.Errorf(api.Invalid, "%s", problemText(status, answer))
+		return refused(status, answer)
 	}
 	return json.Unmarshal(answer, result)
 }

@@ -25,7 +25,7 @@ var offAttribute = regexp.MustCompile(` (disabled|hidden|checked|selected|open|m
 func TestEveryPageIsDrawnByTheServer(t *testing.T) {
 	Register()
 	handler := &app.Handler{Name: "MemCache", Icon: app.Icon{Default: "/icon.png"}}
-	for path, heading := range map[string]string{"/": "Objects", "/object": "\u00a0", "/cache": "Cache", "/stats": "Statistics"} {
+	for path, heading := range map[string]string{"/": "Objects", "/object": "\u00a0", "/cache": "Cache", "/stats": "Statistics", "/login": "Log in", "/security": "Security"} {
 		t.Run(path, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -43,7 +43,7 @@ func TestEveryPageIsDrawnByTheServer(t *testing.T) {
 			}
 		})
 	}
-	if got := Paths(); len(got) != 5 {
+	if got := Paths(); len(got) != 7 {
 		t.Errorf("the pages are %v", got)
 	}
 }

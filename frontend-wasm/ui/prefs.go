@@ -68,9 +68,21 @@ func (sh *shell) prefs() app.UI {
 			app.Span().Text(t("Shortcuts of single keys, such as ? and g o")),
 		),
 		app.Div().Class("dialog-buttons").Body(
+			securityButton(),
 			app.Button().ID("prefs-close").Class("button button-primary").Type("button").Text(t("Close")).
 				OnClick(func(app.Context, app.Event) { closeDialog("prefs") })),
 	)
+}
+
+// securityButton leads to the page of logins where there are any.
+func securityButton() app.UI {
+	if !askedForLogin() {
+		return nil
+	}
+	return app.Button().ID("open-security").Class("button").Type("button").Text(t("Security")).OnClick(func(ctx app.Context, _ app.Event) {
+		closeDialog("prefs")
+		ctx.Navigate(pathSecurity)
+	})
 }
 
 func (sh *shell) onKeysPref(ctx app.Context, _ app.Event) {

@@ -246,6 +246,9 @@ func (s *session) connected(c connState) (came bool) {
 		c.Since = s.conn.Since
 	}
 	s.conn = c
+	if !c.Online && c.Err != "" {
+		s.checkLogin()
+	}
 	return came
 }
 

@@ -28,6 +28,11 @@ func newShell(path string) *shell { return &shell{Path: path, s: newSession()} }
 // OnMount connects; it runs in the browser only.
 func (sh *shell) OnMount(ctx app.Context) {
 	sh.ctx = ctx
+	if sh.Path == pathLogin {
+		sh.s.ctx, sh.s.seen = ctx, seen{storage: ctx.LocalStorage()}
+		sh.s.watch(sh)
+		return
+	}
 	sh.update = ctx.AppUpdateAvailable()
 	if sh.started {
 		return
@@ -101,11 +106,21 @@ func (sh *shell) page() app.UI {
 		return &statsPage{s: sh.s}
 	case pathLab:
 		return &labPage{s: sh.s}
+	case pathLogin:
+		return &loginPage{s: sh.s}
+	case pathSecurity:
+		return &securityPage{s: sh.s}
 	}
 	return &objectsPage{s: sh.s}
 }
 
 func (sh *shell) header() app.UI {
+	if sh.Path == pathLogin {
+		return app.Header().Class("top").Body(app.Div().Class("bar").Body(
+			app.Span().Class("brand").Body(mark(), app.Span().Text("MemCache")),
+			tool("open-prefs", "gear", t("Language and appearance"), sh.s.openPrefs),
+		))
+	}
 	return app.Header().Class("top").Body(
 		app.Div().Class("bar").Body(
 			app.A().Class("brand").Href("/").Aria("label", "MemCache").Body(mark(), app.Span().Text("MemCache")),

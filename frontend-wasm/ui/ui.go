@@ -41,11 +41,14 @@ const (
 	pathCache   = "/cache"
 	pathStats   = "/stats"
 	pathLab     = "/lab"
+	pathLogin   = "/login"
+
+	pathSecurity = "/security"
 )
 
 // Paths are the addresses that [Register] answers.
 func Paths() []string {
-	return []string{pathObjects, pathObject, pathCache, pathStats, pathLab}
+	return []string{pathObjects, pathObject, pathCache, pathStats, pathLab, pathLogin, pathSecurity}
 }
 
 // Register makes go-app answer the addresses of the pages. It is called once

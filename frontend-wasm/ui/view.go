@@ -139,6 +139,13 @@ func problemText(status int, body []byte) string {
 	return tf("the server answered %d", status)
 }
 
+// refused is a problem document as an error. Its text is in the catalogue if it
+// names nothing.
+func refused(status int, body []byte) *api.Error {
+	text := problemText(status, body)
+	return &api.Error{Code: api.Invalid, Message: text, Format: text}
+}
+
 // showable makes text of bytes that were cut anywhere and may hold anything.
 func showable(b []byte) string {
 	s := strings.ToValidUTF8(string(b), "\uFFFD")

@@ -13,6 +13,7 @@ type Code string
 // The codes, each with the HTTP status it becomes.
 const (
 	Invalid            Code = "invalid"             // 400: the request cannot be carried out as it is
+	Unauthorized       Code = "unauthorized"        // 401: nobody knows who asks
 	Forbidden          Code = "forbidden"           // 403
 	NotFound           Code = "not_found"           // 404
 	MethodNotAllowed   Code = "method_not_allowed"  // 405

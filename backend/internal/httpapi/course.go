@@ -28,17 +28,17 @@ const formMemory = 1 << 20
 const formOverhead = 1 << 20
 
 func (s *server) courseRoutes() []route {
-	post := func(path string, h handler) route {
-		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail}
+	post := func(path string, change api.Scope, audit string, h handler) route {
+		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail, change: change, audit: audit, course: true}
 	}
 	return []route{
-		post("/api/upload", s.upload(s.courseUpload)),
-		post("/api/list_keys", s.courseList),
-		post("/api/key/", s.courseKey),
-		post("/api/delete_all", s.courseDeleteAll),
-		post("/api/getNumNodes", s.courseNodes),
-		post("/api/getRate", s.courseRate),
-		post("/api/configure_cache", s.courseConfigure),
+		post("/api/upload", api.ScopeWrite, "", s.upload(s.courseUpload)),
+		post("/api/list_keys", api.ScopeRead, "", s.courseList),
+		post("/api/key/", api.ScopeRead, "", s.courseKey),
+		post("/api/delete_all", api.ScopeWrite, "everything deleted", s.courseDeleteAll),
+		post("/api/getNumNodes", api.ScopeRead, "", s.courseNodes),
+		post("/api/getRate", api.ScopeRead, "", s.courseRate),
+		post("/api/configure_cache", api.ScopeAdmin, "cache settings changed", s.courseConfigure),
 	}
 }
 

@@ -14,6 +14,8 @@
 //	GET, PUT /api/v1/autopilot            the capacity by itself; POST /undo (autopilot.go)
 //	GET, POST, DELETE /api/v1/recording   a recording of the traffic; /file is the CSV
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
+//	GET, POST, DELETE /api/v1/login       who one is; log in; log out (login.go)
+//	… /api/v1/security                    sessions, tokens, accounts
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
 //	GET /metrics                          for Prometheus (package metrics)
 //	POST /api/…                           the course API (course.go)
@@ -34,6 +36,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"memcache/backend/internal/login"
 	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/storage"
 	"memcache/backend/internal/thumbnail"
@@ -87,8 +90,15 @@ type Config struct {
 	// rest of a body; 0 is for ever.
 	Stall     time.Duration
 	CourseAPI int // the generation of testers to answer: 1 or 2
-	Metrics   *metrics.Metrics
-	Log       *slog.Logger
+	// Login knows who asks; nil where nobody has to log in.
+	Login *login.Keeper
+	// CourseOpen leaves the course API open to everybody all the same.
+	CourseOpen bool
+	// Audit returns what notes what somebody does who is let in by the request; nil
+	// for nothing of the kind.
+	Audit   func(*http.Request, api.Who) func(what string)
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
 }
 
 type server struct {
@@ -108,6 +118,10 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 type route struct {
 	path    string
 	methods map[string]handler
+	open    string    // the method that nobody has to log in for
+	change  api.Scope // what all methods but GET and HEAD need; "" is ScopeWrite
+	audit   string    // what they do, if it is to be noted
+	course  bool
 	fail    func(http.ResponseWriter, *http.Request, error) // nil: a problem document
 }
 
@@ -133,26 +147,31 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/objects/starts", methods: map[string]handler{"GET": s.starts}},
 		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.once(s.copyObject)}},
 		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.once(s.renameObject)}},
-		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}},
+		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}, audit: "objects deleted"},
 		{path: api.Base + "/objects/restore", methods: map[string]handler{"POST": s.once(s.restoreObjects)}},
-		{path: api.Base + "/archives", methods: map[string]handler{"GET": s.getArchive, "POST": s.postArchive}},
-		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}},
+		{path: api.Base + "/archives", methods: map[string]handler{"GET": s.getArchive, "POST": s.postArchive}, change: api.ScopeRead},
+		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}, change: api.ScopeAdmin, audit: "cache settings changed"},
 		{path: api.Base + "/cache/top", methods: map[string]handler{"GET": s.topKeys}},
 		{path: api.Base + "/cache/evictions", methods: map[string]handler{"GET": s.evictions}},
-		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}},
+		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}, change: api.ScopeAdmin, audit: "cache cleared"},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.ThumbnailsPath + "/", methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
 		{path: api.Base + "/insight", methods: map[string]handler{"GET": s.insight}},
 		{path: api.Base + "/insight/history", methods: map[string]handler{"GET": s.insights}},
-		{path: api.Base + "/autopilot", methods: map[string]handler{"GET": s.getAutopilot, "PUT": s.putAutopilot}},
-		{path: api.Base + "/autopilot/undo", methods: map[string]handler{"POST": s.undoAutopilot}},
-		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}},
+		{path: api.Base + "/autopilot", methods: map[string]handler{"GET": s.getAutopilot, "PUT": s.putAutopilot}, change: api.ScopeAdmin, audit: "autopilot set"},
+		{path: api.Base + "/autopilot/undo", methods: map[string]handler{"POST": s.undoAutopilot}, change: api.ScopeAdmin, audit: "autopilot undone"},
+		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}, change: api.ScopeAdmin, audit: "recording started or stopped"},
 		{path: api.Base + "/recording/file", methods: map[string]handler{"GET": s.getRecordingFile}},
 		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},
-		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}},
-		{path: "/readyz", methods: map[string]handler{"GET": s.ready}},
+		{path: api.LoginPath, methods: map[string]handler{"GET": s.getWho, "POST": s.logIn, "DELETE": s.logOut}, open: "POST", change: api.ScopeRead},
+		{path: api.SecurityPath, methods: map[string]handler{"GET": s.getLogins}},
+		{path: api.SecurityPath + "/tokens", methods: map[string]handler{"POST": s.postToken}, change: api.ScopeRead, audit: "token made"},
+		{path: api.SecurityPath + "/links", methods: map[string]handler{"POST": s.postLink}, change: api.ScopeRead, audit: "one-time link made"},
+		{path: api.SecurityPath + "/logins/", methods: map[string]handler{"DELETE": s.deleteLogin}, change: api.ScopeRead, audit: "login revoked"},
+		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}, open: "GET"},
+		{path: "/readyz", methods: map[string]handler{"GET": s.ready}, open: "GET"},
 		{path: "/metrics", methods: map[string]handler{"GET": s.metrics}},
 	}
 }
@@ -225,7 +244,14 @@ func (s *server) dispatch(w *recorder, r *http.Request) {
 }
 
 func (s *server) answer(to route, w http.ResponseWriter, r *http.Request) {
-	if err := to.serve(w, r); err != nil {
+	r, err := s.letIn(to, w, r)
+	if err == nil {
+		err = to.serve(w, r)
+	}
+	if err == nil && to.audit != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		s.audit(r, whoOf(r), to.audit)
+	}
+	if err != nil {
 		fail := to.fail
 		if fail == nil {
 			fail = s.fail

@@ -270,6 +270,8 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		"get /api/v1/autopilot", `put /api/v1/autopilot 200 {"on":true}`, `post /api/v1/autopilot/undo 404 {"id":1}`,
 		"get /api/v1/cache/top", "get /api/v1/cache/evictions", "get /api/v1/insight", "get /api/v1/insight/history?hours=2", `post /api/v1/recording 201 {"seconds":60}`, "get /api/v1/recording",
 		"delete /api/v1/recording", "get /api/v1/recording/file",
+		"get /api/v1/login", `post /api/v1/login 404 {"password":""}`, "delete /api/v1/login 404", "get /api/v1/security 404", `post /api/v1/security/tokens 404 {}`,
+		`post /api/v1/security/links 404 {}`, "delete /api/v1/security/logins/x 404", // login_test.go has a server with logins
 		"get /api/v1/openapi.json", "get /healthz", "get /readyz", "get /metrics",
 		"post /api/upload 200 " + upload.String(), "post /api/list_keys", "post /api/key/k", "post /api/getNumNodes",
 		"post /api/getRate?rate=hit", "post /api/configure_cache?policy=LRU", "post /api/delete_all",

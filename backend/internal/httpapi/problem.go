@@ -25,6 +25,7 @@ type problem struct {
 // statuses is the one place where codes become statuses; 500 is for every other.
 var statuses = map[api.Code]int{
 	api.Invalid:            http.StatusBadRequest,
+	api.Unauthorized:       http.StatusUnauthorized,
 	api.Forbidden:          http.StatusForbidden,
 	api.NotFound:           http.StatusNotFound,
 	api.MethodNotAllowed:   http.StatusMethodNotAllowed,

@@ -23,6 +23,9 @@ const (
 type conn struct {
 	hub        *Hub
 	sock       *socket
+	who        api.Who
+	gone       atomic.Bool // it is no longer let in
+	audit      func(what string)
 	out        *outbox
 	subscribed atomic.Bool // to statistics
 	watching   atomic.Bool // the curves
@@ -38,8 +41,8 @@ type conn struct {
 	finishing int // upload.finish calls that wait
 }
 
-func newConn(h *Hub, sock *socket) *conn {
-	c := &conn{hub: h, sock: sock, out: newOutbox()}
+func newConn(h *Hub, sock *socket, who api.Who, audit func(string)) *conn {
+	c := &conn{hub: h, sock: sock, who: who, audit: audit, out: newOutbox()}
 	c.ctx, c.stop = context.WithCancel(h.ctx)
 	return c
 }
@@ -48,6 +51,9 @@ func newConn(h *Hub, sock *socket) *conn {
 func (c *conn) serve() {
 	c.running.Go(c.writeLoop)
 	c.running.Go(c.pingLoop)
+	if c.hub.config.Still != nil {
+		c.running.Go(c.whoLoop)
+	}
 	err := c.readLoop()
 	c.hub.config.Log.Debug("websocket closed", "err", err)
 	c.sock.close(codeOf(err), err.Error())
@@ -156,6 +162,18 @@ func (c *conn) pingLoop() {
 			if c.ctx.Err() != nil {
 				return
 			}
+		}
+	}
+}
+
+// whoLoop ends the connection of somebody who is no longer let in.
+func (c *conn) whoLoop() {
+	for sleep(c.ctx, c.hub.limits.whoEvery) {
+		if !c.hub.config.Still(c.ctx, c.who) {
+			c.gone.Store(true) // it takes the client a moment to hear of it
+			c.sock.close(closeLoggedOut, "you are logged out")
+			c.stop()
+			return
 		}
 	}
 }

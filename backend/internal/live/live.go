@@ -77,6 +77,13 @@ type Config struct {
 	// AllowOrigin tells whether the request comes from one of our own pages, or
 	// from a program, which sends no Origin.
 	AllowOrigin func(*http.Request) bool
+	// Who tells who asks, or that nobody knows; nil where nobody has to log in.
+	Who func(*http.Request) (api.Who, error)
+	// Still tells whether somebody who was let in still is. It comes with Who.
+	Still func(context.Context, api.Who) bool
+	// Audit returns what notes what somebody does who is let in by the request; nil
+	// for nothing of the kind.
+	Audit func(*http.Request, api.Who) func(what string)
 	// RequestID is what the log calls the request.
 	RequestID func(*http.Request) string
 	// BeginUpload admits an upload, which takes up to 2 MiB of memory until end is
@@ -95,6 +102,7 @@ type limits struct {
 	keepUpload  time.Duration // an upload without a connection, and the outcome of one
 	keepStalled time.Duration // an upload whose client sends nothing
 	spaceNotes  time.Duration // between two objects.changed
+	whoEvery    time.Duration // between two looks whether a client is still let in
 	perClient   int           // uploads of one connection
 }
 
@@ -107,6 +115,7 @@ func defaultLimits() limits {
 		keepUpload:  2 * time.Minute,
 		keepStalled: 10 * time.Minute,
 		spaceNotes:  100 * time.Millisecond,
+		whoEvery:    2 * time.Second,
 		perClient:   16,
 	}
 }
@@ -155,6 +164,8 @@ func (c *Config) check() error {
 		return errors.New("Config needs Objects, Cache, Stats and Answers")
 	case c.AllowOrigin == nil:
 		return errors.New("Config.AllowOrigin is missing: without it any site's page could command this server")
+	case (c.Who == nil) != (c.Still == nil):
+		return errors.New("Config.Who and Config.Still belong together")
 	case c.RequestID == nil:
 		return errors.New("Config.RequestID is missing")
 	case c.MaxObject <= 0:
@@ -163,6 +174,9 @@ func (c *Config) check() error {
 		return errors.New("Config.BeginUpload is missing: without it any number of uploads would run at once")
 	case c.MaxClients < 0:
 		return fmt.Errorf("Config.MaxClients (%d) must not be negative", c.MaxClients)
+	}
+	if c.Audit == nil {
+		c.Audit = func(*http.Request, api.Who) func(string) { return func(string) {} }
 	}
 	if c.MaxClients == 0 {
 		c.MaxClients = 1000
@@ -177,6 +191,14 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, http.StatusForbidden, api.Errorf(api.Forbidden, "the page's origin %q may not open this WebSocket: use the address that the server printed", r.Header.Get("Origin")))
 		return
 	}
+	var who api.Who
+	if h.config.Who != nil {
+		var err error
+		if who, err = h.config.Who(r); err != nil {
+			h.refuseStranger(w, r, err)
+			return
+		}
+	}
 	if err := h.take(); err != nil {
 		w.Header().Set("Retry-After", "5")
 		h.refuse(w, r, http.StatusServiceUnavailable, err)
@@ -188,7 +210,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.config.Log.Debug("websocket handshake refused", "err", err)
 		return
 	}
-	c := newConn(h, sock)
+	c := newConn(h, sock, who, h.config.Audit(r, who))
 	if h.add(c) {
 		defer h.remove(c)
 		c.serve()

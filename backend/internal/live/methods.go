@@ -40,6 +40,24 @@ func (h *Hub) table() map[string]method {
 	}
 }
 
+// scopeOf is what a method needs.
+func scopeOf(method string) api.Scope {
+	switch method {
+	case api.MethodPing, api.MethodList, api.MethodStarts, api.MethodStat, api.MethodCache, api.MethodCached, api.MethodSubscribe, api.MethodUnsub,
+		api.MethodInsight, api.MethodNoInsight, api.MethodPilot, api.MethodKeys, api.MethodNoKeys:
+		return api.ScopeRead
+	case api.MethodDelete, api.MethodDeleteMany, api.MethodRestore, api.MethodRename, api.MethodInvalidate, api.MethodUpload, api.MethodFinish, api.MethodCancel:
+		return api.ScopeWrite
+	}
+	return api.ScopeAdmin
+}
+
+// audited are the methods whose use is noted, and what they do.
+var audited = map[string]string{
+	api.MethodConfigure: "cache settings changed", api.MethodClear: "cache cleared", api.MethodDeleteMany: "objects deleted",
+	api.MethodSetPilot: "autopilot set", api.MethodUndoPilot: "autopilot undone",
+}
+
 // list answers a shorter page than asked for when the keys are so long that the
 // page would not fit in a message.
 func (h *Hub) list(ctx context.Context, _ *conn, q api.ListQuery) (any, error) {

@@ -160,7 +160,7 @@ func (c *conn) nextRequest() (req api.Request, more bool) {
 func (c *conn) run(req api.Request, within time.Duration) {
 	ctx, cancel := context.WithTimeout(c.ctx, within)
 	defer cancel()
-	result, err := c.call(ctx, req)
+	result, err := c.may(ctx, req)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		err = api.Errorf(api.Unavailable, "%s took longer than %v: try again later", req.Method, within).Because(err)
 	}
@@ -176,6 +176,23 @@ func (c *conn) run(req api.Request, within time.Duration) {
 	case api.MethodKeys:
 		c.keys.Store(true)
 	}
+}
+
+// may calls the method if the client may, and has what is to be noted noted.
+func (c *conn) may(ctx context.Context, req api.Request) (any, error) {
+	needed := scopeOf(req.Method)
+	switch {
+	case c.hub.config.Who == nil:
+	case c.gone.Load():
+		return nil, api.Errorf(api.Unauthorized, "you are logged out: log in again")
+	case !c.who.Scope.Allows(needed):
+		return nil, api.Errorf(api.Forbidden, "you may only %s here, and this needs %s: ask an admin for it", c.who.Scope, needed)
+	}
+	result, err := c.call(ctx, req)
+	if what := audited[req.Method]; what != "" && err == nil {
+		c.audit(what)
+	}
+	return result, err
 }
 
 // call calls the method. A panic in it fails this call alone.
@@ -240,6 +257,17 @@ func (c *conn) fault(name string, err error) *api.RPCError {
 		code = api.RPCInvalidParams
 	}
 	return &api.RPCError{Code: code, Message: shown.Message, Data: shown}
+}
+
+// refuseStranger answers somebody who is not known, or not now.
+func (h *Hub) refuseStranger(w http.ResponseWriter, r *http.Request, err error) {
+	shown := api.AsError(err)
+	if shown.Code == api.Unauthorized {
+		h.refuse(w, r, http.StatusUnauthorized, shown)
+		return
+	}
+	h.config.Log.Error("nobody can be let in over the websocket", "err", err)
+	h.refuse(w, r, http.StatusServiceUnavailable, api.Errorf(api.Unavailable, "who you are cannot be looked up now: try again soon"))
 }
 
 // refuse answers a handshake with a problem document.

@@ -24,6 +24,7 @@ const (
 	closeProtocol  = websocket.StatusProtocolError           // 1002
 	closeBadText   = websocket.StatusInvalidFramePayloadData // 1007
 	closeTooBig    = websocket.StatusMessageTooBig           // 1009
+	closeLoggedOut = closeCode(4401)
 )
 
 // maxReason is how long the reason in a close frame may be, in bytes.

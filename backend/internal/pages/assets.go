@@ -88,7 +88,7 @@ func addFile(assets map[string]*asset, c Config, files fs.FS, name string) error
 	case kind == programType:
 		assets[address] = programAsset(files, name, content)
 	case address == loaderPath:
-		assets[address] = newText(kind, fill(fill(content, "version", c.version()), "exposed", c.exposed()))
+		assets[address] = newText(kind, fill(fill(fill(content, "version", c.version()), "exposed", told(c.Exposed)), "login", told(c.Login)))
 	case isText(kind):
 		assets[address] = newText(kind, content)
 	default:

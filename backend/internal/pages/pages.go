@@ -30,6 +30,8 @@ type Config struct {
 	Version string
 	// Exposed has every page warn that everybody is let in.
 	Exposed bool
+	// Login has the pages ask for a login.
+	Login bool
 	// Log hears what is wrong with the pages when they are made.
 	Log *slog.Logger
 	// Routes registers the pages with go-app; nil when that has been done.
@@ -39,7 +41,7 @@ type Config struct {
 }
 
 // defaultPaths are the addresses of the user interface's pages.
-var defaultPaths = []string{"/", "/object", "/cache", "/stats", "/lab"}
+var defaultPaths = []string{"/", "/object", "/cache", "/stats", "/lab", "/login", "/security"}
 
 // New returns the handler of everything that is neither an object nor an API.
 // It fails when a page cannot be drawn. When the user interface is not built, it
@@ -127,9 +129,9 @@ func secure(h http.Header) {
 // version is what the user interface is told.
 func (c Config) version() string { return cmp.Or(c.Version, "unknown") }
 
-// exposed is what the user interface is told: "" is no.
-func (c Config) exposed() string {
-	if c.Exposed {
+// told is how the user interface is told whether something is so.
+func told(so bool) string {
+	if so {
 		return "yes"
 	}
 	return ""

@@ -137,7 +137,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
-	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneParts(ctx))
+	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneLogins(ctx, now), db.pruneParts(ctx))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {

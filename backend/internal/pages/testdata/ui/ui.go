@@ -6,7 +6,7 @@ import "github.com/maxence-charriere/go-app/v9/pkg/app"
 
 // Register registers the pages.
 func Register() {
-	for _, path := range []string{"/", "/object", "/cache", "/stats", "/lab"} {
+	for _, path := range []string{"/", "/object", "/cache", "/stats", "/lab", "/login", "/security"} {
 		app.RouteFunc(path, func() app.Composer { return &page{path: path} })
 	}
 }
