@@ -72,17 +72,17 @@ func (e *Elector) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Resign ends the lead, so that another need not wait.
-func (e *Elector) Resign(ctx context.Context) error {
+// Resign ends the lead, so that another need not wait until its term is over, as it
+// must when the database does not answer.
+func (e *Elector) Resign(ctx context.Context) {
 	if e == nil {
-		return nil
+		return
 	}
 	e.mu.Lock()
 	leads := e.leads
 	e.until = time.Time{}
 	e.mu.Unlock()
-	if !leads {
-		return nil
+	if leads {
+		_ = e.election.Resign(ctx, e.name)
 	}
-	return e.election.Resign(ctx, e.name)
 }

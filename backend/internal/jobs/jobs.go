@@ -33,6 +33,8 @@ type Job struct {
 const (
 	leastTimeout = 5 * time.Second
 	stopTimeout  = 10 * time.Second
+	// resignTimeout is short: the lead ends by itself, too.
+	resignTimeout = time.Second
 )
 
 // Schedule runs jobs until it is stopped.
@@ -156,7 +158,8 @@ func (s *Schedule) Stop() error {
 	for _, scheduler := range s.schedulers() {
 		errs = append(errs, scheduler.Shutdown())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), leastTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), resignTimeout)
 	defer cancel()
-	return errors.Join(append(errs, s.elector.Resign(ctx))...)
+	s.elector.Resign(ctx)
+	return errors.Join(errs...)
 }
