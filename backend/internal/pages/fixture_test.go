@@ -22,9 +22,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	ui.Register()
+	registerTestPages()
 	goleak.VerifyTestMain(m)
 }
+
+// registerTestPages makes the pages those of the tests. go-app has one set for all
+// of the process: who needs other pages calls it afterwards.
+func registerTestPages() { ui.Register() }
 
 // staticFiles returns a copy of web's files without what ./build.sh makes.
 func staticFiles(t testing.TB) fstest.MapFS {

@@ -79,6 +79,7 @@ func TestTheLivePageKeepsItsMemory(t *testing.T) {
 	if missing := web.Missing(web.Files()); len(missing) > 0 {
 		t.Fatalf("run ./build.sh first: web/ lacks %q", missing)
 	}
+	t.Cleanup(registerTestPages)
 	h := mustHandler(t, Config{Version: "live", Routes: ui.Register}, web.Files())
 	hub := startHub(t)
 	s := newSite(t, instead(h, api.LivePath, hub.ServeHTTP))
