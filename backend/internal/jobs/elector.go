@@ -48,12 +48,13 @@ func (e *Elector) IsLeader(context.Context) error {
 }
 
 // Leads tells whether this backend leads for certain.
-func (e *Elector) Leads() bool { return e == nil || e.is(true) }
+func (e *Elector) Leads() bool { return e == nil || e.knows(true) }
 
 // Follows tells whether another backend leads for certain.
-func (e *Elector) Follows() bool { return e != nil && e.is(false) }
+func (e *Elector) Follows() bool { return e != nil && e.knows(false) }
 
-func (e *Elector) is(leading bool) bool {
+// knows tells whether it is certain that this backend leads, or that it does not.
+func (e *Elector) knows(leading bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.leads == leading && time.Now().Before(e.until)

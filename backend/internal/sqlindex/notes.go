@@ -26,8 +26,8 @@ const (
 // notePage is how many notes are in memory at once: curves are long.
 const notePage = 50
 
-// notes are the queries for all notes, in order; each needs a limit and an offset.
-var notes = []struct {
+// noteQueries are those for all notes, in order; each needs a limit and an offset.
+var noteQueries = []struct {
 	query string
 	scan  func(scan func(...any) error) (StoredNote, error)
 }{
@@ -55,7 +55,7 @@ func scanMarkNote(scan func(...any) error) (StoredNote, error) {
 
 // Notes calls yield with the notes, page by page.
 func (s *Snapshot) Notes(yield func([]StoredNote) error) error {
-	for _, n := range notes {
+	for _, n := range noteQueries {
 		offset := 0
 		err := pages(func() ([]StoredNote, error) {
 			return collect(s, n.scan, n.query, notePage, offset)
