@@ -176,8 +176,8 @@ test_all() {
   step "tests of the shared packages in WebAssembly" test_in_wasm
   step "tests that the race detector makes too slow" test_without_race
   step "axe-core, which checks the pages" fetch_axe
-  step "tests of the programs, from outside" as_built go test -shuffle=on -parallel 3 -timeout 14m ./backend/e2e
-  step "tests, race detector on" test_with_race
+  step "tests of the programs, from outside" with_race -parallel 3 ./backend/e2e
+  step "tests of all the rest" test_the_rest
 
   printf '\nAll checks and tests passed in %d min %d s.\n' $((SECONDS / 60)) $((SECONDS % 60))
 }
@@ -231,14 +231,17 @@ test_without_race() {
   as_built go test ./cache/mrc ./cache/internal/tap ./cache -run 'NearTheSimulation|EqualTheSimulation|TestMemory$|Prediction|PromiseOfStatsMRC'
 }
 
-# test_with_race leaves out the tests that talk to programs in processes of their
-# own, where the race detector would not see them, and does not let it watch
-# SQLite, which is several times as slow then: a library translated from C, in which
-# no goroutine of ours runs into another but by database/sql, which is watched.
-test_with_race() {
+# with_race runs tests with the race detector on, for all but SQLite, which is several
+# times as slow with it: a library translated from C, in which no goroutine of ours
+# runs into another but by database/sql, which is watched.
+with_race() {
+  CGO_ENABLED=1 go test -race -gcflags=modernc.org/...=-race=false -shuffle=on -timeout 14m "$@"
+}
+
+test_the_rest() {
   local packages
   mapfile -t packages < <(go list ./... | grep -v '/backend/e2e$')
-  CGO_ENABLED=1 go test -race -gcflags=modernc.org/...=-race=false -shuffle=on -timeout 14m "${packages[@]}"
+  with_race "${packages[@]}"
 }
 
 # fetch_axe gets the program that checks pages for people with disabilities. The
