@@ -12,46 +12,27 @@ import (
 // second would cost twenty times as much.
 type chart struct {
 	app.Compo
+	drawing
 
 	s    *session
 	spec chartSpec
 
-	at      float64 // where the readout is, as a fraction of the width; < 0 for none
-	release []func()
+	at float64 // where the readout is, as a fraction of the width; < 0 for none
 }
 
-// OnMount draws what is there and follows the pointer and the keys, without
-// go-app, which would draw the page anew for each movement.
+// OnMount draws what is there.
 func (c *chart) OnMount(ctx app.Context) {
 	c.at = -1
-	c.s.watch(c)
-	ctx.Defer(func(app.Context) {
-		c.follow()
-		c.draw()
-	})
+	c.begin(ctx, c.s, c, c.spec.ID+"-plot", c.draw, plotEvents{Point: c.point, Key: c.onKey})
 }
 
 // OnDismount ends it.
-func (c *chart) OnDismount() {
-	c.s.unwatch(c)
-	for _, f := range c.release {
-		f()
-	}
-	c.release = nil
-}
+func (c *chart) OnDismount() { c.end(c.s, c) }
 
 func (c *chart) sessionChanged(ch change, _ *news) {
 	if ch&(changeStats|changeWindow) != 0 && !app.Window().Get("document").Get("hidden").Truthy() {
 		c.draw()
 	}
-}
-
-func (c *chart) follow() {
-	plot := byID(c.spec.ID + "-plot")
-	if !plot.Truthy() {
-		return
-	}
-	c.release = follow(plot, c.point, c.onKey)
 }
 
 // onKey moves the readout by the arrow keys, and says what it shows.

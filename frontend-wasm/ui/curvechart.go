@@ -16,13 +16,13 @@ import (
 // lines and marks, and the shapes are set straight in the page.
 type curveChart struct {
 	app.Compo
+	drawing
 
 	s    *session
 	spec curveSpec
 
-	figure  curveFigure
-	at      float64 // where the readout is, as a fraction of the width; < 0 for none
-	release []func()
+	figure curveFigure
+	at     float64 // where the readout is, as a fraction of the width; < 0 for none
 }
 
 // curveSpec is what a curve chart is made for.
@@ -34,38 +34,19 @@ type curveSpec struct {
 	Figure func() curveFigure // asked for with every changeCurves
 }
 
-// OnMount draws what is there and follows the pointer and the keys, without go-app,
-// which would draw the page anew for each movement.
+// OnMount draws what is there.
 func (c *curveChart) OnMount(ctx app.Context) {
 	c.at = -1
-	c.s.watch(c)
-	ctx.Defer(func(app.Context) {
-		c.follow()
-		c.draw()
-	})
+	c.begin(ctx, c.s, c, c.spec.ID+"-plot", c.draw, plotEvents{Point: c.point, Key: c.onKey})
 }
 
 // OnDismount ends it.
-func (c *curveChart) OnDismount() {
-	c.s.unwatch(c)
-	for _, f := range c.release {
-		f()
-	}
-	c.release = nil
-}
+func (c *curveChart) OnDismount() { c.end(c.s, c) }
 
 func (c *curveChart) sessionChanged(ch change, _ *news) {
 	if ch&(changeCurves|changeCache) != 0 {
 		c.draw()
 	}
-}
-
-func (c *curveChart) follow() {
-	plot := byID(c.spec.ID + "-plot")
-	if !plot.Truthy() {
-		return
-	}
-	c.release = follow(plot, c.point, c.onKey)
 }
 
 // onKey moves the readout by the arrow keys, and says what it shows.

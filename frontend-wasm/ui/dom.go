@@ -76,34 +76,6 @@ func listen(target app.Value, event string, fn func(e app.Value)) {
 	}))
 }
 
-// follow calls point with where the pointer is on a plot, as a fraction of its width
-// or -1 when it has left, and key for each key, until what it returns is called.
-func follow(plot app.Value, point func(x float64), key func(e app.Value)) (release []func()) {
-	on := func(event string, do func(e app.Value)) {
-		f := app.FuncOf(func(_ app.Value, args []app.Value) any {
-			do(args[0])
-			return nil
-		})
-		plot.Call("addEventListener", event, f)
-		release = append(release, func() {
-			plot.Call("removeEventListener", event, f)
-			f.Release()
-		})
-	}
-	move := func(e app.Value) {
-		box := plot.Call("getBoundingClientRect")
-		if width := box.Get("width").Float(); width > 0 {
-			point((e.Get("clientX").Float() - box.Get("left").Float()) / width)
-		}
-	}
-	on("pointermove", move)
-	on("pointerdown", move)
-	on("pointerleave", func(app.Value) { point(-1) })
-	on("blur", func(app.Value) { point(-1) })
-	on("keydown", key)
-	return release
-}
-
 // atRest tells whether the content of the element with that id can change
 // without moving what a person looks at or is about to use.
 func atRest(id string) bool {

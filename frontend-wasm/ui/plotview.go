@@ -11,6 +11,7 @@ import (
 // straight in the page, as those of [chart] are.
 type plotView struct {
 	app.Compo
+	drawing
 
 	s     *session
 	id    string
@@ -23,27 +24,16 @@ type plotView struct {
 	at    int             // which point the readout is of, or -1 for none
 	shown plot            // what was drawn last
 	xs    []float64       // of shown
-	ends  []func()
 }
 
-// OnMount draws what is there and follows the pointer and the keys.
+// OnMount draws what is there.
 func (v *plotView) OnMount(ctx app.Context) {
 	v.at = -1
-	v.s.watch(v)
-	ctx.Defer(func(app.Context) {
-		v.follow()
-		v.draw()
-	})
+	v.begin(ctx, v.s, v, v.id+"-plot", v.draw, plotEvents{Point: v.pointAt, Press: v.choose, Key: v.onKey})
 }
 
 // OnDismount ends it.
-func (v *plotView) OnDismount() {
-	v.s.unwatch(v)
-	for _, f := range v.ends {
-		f()
-	}
-	v.ends = nil
-}
+func (v *plotView) OnDismount() { v.end(v.s, v) }
 
 func (v *plotView) sessionChanged(c change, n *news) {
 	if c&v.on != 0 && (n == nil || c != changeLab || n.labChanged) {
@@ -51,27 +41,13 @@ func (v *plotView) sessionChanged(c change, n *news) {
 	}
 }
 
-func (v *plotView) follow() {
-	e := byID(v.id + "-plot")
-	if !e.Truthy() {
+// pointAt moves the readout to the point that is nearest to the fraction x of the width.
+func (v *plotView) pointAt(x float64) {
+	if x < 0 {
+		v.point(-1)
 		return
 	}
-	v.ends = follow(e, func(x float64) {
-		if x >= 0 {
-			v.point(v.shown.near(x, v.xs))
-		} else {
-			v.point(-1)
-		}
-	}, v.onKey)
-	press := app.FuncOf(func(app.Value, []app.Value) any { // after the pointer has moved there
-		v.choose()
-		return nil
-	})
-	e.Call("addEventListener", "pointerdown", press)
-	v.ends = append(v.ends, func() {
-		e.Call("removeEventListener", "pointerdown", press)
-		press.Release()
-	})
+	v.point(v.shown.near(x, v.xs))
 }
 
 // onKey moves the readout by the arrow keys, and says what it shows.
