@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"cmp"
 	"encoding/json"
+	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
@@ -16,12 +18,13 @@ type securityPage struct {
 	list   api.Logins
 	failed string // why the list is not there
 	secret string // a token or a link, shown once
-	scope  api.Scope
+
+	tokenScope, linkScope api.Scope // as chosen in the two forms
 }
 
 // OnMount asks for the list.
 func (p *securityPage) OnMount(app.Context) {
-	p.scope = api.ScopeRead
+	p.tokenScope, p.linkScope = api.ScopeRead, api.ScopeRead
 	p.load()
 }
 
@@ -95,7 +98,10 @@ func (p *securityPage) panel(kind, title string, form app.UI) app.UI {
 
 func (p *securityPage) row(l api.Login) app.UI {
 	name := l.Account
-	if l.Name != "" {
+	switch {
+	case l.Kind == api.LoginSession:
+		name = browserName(l.Name) + " · " + l.Account
+	case l.Name != "":
 		name = l.Name + " · " + l.Account
 	}
 	about := scopeText(l.Scope)
@@ -116,7 +122,33 @@ func (p *securityPage) row(l api.Login) app.UI {
 			OnClick(func(app.Context, app.Event) { p.revoke(l) }, l.ID)
 	}
 	return app.Li().DataSet("login", l.ID).Body(
-		app.Div().Class("login-text").Body(app.Strong().Text(name), app.P().Class("muted").Text(about)), action)
+		app.Div().Class("login-text").Body(app.Strong().Title(l.Name).Text(name), app.P().Class("muted").Text(about)), action)
+}
+
+// browserName says in two words what a browser says of itself, as far as it is known;
+// else its first word.
+func browserName(agent string) string {
+	find := func(names ...[2]string) string {
+		for _, n := range names {
+			if strings.Contains(agent, n[0]) {
+				return n[1]
+			}
+		}
+		return ""
+	}
+	// Those that name others, too, come first.
+	browser := find([2]string{"Edg/", "Edge"}, [2]string{"OPR/", "Opera"}, [2]string{"Firefox/", "Firefox"}, [2]string{"FxiOS/", "Firefox"},
+		[2]string{"Chrome/", "Chrome"}, [2]string{"CriOS/", "Chrome"}, [2]string{"Safari/", "Safari"})
+	system := find([2]string{"Windows", "Windows"}, [2]string{"Android", "Android"}, [2]string{"iPhone", "iPhone"}, [2]string{"iPad", "iPad"},
+		[2]string{"Mac OS X", "macOS"}, [2]string{"CrOS", "ChromeOS"}, [2]string{"Linux", "Linux"})
+	switch {
+	case browser != "" && system != "":
+		return tf("%s on %s", browser, system)
+	case browser != "":
+		return browser
+	}
+	word, _, _ := strings.Cut(agent, " ")
+	return cmp.Or(word, t("Unknown browser"))
 }
 
 func scopeText(s api.Scope) string {
@@ -166,10 +198,10 @@ func (p *securityPage) make(path string, body any, shown func(secret string)) {
 func (p *securityPage) tokenForm() app.UI {
 	return app.Form().Class("login-form").Attr("novalidate", "").OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
-		p.make("/tokens", api.NewToken{Name: byID("token-name").Get("value").String(), Scope: p.scope}, func(s string) { p.secret = s })
+		p.make("/tokens", api.NewToken{Name: byID("token-name").Get("value").String(), Scope: p.tokenScope}, func(s string) { p.secret = s })
 	}).Body(
 		app.Div().Class("field").Body(app.Label().For("token-name").Text(t("What the token is for")), app.Input().ID("token-name").Type("text").AutoComplete(false)),
-		p.scopes("token-scope"),
+		p.scopes("token-scope", &p.tokenScope),
 		app.Button().ID("token-make").Class("button").Type("submit").Text(t("Make a token")),
 	)
 }
@@ -180,22 +212,22 @@ func (p *securityPage) accountForm() app.UI {
 	}
 	return app.Form().Class("login-form").Attr("novalidate", "").OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
-		p.make("/links", api.NewLink{Account: byID("link-account").Get("value").String(), Scope: p.scope}, func(s string) { p.secret = origin() + s })
+		p.make("/links", api.NewLink{Account: byID("link-account").Get("value").String(), Scope: p.linkScope}, func(s string) { p.secret = origin() + s })
 	}).Body(
 		app.Div().Class("field").Body(app.Label().For("link-account").Text(t("Account to invite, or to give a new password")), app.Input().ID("link-account").Type("text").AutoComplete(false)),
-		p.scopes("link-scope"),
+		p.scopes("link-scope", &p.linkScope),
 		app.Button().ID("link-make").Class("button").Type("submit").Text(t("Make a one-time link")),
 	)
 }
 
-func (p *securityPage) scopes(id string) app.UI {
+func (p *securityPage) scopes(id string, chosen *api.Scope) app.UI {
 	var options []language
 	for _, scope := range api.Scopes {
 		if p.list.Who.Scope.Allows(scope) {
 			options = append(options, language{string(scope), scopeText(scope)})
 		}
 	}
-	return choose(id, t("Who has it"), options, string(p.scope), func(code string) { p.scope = api.Scope(code) })
+	return choose(id, t("Rights"), options, string(*chosen), func(code string) { *chosen = api.Scope(code) })
 }
 
 // onNewPassword goes by a link, too, which ends this session.
