@@ -38,9 +38,11 @@ func (s *session) checkLogin() {
 	go func() {
 		r, err := fetch(s.ctx, api.LoginPath, "")
 		if err == nil && r.Status == unauthorized && r.Kept == "" {
-			location := app.Window().Get("location")
-			here := location.Get("pathname").String() + location.Get("search").String()
-			location.Call("replace", pathLogin+"?next="+url.QueryEscape(here))
+			s.ctx.Dispatch(func(app.Context) {
+				location := app.Window().Get("location")
+				here := location.Get("pathname").String() + location.Get("search").String()
+				s.leave(pathLogin + "?next=" + url.QueryEscape(here))
+			})
 		}
 	}()
 }
@@ -128,7 +130,7 @@ func nextPath(next string) string {
 	return next
 }
 
-// logOut ends the session, and forgets what the browser keeps of what was seen.
+// logOut ends the session with the server, and leaves.
 func (s *session) logOut() {
 	go func() {
 		status, answer, err := send(s.ctx, "DELETE", api.LoginPath, map[string]any{}, "")
@@ -137,15 +139,20 @@ func (s *session) logOut() {
 				s.complain(tf("You are still logged in: %s", lastWord(err, status, answer)))
 				return
 			}
-			for _, name := range []string{seenList, seenStats, seenCache, seenCurves, seenObjects} {
-				s.seen.storage.Del(name)
-			}
-			if worker := app.Window().Get("navigator").Get("serviceWorker"); worker.Truthy() && worker.Get("controller").Truthy() {
-				worker.Get("controller").Call("postMessage", map[string]any{"type": "forget-all"})
-			}
-			app.Window().Get("location").Call("replace", pathLogin)
+			s.leave(pathLogin)
 		})
 	}()
+}
+
+// leave forgets what the browser keeps of what was seen, and goes to the login. What
+// arrives until the page has gone is not kept any more.
+func (s *session) leave(path string) {
+	s.seen.forgetAll()
+	s.seen = seen{}
+	if worker := app.Window().Get("navigator").Get("serviceWorker"); worker.Truthy() && worker.Get("controller").Truthy() {
+		worker.Get("controller").Call("postMessage", map[string]any{"type": "forget-all"})
+	}
+	app.Window().Get("location").Call("replace", path)
 }
 
 func lastWord(err error, status int, answer []byte) string {

@@ -81,6 +81,13 @@ func (s seen) forgetObject(at int64, key string) error {
 	return keep(s, seenObjects, at, kept)
 }
 
+// forgetAll removes every part; what the reader has chosen (prefQuiet, seenInstall) stays.
+func (s seen) forgetAll() {
+	for _, name := range []string{seenList, seenStats, seenCache, seenCurves, seenObjects, seenKeys} {
+		s.guard(func() error { s.storage.Del(name); return nil })
+	}
+}
+
 // object returns the object kept under key, if any: itself or from the list.
 func (s seen) object(key string) seenValue[api.Object] {
 	for _, o := range recall[[]seenValue[api.Object]](s, seenObjects).Value {
