@@ -21,6 +21,7 @@ import (
 	"memcache/backend/internal/login"
 	"memcache/backend/internal/metrics"
 	"memcache/backend/internal/pages"
+	"memcache/backend/internal/share"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
 	"memcache/frontend-wasm/ui"
@@ -151,9 +152,9 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
 	})
 	uploads := access.NewUploads(cfg.maxUploads)
-	journal := audit(a.log, rules)
+	lines := journal(a.log, rules)
 	liveConfig := live.Config{
-		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index, Audit: journal,
+		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index, Audit: lines,
 		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Log: a.log,
 	}
 	if cfg.asksLogin() {
@@ -184,7 +185,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	handler := httpapi.New(httpapi.Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
 		Parts: a.parts, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,
-		CourseAPI: cfg.courseAPI, CourseOpen: cfg.courseOpen, Login: a.keeper, Audit: journal, Metrics: a.counts, Log: a.log,
+		CourseAPI: cfg.courseAPI, CourseOpen: cfg.courseOpen, Login: a.keeper, Shares: share.New(index, a.keeper == nil, time.Now), Audit: lines, Metrics: a.counts, Log: a.log,
 	})
 	a.answer(cfg, rules, handler, objects, nodes)
 	a.schedule, err = jobs.Start(a.log, elector, counted(a.counts, schedule(control, objects, blobs, index, hub))...)

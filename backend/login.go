@@ -12,18 +12,21 @@ import (
 	"strings"
 
 	"memcache/backend/internal/access"
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/login"
 	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
 )
 
-// audit returns what notes what is done by somebody who is let in by a request: who
-// it was, and from where. Only a log of errors alone goes without these lines.
-func audit(log *slog.Logger, rules *access.Rules) func(*http.Request, api.Who) func(what string) {
-	return func(r *http.Request, who api.Who) func(string) {
+// journal writes the lines of the audit into the log: what was done, who it was, and
+// from where. Only a log of errors alone goes without them.
+func journal(log *slog.Logger, rules *access.Rules) audit.Journal {
+	return func(r *http.Request, who api.Who) audit.Line {
 		from := rules.Client(r).String()
-		return func(what string) {
-			log.Warn("audit", "what", what, "who", cmp.Or(who.Account, "anybody"), "by", cmp.Or(who.Kind, "no login"), "id", who.ID[:min(8, len(who.ID))], "from", from)
+		return func(what string, details ...any) {
+			log.Warn("audit", append([]any{
+				"what", what, "who", cmp.Or(who.Account, "anybody"), "by", cmp.Or(who.Kind, "no login"), "id", who.ID[:min(8, len(who.ID))], "from", from,
+			}, details...)...)
 		}
 	}
 }

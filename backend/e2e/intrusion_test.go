@@ -3,11 +3,13 @@ package e2e
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -55,13 +57,14 @@ func TestFault88_NobodyGetsIn(t *testing.T) {
 	i.shapes()
 	i.crossSite()
 	i.oversized()
+	signature := i.links(owner)
 	i.replay(owner)
 	i.guess()
 
 	if r := i.as(owner, "GET", "/healthz", ""); r.StatusCode != 200 {
 		t.Errorf("after all that the server answers %s", r.Status)
 	}
-	if log := s.output.String(); strings.Contains(log, "panic") || strings.Contains(log, link+`"`) || strings.Contains(log, i.cookie) {
+	if log := s.output.String(); strings.Contains(log, "panic") || strings.Contains(log, link+`"`) || strings.Contains(log, i.cookie) || strings.Contains(log, signature) {
 		t.Error("the log tells of a panic, or holds a secret")
 	}
 	s.stop()
@@ -239,6 +242,64 @@ func (i *intruder) oversized() {
 			i.t.Errorf("%s of %d bytes: %s", name, len(long), r.Status)
 		}
 	}
+}
+
+// links makes a link to an object that anybody may see, and tries to get at the secret
+// with it. It returns the signature of the link, which stands in no log.
+func (i *intruder) links(owner *http.Client) (signature string) {
+	if r := i.as(owner, "PUT", "/objects/open", "hello"); r.StatusCode != 201 {
+		i.t.Fatalf("the owner cannot store: %s", r.Status)
+	}
+	r := i.as(owner, "POST", "/api/v1/shares", `{"key":"open","seconds":3600}`)
+	var made struct{ Path string }
+	r.json(i.t, &made)
+	if r := i.as(i.client, "GET", made.Path, ""); r.StatusCode != 200 || string(r.body) != "hello" {
+		i.t.Fatalf("the link is answered with %s %s: this tests nothing", r.Status, r.body)
+	}
+	_, raw, _ := strings.Cut(made.Path, "?")
+	right, err := url.ParseQuery(raw)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	signature = right.Get("signature")
+	answers := map[string]bool{}
+	for _, forged := range []string{
+		strings.Replace(raw, "key=open", "key=secret", 1), raw + "&key=secret", "key=secret&" + raw, strings.Replace(raw, "key=open", "key=open%00secret", 1), strings.Replace(raw, "key=open", "key=open/../secret", 1),
+		strings.Replace(raw, "by=admin", "by=", 1), strings.Replace(raw, "by=admin", "by=root", 1), strings.Replace(raw, "by=admin", "by=admin%20", 1), strings.Replace(raw, "until=", "until=9", 1), strings.Replace(raw, "until=", "until=-", 1),
+		strings.Replace(raw, signature, "", 1), strings.Replace(raw, signature, signature[1:], 1), strings.Replace(raw, signature, strings.ToUpper(signature), 1), strings.Replace(raw, signature, "%00", 1), strings.Replace(raw, "signature", "sig", 1),
+		"", "key=secret", "key=secret&until=9999999999999&by=admin&signature=", "key=secret&until=9999999999999&by=admin&signature=null", strings.ReplaceAll(raw, "&", ";"), "%zz", strings.Repeat("key=secret&", 5000),
+	} {
+		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE"} {
+			r := i.as(i.client, method, "/shared?"+forged, "")
+			i.out(method+" of a forged link "+forged[:min(len(forged), 100)], r)
+			if r.StatusCode == 200 && string(r.body) != "hello" && method != "HEAD" || r.StatusCode < 300 && strings.HasPrefix(forged, "key=secret") {
+				i.t.Errorf("%s of the forged link %.100s: %s %s", method, forged, r.Status, r.body)
+			}
+			if method == "GET" && r.StatusCode == 403 {
+				answers[detailOf(r)] = true
+			}
+		}
+	}
+	if len(answers) != 1 {
+		i.t.Errorf("forged links are told apart: %v", answers)
+	}
+	for _, path := range []string{"/objects?" + raw, "/objects/secret?" + raw, "/shared/secret?" + raw, "/api/v1/objects?" + raw, "/api/v1/thumbnails?" + raw, "/api/v1/shares?" + raw} {
+		if r := i.as(i.client, "GET", path, ""); r.StatusCode < 400 {
+			i.t.Errorf("with a link, %s is answered with %s", path, r.Status)
+		}
+	}
+	for _, c := range [][2]string{{"POST", "/api/v1/shares"}, {"DELETE", "/api/v1/shares/all"}} {
+		if r := i.as(i.client, c[0], c[1], `{"key":"secret","seconds":60}`); r.StatusCode != 401 {
+			i.t.Errorf("%s %s of a stranger: %s", c[0], c[1], r.Status)
+		}
+	}
+	return signature
+}
+
+func detailOf(r reply) string {
+	var p struct{ Detail string }
+	_ = json.Unmarshal(r.body, &p) // else it is "", which counts as an answer
+	return p.Detail
 }
 
 // replay uses the cookie of a session that has ended.

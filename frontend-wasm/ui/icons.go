@@ -23,6 +23,7 @@ var icons = map[string]string{
 	"again":    `<path d="M19.5 12a7.5 7.5 0 1 1-2.2-5.3L19.5 9M19.5 4v5h-5"/>`,
 	"replace":  `<path d="M4 9h13.5M14 5.5 17.5 9 14 12.5M20 15H6.5M10 11.5 6.5 15l3.5 3.5"/>`,
 	"copy":     `<path d="M10 14a4 4 0 0 0 5.7.3l3.2-3.2a4 4 0 0 0-5.7-5.7l-1.4 1.4"/><path d="M14 10a4 4 0 0 0-5.7-.3l-3.2 3.2a4 4 0 0 0 5.7 5.7l1.4-1.4"/>`,
+	"share":    `<circle cx="6.5" cy="12" r="2.5"/><circle cx="17" cy="6" r="2.5"/><circle cx="17" cy="18" r="2.5"/><path d="m8.8 10.8 6-3.5M8.8 13.2l6 3.5"/>`,
 	"broom":    `<path d="M12 3v8M7.5 11h9l2 9h-13zM10 16v4M14 16v4"/>`,
 	"back":     `<path d="M19 12H5.5M11 6l-6 6 6 6"/>`,
 	"image":    `<rect x="4" y="5" width="16" height="14" rx="2.5"/><circle cx="9" cy="10" r="1.6"/><path d="m5 17 5-4.5 3 2.5 3-3 4 4"/>`,

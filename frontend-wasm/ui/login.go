@@ -111,12 +111,14 @@ func (p *loginPage) onSubmit(ctx app.Context, e app.Event) {
 	}
 	p.busy, p.failed = true, ""
 	ctx.Async(func() {
-		err := post(ctx, api.LoginPath, c, new(api.Who))
+		who := new(api.Who)
+		err := post(ctx, api.LoginPath, c, who)
 		ctx.Dispatch(func(app.Context) {
 			if err != nil {
 				p.busy, p.failed = false, failure(err)
 				return
 			}
+			_ = keep(p.s.seen, seenWho, wallNow(), who)
 			app.Window().Get("location").Call("replace", nextPath(app.Window().URL().Query().Get("next")))
 		})
 	})

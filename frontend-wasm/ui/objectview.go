@@ -24,6 +24,7 @@ func (p *objectPage) Render() app.UI {
 			app.Section().ID("preview").Class("panel", "preview").Aria("label", t("The object")).Body(p.preview()),
 			app.Div().Class("side").Body(p.source(), p.facts()),
 		),
+		p.sharing(),
 	)
 }
 
@@ -54,8 +55,13 @@ func (p *objectPage) actions() app.UI {
 	if p.key != "" {
 		download = download.Attr("href", api.ObjectPath(p.key)).Attr("download", name)
 	}
+	var share app.UI
+	if p.s.may(api.ScopeWrite) {
+		share = app.Button().ID("open-share").Class("button").Type("button").Aria("haspopup", "dialog").Body(icon("share"), app.Text(t("Share"))).OnClick(p.onShare)
+	}
 	return app.Div().Class("actions").Body(
 		download,
+		share,
 		app.Input().ID("replace").Class("unseen").Type("file").OnChange(p.onReplace),
 		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text(t("Replace"))),
 		app.Button().ID("invalidate").Class("button").Type("button").Title(t("Drop the copy in memory; the object stays")).

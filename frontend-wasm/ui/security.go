@@ -63,6 +63,7 @@ func (p *securityPage) Render() app.UI {
 		p.panel(api.LoginToken, t("API tokens"), p.tokenForm()),
 		p.panel(api.LoginAccount, t("Accounts"), p.accountForm()),
 		p.panel(api.LoginLink, t("One-time links"), nil),
+		p.shares(),
 	)
 }
 

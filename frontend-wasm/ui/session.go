@@ -57,6 +57,8 @@ type session struct {
 	watchers []watcher
 
 	conn      connState
+	guarded   bool // one has to log in
+	who       api.Who
 	network   bool // false when the browser knows that it has none
 	cacheDown bool
 	cache     *api.Cache
@@ -105,6 +107,7 @@ func (s *session) start(ctx app.Context) {
 	s.ctx = ctx
 	s.box.flush = func() { s.dispatch(s.receive) }
 	s.seen = seen{storage: ctx.LocalStorage()}
+	s.guarded = askedForLogin()
 	s.recallAll()
 	s.conn.Since = time.Now()
 	s.lab.crew.start, s.lab.cores, s.lab.clock = s.startLabWorker, cores(), now
@@ -132,6 +135,7 @@ func (s *session) recallAll() {
 	if w := recall[api.Stats](s.seen, seenStats); w.At != 0 {
 		s.stats, s.statsAt = newWindow(w.Value), w.At
 	}
+	s.who = recall[api.Who](s.seen, seenWho).Value
 	s.curves.seenValue = recall[api.Insight](s.seen, seenCurves)
 }
 
@@ -230,6 +234,7 @@ func (s *session) receive() {
 	}
 	s.notify(c, &n)
 	if came { // after the page, whose questions come first
+		s.loadWho()
 		s.subscribe()
 		s.askCurves()
 		s.adopt()

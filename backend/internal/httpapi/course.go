@@ -29,7 +29,7 @@ const formOverhead = 1 << 20
 
 func (s *server) courseRoutes() []route {
 	post := func(path string, change api.Scope, audit string, h handler) route {
-		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail, change: change, audit: audit, course: true}
+		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail, change: change, audit: noted{"POST": audit}, course: true}
 	}
 	return []route{
 		post("/api/upload", api.ScopeWrite, "", s.upload(s.courseUpload)),

@@ -15,6 +15,7 @@
 //	GET, POST, DELETE /api/v1/recording   a recording of the traffic; /file is the CSV
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET, POST, DELETE /api/v1/login       who one is; log in; log out (login.go)
+//	GET /shared                           an object by a signed link; POST, DELETE /api/v1/shares (shares.go)
 //	… /api/v1/security                    sessions, tokens, accounts
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
 //	GET /metrics                          for Prometheus (package metrics)
@@ -36,8 +37,10 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/login"
 	"memcache/backend/internal/metrics"
+	"memcache/backend/internal/share"
 	"memcache/backend/internal/storage"
 	"memcache/backend/internal/thumbnail"
 	"memcache/shared/api"
@@ -94,9 +97,10 @@ type Config struct {
 	Login *login.Keeper
 	// CourseOpen leaves the course API open to everybody all the same.
 	CourseOpen bool
-	// Audit returns what notes what somebody does who is let in by the request; nil
-	// for nothing of the kind.
-	Audit   func(*http.Request, api.Who) func(what string)
+	// Shares are the links to single objects.
+	Shares *share.Links
+	// Audit notes changes that matter; nil for nothing of the kind.
+	Audit   audit.Journal
 	Metrics *metrics.Metrics
 	Log     *slog.Logger
 }
@@ -120,10 +124,14 @@ type route struct {
 	methods map[string]handler
 	open    string    // the method that nobody has to log in for
 	change  api.Scope // what all methods but GET and HEAD need; "" is ScopeWrite
-	audit   string    // what they do, if it is to be noted
+	audit   noted
 	course  bool
 	fail    func(http.ResponseWriter, *http.Request, error) // nil: a problem document
 }
+
+// noted is what the log tells of changes, by method. Those of single objects are told
+// of by the lines of requests alone.
+type noted map[string]string
 
 // Handler is the handler of everything the backend answers. Plain GETs of
 // cached objects it answers also in two steps (hit.go).
@@ -147,29 +155,32 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/objects/starts", methods: map[string]handler{"GET": s.starts}},
 		{path: api.Base + "/objects/copy", methods: map[string]handler{"POST": s.once(s.copyObject)}},
 		{path: api.Base + "/objects/rename", methods: map[string]handler{"POST": s.once(s.renameObject)}},
-		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}, audit: "objects deleted"},
+		{path: api.Base + "/objects/delete", methods: map[string]handler{"POST": s.once(s.deleteObjects)}, audit: noted{"POST": "objects deleted"}},
 		{path: api.Base + "/objects/restore", methods: map[string]handler{"POST": s.once(s.restoreObjects)}},
 		{path: api.Base + "/archives", methods: map[string]handler{"GET": s.getArchive, "POST": s.postArchive}, change: api.ScopeRead},
-		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}, change: api.ScopeAdmin, audit: "cache settings changed"},
+		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}, change: api.ScopeAdmin, audit: noted{"PUT": "cache settings changed"}},
 		{path: api.Base + "/cache/top", methods: map[string]handler{"GET": s.topKeys}},
 		{path: api.Base + "/cache/evictions", methods: map[string]handler{"GET": s.evictions}},
-		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}, change: api.ScopeAdmin, audit: "cache cleared"},
+		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}, change: api.ScopeAdmin, audit: noted{"DELETE": "cache cleared"}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.ThumbnailsPath + "/", methods: map[string]handler{"GET": s.getThumbnail}},
 		{path: api.Base + "/stats", methods: map[string]handler{"GET": s.stats}},
 		{path: api.Base + "/insight", methods: map[string]handler{"GET": s.insight}},
 		{path: api.Base + "/insight/history", methods: map[string]handler{"GET": s.insights}},
-		{path: api.Base + "/autopilot", methods: map[string]handler{"GET": s.getAutopilot, "PUT": s.putAutopilot}, change: api.ScopeAdmin, audit: "autopilot set"},
-		{path: api.Base + "/autopilot/undo", methods: map[string]handler{"POST": s.undoAutopilot}, change: api.ScopeAdmin, audit: "autopilot undone"},
-		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}, change: api.ScopeAdmin, audit: "recording started or stopped"},
+		{path: api.Base + "/autopilot", methods: map[string]handler{"GET": s.getAutopilot, "PUT": s.putAutopilot}, change: api.ScopeAdmin, audit: noted{"PUT": "autopilot set"}},
+		{path: api.Base + "/autopilot/undo", methods: map[string]handler{"POST": s.undoAutopilot}, change: api.ScopeAdmin, audit: noted{"POST": "autopilot undone"}},
+		{path: api.Base + "/recording", methods: map[string]handler{"GET": s.getRecording, "POST": s.startRecording, "DELETE": s.stopRecording}, change: api.ScopeAdmin, audit: noted{"POST": "recording started", "DELETE": "recording stopped"}},
 		{path: api.Base + "/recording/file", methods: map[string]handler{"GET": s.getRecordingFile}},
 		{path: api.Base + "/openapi.json", methods: map[string]handler{"GET": s.describe}},
+		{path: api.SharedPath, methods: map[string]handler{"GET": s.getShared}, open: "GET", fail: s.refuseShared},
+		{path: api.SharesPath, methods: map[string]handler{"POST": s.postShare}, audit: noted{"POST": "link to an object made"}},
+		{path: api.SharesPath + "/all", methods: map[string]handler{"DELETE": s.deleteShares}, change: api.ScopeAdmin, audit: noted{"DELETE": "links to objects ended"}},
 		{path: api.LoginPath, methods: map[string]handler{"GET": s.getWho, "POST": s.logIn, "DELETE": s.logOut}, open: "POST", change: api.ScopeRead},
 		{path: api.SecurityPath, methods: map[string]handler{"GET": s.getLogins}},
-		{path: api.SecurityPath + "/tokens", methods: map[string]handler{"POST": s.postToken}, change: api.ScopeRead, audit: "token made"},
-		{path: api.SecurityPath + "/links", methods: map[string]handler{"POST": s.postLink}, change: api.ScopeRead, audit: "one-time link made"},
-		{path: api.SecurityPath + "/logins/", methods: map[string]handler{"DELETE": s.deleteLogin}, change: api.ScopeRead, audit: "login revoked"},
+		{path: api.SecurityPath + "/tokens", methods: map[string]handler{"POST": s.postToken}, change: api.ScopeRead, audit: noted{"POST": "token made"}},
+		{path: api.SecurityPath + "/links", methods: map[string]handler{"POST": s.postLink}, change: api.ScopeRead, audit: noted{"POST": "one-time link made"}},
+		{path: api.SecurityPath + "/logins/", methods: map[string]handler{"DELETE": s.deleteLogin}, change: api.ScopeRead, audit: noted{"DELETE": "login revoked"}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}, open: "GET"},
 		{path: "/readyz", methods: map[string]handler{"GET": s.ready}, open: "GET"},
 		{path: "/metrics", methods: map[string]handler{"GET": s.metrics}},
@@ -246,10 +257,7 @@ func (s *server) dispatch(w *recorder, r *http.Request) {
 func (s *server) answer(to route, w http.ResponseWriter, r *http.Request) {
 	r, err := s.letIn(to, w, r)
 	if err == nil {
-		err = to.serve(w, r)
-	}
-	if err == nil && to.audit != "" && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		s.audit(r, whoOf(r), to.audit)
+		err = s.carryOut(to, w, r)
 	}
 	if err != nil {
 		fail := to.fail
@@ -258,6 +266,20 @@ func (s *server) answer(to route, w http.ResponseWriter, r *http.Request) {
 		}
 		fail(w, r, err)
 	}
+}
+
+// carryOut answers the request, and has noted what is to be noted.
+func (s *server) carryOut(to route, w http.ResponseWriter, r *http.Request) error {
+	what := to.audit[r.Method]
+	if what == "" || s.Audit == nil {
+		return to.serve(w, r)
+	}
+	ctx, remarks := audit.With(r.Context())
+	err := to.serve(w, r.WithContext(ctx))
+	if err == nil {
+		remarks.Write(s.Audit(r, whoOf(r)), what)
+	}
+	return err
 }
 
 // newPacker compresses the JSON of our API for clients that take it. Objects are

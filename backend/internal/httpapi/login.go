@@ -46,9 +46,9 @@ func (to route) needs(method string) api.Scope {
 	return to.change
 }
 
-func (s *server) audit(r *http.Request, who api.Who, what string) {
+func (s *server) audit(r *http.Request, who api.Who, what string, details ...any) {
 	if s.Audit != nil {
-		s.Audit(r, who)(what)
+		s.Audit(r, who)(what, details...)
 	}
 }
 

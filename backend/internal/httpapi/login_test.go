@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -10,8 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/login"
+	"memcache/backend/internal/share"
 	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
 )
@@ -19,10 +23,12 @@ import (
 // guarded is a server that asks for a login.
 type guarded struct {
 	*world
-	keeper *login.Keeper
-	routes []route
-	mu     sync.Mutex
-	noted  []string // for the audit
+	keeper  *login.Keeper
+	routes  []route
+	mu      sync.Mutex
+	noted   []string // for the audit
+	details []string // of each of them
+	index   *sqlindex.DB
 }
 
 func startGuarded(t *testing.T, edit ...func(*Config)) *guarded {
@@ -31,14 +37,16 @@ func startGuarded(t *testing.T, edit ...func(*Config)) *guarded {
 	index, err := sqlindex.Open(t.Context(), sqlindex.Config{SQLitePath: filepath.Join(t.TempDir(), "logins.db"), Capacity: 64 * api.MB, Policy: "lru", Log: log})
 	must(t, err)
 	t.Cleanup(func() { _ = index.Close() })
-	g := &guarded{keeper: login.New(index, func(*http.Request) string { return "192.0.2.1" })}
+	g := &guarded{index: index, keeper: login.New(index, func(*http.Request) string { return "192.0.2.1" })}
 	g.world = start(t, append(edit, func(c *Config) {
 		c.Login = g.keeper
-		c.Audit = func(_ *http.Request, who api.Who) func(string) {
-			return func(what string) {
+		c.Shares = share.New(index, false, time.Now)
+		c.Audit = func(_ *http.Request, who api.Who) audit.Line {
+			return func(what string, details ...any) {
 				g.mu.Lock()
 				defer g.mu.Unlock()
 				g.noted = append(g.noted, who.Account+" "+what)
+				g.details = append(g.details, fmt.Sprint(details...))
 			}
 		}
 		g.routes = New(*c).routes
@@ -82,7 +90,7 @@ func TestFault24_EveryRouteAsksWhoItIs(t *testing.T) {
 	for _, scope := range api.Scopes {
 		bearers[scope] = g.token(admin, scope)
 	}
-	open := []string{"POST " + api.LoginPath, "GET /healthz", "HEAD /healthz", "GET /readyz", "HEAD /readyz"}
+	open := []string{"POST " + api.LoginPath, "GET /healthz", "HEAD /healthz", "GET /readyz", "HEAD /readyz", "GET " + api.SharedPath, "HEAD " + api.SharedPath}
 	methods := []string{"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"}
 	seen := map[int]int{}
 	for _, to := range g.routes {
@@ -103,6 +111,7 @@ func TestFault24_EveryRouteAsksWhoItIs(t *testing.T) {
 				security := strings.HasPrefix(to.path, api.SecurityPath) && scope != api.ScopeAdmin // a program may not, whatever its scope
 				switch {
 				case to.path == api.LoginPath && method == "POST": // there it is the answer to no password
+				case to.path == api.SharedPath && allowed && refused: // and there to no link
 				case scope == "" && !allowed && a.StatusCode != 401:
 					t.Errorf("%s %s is answered to a stranger with %d", method, target, a.StatusCode)
 				case scope != "" && (!allowed || security && to.methods[method] != nil) && a.StatusCode != 403:

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -33,6 +34,11 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.sendObject(w, r, key, nil)
+}
+
+// sendObject answers with an object, and with the header more on top of the usual one.
+func (s *server) sendObject(w http.ResponseWriter, r *http.Request, key string, more http.Header) error {
 	start := time.Now()
 	content, err := s.open(r, key)
 	if err != nil {
@@ -40,6 +46,7 @@ func (s *server) getObject(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer func() { _ = content.Close() }()
 	contentHeader(w.Header(), content, downloads(r), start)
+	maps.Copy(w.Header(), more)
 	s.send(w, r, content)
 	if rec, ok := w.(*recorder); ok {
 		s.Metrics.Sent(content.Source, rec.bytes)
@@ -81,6 +88,11 @@ func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.sendHead(w, r, key, nil)
+}
+
+// sendHead answers as sendObject, without the bytes.
+func (s *server) sendHead(w http.ResponseWriter, r *http.Request, key string, more http.Header) error {
 	start := time.Now()
 	object, err := s.Objects.Stat(r.Context(), key)
 	if err != nil {
@@ -88,6 +100,7 @@ func (s *server) headObject(w http.ResponseWriter, r *http.Request) error {
 	}
 	took := time.Since(start)
 	objectHeader(w.Header(), object, downloads(r))
+	maps.Copy(w.Header(), more)
 	w.Header().Set("Cache-Status", `MemCache; fwd=bypass; detail="the database has what HEAD asks for"`)
 	w.Header().Set("Server-Timing", serverTiming(storage.Steps{Database: took}, took))
 	r.Header.Del("Range") // it is for GET alone

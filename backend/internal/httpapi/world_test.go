@@ -18,6 +18,7 @@ import (
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/metrics"
+	"memcache/backend/internal/share"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -55,7 +56,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	must(t, err)
 	cfg := Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Admit: rules.Check, MaxObject: maxObject, BeginUpload: access.NewUploads(64).Begin, Stall: time.Minute, CourseAPI: 1, Log: log,
-		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: counts,
+		Live: http.NotFoundHandler(), Pages: http.NotFoundHandler(), Metrics: counts, Shares: share.New(index, true, time.Now),
 	}
 	for _, f := range edit {
 		f(&cfg)

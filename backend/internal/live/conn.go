@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -25,7 +26,7 @@ type conn struct {
 	sock       *socket
 	who        api.Who
 	gone       atomic.Bool // it is no longer let in
-	audit      func(what string)
+	audit      audit.Line
 	out        *outbox
 	subscribed atomic.Bool // to statistics
 	watching   atomic.Bool // the curves
@@ -41,8 +42,8 @@ type conn struct {
 	finishing int // upload.finish calls that wait
 }
 
-func newConn(h *Hub, sock *socket, who api.Who, audit func(string)) *conn {
-	c := &conn{hub: h, sock: sock, who: who, audit: audit, out: newOutbox()}
+func newConn(h *Hub, sock *socket, who api.Who, line audit.Line) *conn {
+	c := &conn{hub: h, sock: sock, who: who, audit: line, out: newOutbox()}
 	c.ctx, c.stop = context.WithCancel(h.ctx)
 	return c
 }

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -81,9 +82,8 @@ type Config struct {
 	Who func(*http.Request) (api.Who, error)
 	// Still tells whether somebody who was let in still is. It comes with Who.
 	Still func(context.Context, api.Who) bool
-	// Audit returns what notes what somebody does who is let in by the request; nil
-	// for nothing of the kind.
-	Audit func(*http.Request, api.Who) func(what string)
+	// Audit notes changes that matter; nil for nothing of the kind.
+	Audit audit.Journal
 	// RequestID is what the log calls the request.
 	RequestID func(*http.Request) string
 	// BeginUpload admits an upload, which takes up to 2 MiB of memory until end is
@@ -176,7 +176,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("Config.MaxClients (%d) must not be negative", c.MaxClients)
 	}
 	if c.Audit == nil {
-		c.Audit = func(*http.Request, api.Who) func(string) { return func(string) {} }
+		c.Audit = func(*http.Request, api.Who) audit.Line { return func(string, ...any) {} }
 	}
 	if c.MaxClients == 0 {
 		c.MaxClients = 1000

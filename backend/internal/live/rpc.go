@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -188,9 +189,10 @@ func (c *conn) may(ctx context.Context, req api.Request) (any, error) {
 	case !c.who.Scope.Allows(needed):
 		return nil, api.Errorf(api.Forbidden, "you may only %s here, and this needs %s: ask an admin for it", c.who.Scope, needed)
 	}
+	ctx, remarks := audit.With(ctx)
 	result, err := c.call(ctx, req)
 	if what := audited[req.Method]; what != "" && err == nil {
-		c.audit(what)
+		remarks.Write(c.audit, what)
 	}
 	return result, err
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -51,8 +52,8 @@ func TestEveryMethodNeedsItsScope(t *testing.T) {
 		s := serve(t, func(c *Config, _ *limits) {
 			c.Who = func(*http.Request) (api.Who, error) { return api.Who{Account: "ann", Scope: scope}, nil }
 			c.Still = func(context.Context, api.Who) bool { return true }
-			c.Audit = func(_ *http.Request, who api.Who) func(string) {
-				return func(what string) {
+			c.Audit = func(_ *http.Request, who api.Who) audit.Line {
+				return func(what string, _ ...any) {
 					mu.Lock()
 					defer mu.Unlock()
 					noted = append(noted, who.Account+" "+what)

@@ -12,6 +12,7 @@
 //	settings one row: capacity, policy, generation
 //	answers  id, expires, answer, claim
 //	trash    object_key … version, deleted: what was deleted in the last moments
+//	share_key one row: the key that signs links to objects; in no backup
 //	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions
 //
 // The columns are object_key and blob_id because KEY and BLOB are reserved

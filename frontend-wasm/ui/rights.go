@@ -1,0 +1,48 @@
+package ui
+
+import (
+	"encoding/json"
+
+	"memcache/shared/api"
+)
+
+// seenWho is where the browser keeps who is logged in, so that without a server, too,
+// the pages offer what that one may do and nothing else.
+const seenWho = "memcache.who"
+
+// may tells whether whoever uses the app may do what needs a scope. What may not be
+// done is not offered; the server refuses it all the same. Until it is known who it is,
+// that is to look.
+func (s *session) may(needed api.Scope) bool {
+	return !s.guarded || s.who.Scope.Allows(needed) || needed == api.ScopeRead
+}
+
+// loadWho asks the server who it is, where that matters, and draws everything anew if
+// something else may be done than before.
+func (s *session) loadWho() {
+	if !s.guarded {
+		return
+	}
+	go func() {
+		r, err := fetch(s.ctx, api.LoginPath, "")
+		if err != nil || r.Status != 200 || r.Kept != "" {
+			return
+		}
+		const most = 4 << 10
+		text, err := r.bytes(s.ctx, most)
+		var who api.Who
+		if err != nil || json.Unmarshal(text, &who) != nil {
+			return
+		}
+		s.dispatch(func() { s.setWho(who) })
+	}()
+}
+
+func (s *session) setWho(who api.Who) {
+	was := s.who.Scope
+	s.who = who
+	_ = keep(s.seen, seenWho, wallNow(), who)
+	if was != who.Scope {
+		s.notify(changeTexts, nil)
+	}
+}
