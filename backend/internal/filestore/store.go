@@ -18,16 +18,15 @@
 package filestore
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -69,6 +68,7 @@ type Store struct {
 
 	scrubRate int
 	onDamage  func()
+	noOpenat2 atomic.Bool // the kernel has none, or forbids it
 
 	mu       sync.Mutex
 	pending  map[string]int           // blobs about to be named, by how many writers
@@ -232,57 +232,6 @@ func (s *Store) HasBlobs() (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// Open opens a blob. [fs.ErrNotExist] when there is none.
-func (s *Store) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
-	if !validID(id) {
-		return nil, fmt.Errorf("open blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
-	}
-	f, err := s.openRegular(id)
-	if err != nil {
-		return nil, diskError(fmt.Errorf("open blob %s: %w", id, err))
-	}
-	return f, nil
-}
-
-// openRegular opens the file of a blob without following a link anywhere.
-func (s *Store) openRegular(id string) (*os.File, error) {
-	dir, err := openAt(int(s.blobs.Fd()), id[:2], unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(dir)
-	// O_NONBLOCK: a planted pipe must not block the reader.
-	fd, err := openAt(dir, id[2:], unix.O_NONBLOCK)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), s.root.Name()+"/"+blobPath(id))
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("it is not a regular file but %v: %w", info.Mode(), fs.ErrInvalid)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-func openAt(dir int, name string, flags int) (int, error) {
-	for {
-		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
-		switch err {
-		case nil:
-			return fd, nil
-		case unix.EINTR:
-			continue
-		case unix.ELOOP, unix.ENOTDIR:
-			return -1, fmt.Errorf("%q is a link or not a folder, which is refused: %w", name, err)
-		}
-		return -1, err
-	}
 }
 
 // blobPath is where a blob is, below the data folder.

@@ -151,13 +151,28 @@ func TestFault53_AWriteHealsADamagedBlob(t *testing.T) {
 	}
 }
 
-func TestFault55_SymlinksAreRefused(t *testing.T) {
+// eachKernel runs a test as it would be on a kernel with openat2 and on one without.
+func eachKernel(t *testing.T, test func(t *testing.T, open func(dir string) *Store)) {
+	for name, without := range map[string]bool{"openat2": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(dir string) *Store {
+				s := open(t, dir)
+				s.noOpenat2.Store(without)
+				return s
+			})
+		})
+	}
+}
+
+func TestFault55_SymlinksAreRefused(t *testing.T) { eachKernel(t, symlinksAreRefused) }
+
+func symlinksAreRefused(t *testing.T, open func(string) *Store) {
 	dir, outside := t.TempDir(), t.TempDir()
 	secret := filepath.Join(outside, "secret")
 	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, dir)
+	s := open(dir)
 	blob := write(t, s, "content")
 	blob.Release()
 	path := filepath.Join(dir, blobPath(blob.ID))
@@ -204,9 +219,11 @@ func TestFault55_LinkedFoldersAtStart(t *testing.T) {
 	}
 }
 
-func TestOtherFilesAreNoBlobs(t *testing.T) {
+func TestOtherFilesAreNoBlobs(t *testing.T) { eachKernel(t, otherFilesAreNoBlobs) }
+
+func otherFilesAreNoBlobs(t *testing.T, open func(string) *Store) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	s := open(dir)
 	blob := write(t, s, "x")
 	blob.Release()
 	path := filepath.Join(dir, blobPath(blob.ID))
@@ -221,18 +238,6 @@ func TestOtherFilesAreNoBlobs(t *testing.T) {
 			r.Close()
 			t.Errorf("a %s was opened as a blob", name)
 		}
-	}
-}
-
-func TestOpenGivesFilesToTheKernel(t *testing.T) {
-	s := open(t, t.TempDir())
-	r, err := s.Open(t.Context(), write(t, s, "x").ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if _, ok := r.(*os.File); !ok {
-		t.Errorf("a blob is a %T, want an *os.File, so that it can be sent without copying", r)
 	}
 }
 

@@ -325,18 +325,19 @@ func (c *conn) write(a, b []byte) error {
 	return nil
 }
 
+// file has the kernel copy up to n bytes of it to a socket, from where the last ones
+// ended; 0 without an error is the end.
+type file interface {
+	SendTo(socket, n int) (int, error)
+}
+
 // sendFile sends n bytes of f, or all that it has, without a copy here.
-func (c *conn) sendFile(f *os.File, n int64) (total int64, err error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
+func (c *conn) sendFile(f file, n int64) (total int64, err error) {
 	for err == nil && total < n {
 		var sent int
-		ended := raw.Control(func(fd uintptr) { sent, err = unix.Sendfile(c.fd, int(fd), nil, int(min(n-total, patienceBytes))) })
+		sent, err = f.SendTo(c.fd, int(min(n-total, patienceBytes)))
+		total += int64(sent)
 		switch {
-		case ended != nil:
-			return total, ended
 		case err == unix.EAGAIN:
 			err = c.awaitRoom()
 		case err == unix.EINTR:
@@ -344,7 +345,6 @@ func (c *conn) sendFile(f *os.File, n int64) (total int64, err error) {
 		case err == nil && sent == 0:
 			return total, nil
 		}
-		total += int64(max(sent, 0))
 	}
 	return total, err
 }

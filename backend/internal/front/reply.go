@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -110,7 +109,7 @@ func (w *reply) send(p []byte) {
 	w.head = w.head[:0]
 }
 
-// ReadFrom sends what r has; the kernel copies it if r is a file, or one within
+// ReadFrom sends what r has; the kernel copies it if r is a blob's file within
 // an [io.LimitedReader].
 func (w *reply) ReadFrom(r io.Reader) (int64, error) {
 	if err := w.promise(0); err != nil {
@@ -124,11 +123,11 @@ func (w *reply) ReadFrom(r io.Reader) (int64, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	file, ok := part.R.(*os.File)
+	from, ok := part.R.(file)
 	if !ok {
 		return io.Copy(struct{ io.Writer }{w}, r)
 	}
-	n, err := w.conn.sendFile(file, part.N)
+	n, err := w.conn.sendFile(from, part.N)
 	part.N -= n
 	w.left -= n
 	w.err = err

@@ -53,9 +53,9 @@ type Content struct {
 // Bytes returns the whole content when it is in memory, nil when it is a file.
 func (c *Content) Bytes() []byte { return c.bytes }
 
-// Body returns what the content is read from, to read a part of it: an *os.File
-// of a local blob, so that the kernel can copy from it, or a *bytes.Reader. It
-// is not verified; see Read.
+// Body returns what the content is read from, to read a part of it: what Blobs gave,
+// so that the kernel can copy from a local file, or a *bytes.Reader. It is not
+// verified; see Read.
 func (c *Content) Body() io.ReadSeeker {
 	if c.file != nil {
 		return c.file.ReadSeekCloser
