@@ -60,7 +60,9 @@ func TestLargeObjectsBypass(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, ok := c.Body().(interface{ SendTo(socket, n int) (int, error) }); !ok || c.Bytes() != nil {
+	if _, ok := c.Body().(interface {
+		SendTo(socket, n int) (int, error)
+	}); !ok || c.Bytes() != nil {
 		t.Errorf("a large object is a %T, want one that the kernel can send", c.Body())
 	}
 	if f.cache.fills.Load() != 0 {
