@@ -43,7 +43,7 @@ func (c *autopilotCard) onOff() app.UI {
 	button := func(id, text string, on bool) app.UI {
 		b := app.Button().ID(id).Class("segment").Type("button").Aria("pressed", strconv.FormatBool(is == on && c.s.pilot != nil)).Text(text).
 			OnClick(func(app.Context, app.Event) { c.turn(on) })
-		if !c.ready() {
+		if !c.ready() || !c.s.may(api.ScopeAdmin) {
 			b = b.Disabled(true)
 		}
 		return b
@@ -53,6 +53,9 @@ func (c *autopilotCard) onOff() app.UI {
 }
 
 func (c *autopilotCard) settings() app.UI {
+	if !c.s.may(api.ScopeAdmin) {
+		return c.s.rightsNote(api.ScopeAdmin)
+	}
 	problem := c.problem
 	_, err := c.form.set(c.known())
 	if c.edited && problem == "" && err != nil {
@@ -136,7 +139,10 @@ func (c *autopilotCard) changes() app.UI {
 func (c *autopilotCard) change(x api.AutopilotChange) app.UI {
 	id := strconv.FormatInt(x.ID, 10)
 	var end app.UI = app.Span().Class("muted").Text(t("Undone"))
-	if x.Undone == 0 {
+	switch {
+	case x.Undone == 0 && !c.s.may(api.ScopeAdmin):
+		end = nil
+	case x.Undone == 0:
 		undo := app.Button().ID("pilot-undo-"+id).Class("button button-small").Type("button").Text(t("Undo")).
 			Aria("label", tf("Undo: back to %s", size(x.From))).
 			OnClick(func(app.Context, app.Event) { c.undo(x) }, id)

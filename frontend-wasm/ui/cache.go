@@ -146,7 +146,7 @@ func (p *cachePage) noteEdited() {
 func (p *cachePage) onApply(_ app.Context, e app.Event) {
 	e.PreventDefault()
 	c, _, ok := p.change()
-	if !ok || p.applying {
+	if !ok || p.applying || p.s.forbidden(api.ScopeAdmin) {
 		return
 	}
 	was := *p.s.cache

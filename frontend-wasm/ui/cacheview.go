@@ -85,13 +85,17 @@ func (p *cachePage) form(o *outlook) app.UI {
 	if ok {
 		what = preview(p.usage(), change)
 	}
+	var do app.UI = apply.Text(label)
+	if !p.s.may(api.ScopeAdmin) {
+		do = p.s.rightsNote(api.ScopeAdmin)
+	}
 	return app.Form().ID("settings").Class("panel").Attr("novalidate", "").OnSubmit(p.onApply).Body(
 		app.Div().Class("panel-head").Body(app.H2().Text(t("Settings"))),
 		p.capacityField(problem, o),
 		p.goals(),
 		p.policies(),
 		app.Div().Class("buttons").Body(
-			apply.Text(label), reset,
+			do, reset,
 			app.P().ID("preview-change").Class("preview-change").Role("status").Text(what),
 		),
 	)
@@ -207,6 +211,9 @@ func (p *cachePage) policyCard(x api.Policy) app.UI {
 
 // forget clears the cache, or drops one copy.
 func (p *cachePage) forget() app.UI {
+	if !p.s.may(api.ScopeWrite) {
+		return nil
+	}
 	field := app.Input().ID("invalidate-key").Type("text").AutoComplete(false).Spellcheck(false).Dir("auto").
 		Aria("describedby", "invalidate-problem").OnInput(p.onKey)
 	if p.keyErr != "" {
@@ -217,8 +224,12 @@ func (p *cachePage) forget() app.UI {
 	if !p.s.live() {
 		one, all = one.Disabled(true), all.Disabled(true)
 	}
+	var clear app.UI
+	if p.s.may(api.ScopeAdmin) {
+		clear = all
+	}
 	return app.Section().Class("panel").Aria("labelledby", "forget-title").Body(
-		app.Div().Class("panel-head").Body(app.H2().ID("forget-title").Text(t("Drop what is in memory")), all),
+		app.Div().Class("panel-head").Body(app.H2().ID("forget-title").Text(t("Drop what is in memory")), clear),
 		app.Form().Class("field").Attr("novalidate", "").OnSubmit(p.onInvalidate).Body(
 			app.Label().For("invalidate-key").Text(t("Key of one object")),
 			app.Div().Class("with-button").Body(field, one),

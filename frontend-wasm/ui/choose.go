@@ -1,10 +1,17 @@
 package ui
 
-import "github.com/maxence-charriere/go-app/v9/pkg/app"
+import (
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
+)
 
 // chooser is where files come in: dropped, chosen, a folder, or a photograph that
 // is taken now (on devices that are touched, which have the camera at hand).
 func chooser(s *session) app.UI {
+	if !s.may(api.ScopeWrite) {
+		return s.rightsNote(api.ScopeWrite)
+	}
 	add := func(ctx app.Context, _ app.Event) {
 		input := ctx.JSSrc()
 		s.addFiles(input.Get("files"))

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
 )
 
 // listenToDrags makes the whole window a place to drop files and folders on. The
@@ -21,8 +23,12 @@ func (s *session) listenToDrags() {
 	over := func(e app.Value) {
 		if withFiles(e) {
 			e.Call("preventDefault")
-			e.Get("dataTransfer").Set("dropEffect", "copy")
-			highlight(true)
+			effect := "copy"
+			if !s.takesFiles() {
+				effect = "none"
+			}
+			e.Get("dataTransfer").Set("dropEffect", effect)
+			highlight(effect == "copy")
 		}
 	}
 	listen(w, "dragenter", over)
@@ -41,6 +47,9 @@ func (s *session) listenToDrags() {
 	})
 }
 
+// takesFiles tells whether files can be dropped: to be stored, or as a trace.
+func (s *session) takesFiles() bool { return s.openTrace != nil || s.may(api.ScopeWrite) }
+
 // dropped takes what was dropped. Folders have to be asked for at once: the
 // browser forgets them when the event is over.
 func (s *session) dropped(data app.Value) {
@@ -48,6 +57,10 @@ func (s *session) dropped(data app.Value) {
 	items, files := data.Get("items"), data.Get("files")
 	if s.openTrace != nil && files.Get("length").Int() > 0 {
 		s.ctx.Dispatch(func(app.Context) { s.openTrace(files.Index(0)) })
+		return
+	}
+	if !s.takesFiles() {
+		s.ctx.Dispatch(func(app.Context) { s.forbidden(api.ScopeWrite) })
 		return
 	}
 	for i := range items.Get("length").Int() {
@@ -164,6 +177,9 @@ func (s *session) listenToPaste() {
 		e.Call("preventDefault")
 		files := data.Get("files")
 		s.ctx.Dispatch(func(ctx app.Context) {
+			if s.forbidden(api.ScopeWrite) {
+				return
+			}
 			for i := range files.Get("length").Int() {
 				f := files.Index(i)
 				if !s.addFile(pastedName(f.Get("name").String(), i, time.UnixMilli(wallNow())), f) {

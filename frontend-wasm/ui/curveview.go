@@ -123,7 +123,7 @@ func (p *cachePage) advice(o *outlook) app.UI {
 		}
 	}
 	var apply app.UI
-	if o.advice.Kind != insight.Wait && o.advice.Kind != insight.Keep {
+	if o.advice.Kind != insight.Wait && o.advice.Kind != insight.Keep && p.s.may(api.ScopeAdmin) {
 		b := app.Button().ID("advice-apply").Class("button").Type("button").OnClick(p.onAdvice).
 			Text(tf("Set %s, %s", shortSize(o.advice.To.Capacity), o.title(o.advice.To.Policy)))
 		if p.applying || !p.s.live() {
@@ -189,7 +189,7 @@ func (p *cachePage) promised(o *outlook) app.UI {
 		rows = append(rows, bar("now", t("Measured since then"), "line-c", r.Rate, percent(r.Rate)))
 	}
 	var undo app.UI
-	if q.To == api.CacheSettings(o.now) && p.before == nil && !p.edited {
+	if q.To == api.CacheSettings(o.now) && p.before == nil && !p.edited && p.s.may(api.ScopeAdmin) {
 		b := app.Button().ID("promise-undo").Class("button").Type("button").OnClick(p.onPromiseUndo).
 			Text(tf("Undo: back to %s, %s", shortSize(q.From.Capacity), o.title(q.From.Policy)))
 		if p.applying || !p.s.live() {

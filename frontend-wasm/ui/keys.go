@@ -168,16 +168,20 @@ func lasted(seconds int64) string {
 
 // row is one object, which can be looked at and invalidated.
 func (p *keysPanels) row(key, figure, note string) app.UI {
+	var action app.UI
 	drop := app.Button().Class("button-icon invalidate").Type("button").Aria("label", tf("Invalidate %s", quoted(key))).Title(t("Invalidate")).Body(icon("broom")).
 		OnClick(func(app.Context, app.Event) { p.onInvalidate(key) }, key)
 	if !p.s.live() || p.busy == key {
 		drop = drop.Disabled(true)
 	}
+	if p.s.may(api.ScopeWrite) {
+		action = drop
+	}
 	return app.Li().DataSet("key", key).Body(
 		app.A().Class("key-link").Href(api.ViewPath(key)).Dir("auto").Text(key),
 		app.Span().Class("key-figure").Text(figure),
 		app.Span().Class("key-note muted").Text(note),
-		drop)
+		action)
 }
 
 func (p *keysPanels) onInvalidate(key string) {

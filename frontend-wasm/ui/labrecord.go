@@ -109,17 +109,21 @@ func (p *labPage) recorded() app.UI {
 		text = "\u00a0"
 	}
 	free := !p.recBusy
+	var anew app.UI = node("div", "", "lab-fields",
+		field("lab-seconds", t("Seconds to record"), "number", onText(&p.seconds)),
+		node("div", "", "buttons",
+			push("lab-record", "button", "memory", t("Record anew"), !running && free, p.onRecord),
+			push("lab-stop-record", "button", "close", t("Stop"), running && free, p.onStopRecord)))
+	if !p.s.may(api.ScopeAdmin) {
+		anew = words("p", "", "muted rights-note", t("Only an admin may start and stop recordings."))
+	}
 	return node("div", "lab-recording", "lab-recording",
 		words("p", "", "", text).Attr("role", "status"),
 		words("p", "", "muted", t("A recording has the times, sizes and outcomes of requests, and for each key a number that tells nothing of it. The server keeps the last one until its cache ends.")),
 		node("div", "", "buttons",
 			push("lab-open-recording", "button button-primary", "open", t("Open it here"), done && free, p.onOpenRecording),
 			push("lab-download-recording", "button", "download", t("Download"), done && free, p.onDownloadRecording)),
-		node("div", "", "lab-fields",
-			field("lab-seconds", t("Seconds to record"), "number", onText(&p.seconds)),
-			node("div", "", "buttons",
-				push("lab-record", "button", "memory", t("Record anew"), !running && free, p.onRecord),
-				push("lab-stop-record", "button", "close", t("Stop"), running && free, p.onStopRecord))),
+		anew,
 		words("p", "lab-recording-problem", "bad", p.recErr).Attr("role", "alert"),
 	).DataSet("state", r.State)
 }

@@ -55,20 +55,22 @@ func (p *objectPage) actions() app.UI {
 	if p.key != "" {
 		download = download.Attr("href", api.ObjectPath(p.key)).Attr("download", name)
 	}
-	var share app.UI
-	if p.s.may(api.ScopeWrite) {
-		share = app.Button().ID("open-share").Class("button").Type("button").Aria("haspopup", "dialog").Body(icon("share"), app.Text(t("Share"))).OnClick(p.onShare)
+	copies := []app.UI{
+		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text(t("Copy link"))).OnClick(p.onCopy),
+		app.Button().ID("copy-curl").Class("button").Type("button").Body(icon("terminal"), app.Text(t("Copy curl command"))).OnClick(p.onCurl),
+	}
+	if !p.s.may(api.ScopeWrite) {
+		return app.Div().Class("actions").Body(append([]app.UI{download}, copies...)...)
 	}
 	return app.Div().Class("actions").Body(
 		download,
-		share,
+		app.Button().ID("open-share").Class("button").Type("button").Aria("haspopup", "dialog").Body(icon("share"), app.Text(t("Share"))).OnClick(p.onShare),
 		app.Input().ID("replace").Class("unseen").Type("file").OnChange(p.onReplace),
 		app.Label().Class("button").For("replace").Body(icon("replace"), app.Text(t("Replace"))),
 		app.Button().ID("invalidate").Class("button").Type("button").Title(t("Drop the copy in memory; the object stays")).
 			Body(icon("broom"), app.Text(t("Invalidate"))).OnClick(p.onInvalidate),
 		app.Button().ID("rename").Class("button").Type("button").Aria("expanded", strconv.FormatBool(p.renaming)).Body(icon("rename"), app.Text(t("Rename"))).OnClick(p.onRename),
-		app.Button().ID("copy").Class("button").Type("button").Body(icon("copy"), app.Text(t("Copy link"))).OnClick(p.onCopy),
-		app.Button().ID("copy-curl").Class("button").Type("button").Body(icon("terminal"), app.Text(t("Copy curl command"))).OnClick(p.onCurl),
+		copies[0], copies[1],
 		app.Button().ID("delete").Class("button button-quiet-danger").Type("button").Body(icon("trash"), app.Text(t("Delete"))).OnClick(p.onDelete),
 	)
 }

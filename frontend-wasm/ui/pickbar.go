@@ -21,11 +21,15 @@ func (p *objectsPage) pickBar() app.UI {
 		}
 		return b
 	}
+	var invalidate, remove app.UI
+	if p.s.may(api.ScopeWrite) {
+		invalidate = button("picked-invalidate", "broom", t("Invalidate"), "", p.onInvalidatePicked)
+		remove = button("picked-delete", "trash", t("Delete"), "button-quiet-danger", p.onDeletePicked)
+	}
 	return app.Div().ID("picked").Class("pick-bar").Role("group").Aria("label", t("With the selected objects")).Body(
 		app.P().Class("pick-count").Text(tn(int64(n), "%s selected", "%s selected")+" · "+size(p.picks.bytes())),
 		button("picked-zip", "download", t("Download as ZIP"), "", p.onZip),
-		button("picked-invalidate", "broom", t("Invalidate"), "", p.onInvalidatePicked),
-		button("picked-delete", "trash", t("Delete"), "button-quiet-danger", p.onDeletePicked),
+		invalidate, remove,
 		app.Button().ID("picked-none").Class("button-icon").Type("button").Aria("label", t("Select none")).Title(t("Select none")).
 			Body(icon("close")).OnClick(func(app.Context, app.Event) { p.unpick() }),
 	)

@@ -126,6 +126,9 @@ func (p *objectsPage) focusRow(i int) {
 }
 
 func (p *objectsPage) deletePickedOr(o api.Object) {
+	if p.s.forbidden(api.ScopeWrite) {
+		return
+	}
 	if len(p.picks.objects) > 0 {
 		p.onDeletePicked(nil, app.Event{})
 		return

@@ -3,6 +3,8 @@ package ui
 import (
 	"encoding/json"
 
+	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
 	"memcache/shared/api"
 )
 
@@ -15,6 +17,36 @@ const seenWho = "memcache.who"
 // that is to look.
 func (s *session) may(needed api.Scope) bool {
 	return !s.guarded || s.who.Scope.Allows(needed) || needed == api.ScopeRead
+}
+
+// whyNot says why something that needs a scope is not offered; "" where it is.
+func (s *session) whyNot(needed api.Scope) string {
+	switch {
+	case s.may(needed):
+		return ""
+	case needed == api.ScopeAdmin:
+		return t("Only an admin may change this.")
+	}
+	return t("You may look at the objects here, but not change them. An admin can let you.")
+}
+
+// rightsNote stands where something that needs a scope would be; nil where it is.
+func (s *session) rightsNote(needed api.Scope) app.UI {
+	why := s.whyNot(needed)
+	if why == "" {
+		return nil
+	}
+	return app.P().Class("muted rights-note").DataSet("needs", string(needed)).Text(why)
+}
+
+// forbidden tells whether what needs a scope may not be done, and says so then: for
+// keys, and for files that are dropped or pasted.
+func (s *session) forbidden(needed api.Scope) bool {
+	why := s.whyNot(needed)
+	if why != "" {
+		s.complain(why)
+	}
+	return why != ""
 }
 
 // loadWho asks the server who it is, where that matters, and draws everything anew if

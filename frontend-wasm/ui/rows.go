@@ -144,6 +144,9 @@ func (p *objectsPage) body() app.UI {
 }
 
 func (p *objectsPage) welcome() app.UI {
+	if !p.s.may(api.ScopeWrite) {
+		return app.Div().ID("empty").Class("empty").Body(icon("objects"), app.H2().Text(t("Nothing is stored yet")))
+	}
 	return app.Div().ID("empty").Class("empty").Body(
 		icon("objects"),
 		app.H2().Text(t("Nothing is stored yet")),

@@ -129,8 +129,7 @@ func (p *objectsPage) row(i int, o *api.Object) app.UI {
 		app.Td().Role("cell").Class("c-size").Text(size(o.Size)),
 		app.Td().Role("cell").Class("c-type").Text(typeName(o.Type)),
 		app.Td().Role("cell").Class("c-time").Body(p.time(o.Modified)),
-		app.Td().Role("cell").Class("c-act").Body(
-			app.Button().Class("button-icon delete").Type("button").Aria("label", tf("Delete %s", o.Key)).Title(t("Delete")).Body(icon("trash"))),
+		app.Td().Role("cell").Class("c-act").Body(p.deleteButton(o.Key)),
 	)
 }
 
@@ -162,8 +161,15 @@ func (p *objectsPage) tile(i int, o *api.Object) app.UI {
 		),
 		app.Span().Class("tile-note").Text(size(o.Size)),
 		p.pickBox(o.Key, picked),
-		app.Button().Class("button-icon delete").Type("button").Aria("label", tf("Delete %s", o.Key)).Title(t("Delete")).Body(icon("trash")),
+		p.deleteButton(o.Key),
 	)
+}
+
+func (p *objectsPage) deleteButton(key string) app.UI {
+	if !p.s.may(api.ScopeWrite) {
+		return nil
+	}
+	return app.Button().Class("button-icon delete").Type("button").Aria("label", tf("Delete %s", key)).Title(t("Delete")).Body(icon("trash"))
 }
 
 // pictureSize is the longer side of a thumbnail, in pixels.

@@ -105,7 +105,7 @@ func (s *session) uploadAll(states ...uploadState) {
 
 // pump sends the next ones while there are free places and the server answers.
 func (s *session) pump() {
-	if s.live() {
+	if s.live() && s.may(api.ScopeWrite) { // else they wait for somebody who may
 		for u := s.uploads.next(); u != nil; u = s.uploads.next() {
 			s.send(u)
 		}

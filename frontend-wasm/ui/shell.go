@@ -79,7 +79,7 @@ func (sh *shell) Render() app.UI {
 		app.P().ID("announce").Class("unseen").Role("status").Text(sh.s.said),
 		sh.dialog(),
 		&palette{s: sh.s},
-		help(),
+		sh.s.help(),
 		sh.prefs(),
 		app.Div().Class("drop-veil").Aria("hidden", "true").Body(
 			app.Div().Class("drop-veil-card").Body(icon("upload"), app.Span().Text(t("Drop to add the files"))),

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
+
+	"memcache/shared/api"
 )
 
 // shortcut is a line of the list that "?" opens.
@@ -12,9 +14,10 @@ type shortcut struct {
 	Does string
 }
 
-// shortcuts are all keys that are not the browser's own.
-func shortcuts() []shortcut {
-	return []shortcut{
+// shortcuts are all keys that are not the browser's own; those that change objects
+// only where that may be done.
+func (s *session) shortcuts() []shortcut {
+	all := []shortcut{
 		{[]string{"Ctrl+K"}, t("Go to any page or key")},
 		{[]string{"?"}, t("Show this list")},
 		{[]string{"g", "o"}, t("Objects")},
@@ -24,11 +27,15 @@ func shortcuts() []shortcut {
 		{[]string{"/"}, t("Search the keys")},
 		{[]string{"↑", "↓"}, t("In the list: the object before and after; with Shift to select on the way")},
 		{[]string{"Space"}, t("In the list: select the object; Ctrl+A all that are loaded, Esc none")},
-		{[]string{"Del"}, t("In the list: delete what is selected, or the object")},
-		{[]string{"Ctrl+Z"}, t("Undo the last deletion, within ten seconds")},
-		{[]string{"←", "→"}, t("In a chart: the sample before and after; Page up and Page down for ten, Home and End for the first and last")},
-		{[]string{"Esc"}, t("Close a dialog")},
 	}
+	if s.may(api.ScopeWrite) {
+		all = append(all,
+			shortcut{[]string{"Del"}, t("In the list: delete what is selected, or the object")},
+			shortcut{[]string{"Ctrl+Z"}, t("Undo the last deletion, within ten seconds")})
+	}
+	return append(all,
+		shortcut{[]string{"←", "→"}, t("In a chart: the sample before and after; Page up and Page down for ten, Home and End for the first and last")},
+		shortcut{[]string{"Esc"}, t("Close a dialog")})
 }
 
 // chord is how long the second key of a shortcut may take.
@@ -129,9 +136,9 @@ func (s *session) togglePalette() {
 }
 
 // help is the list of the keys.
-func help() app.UI {
-	rows := make([]app.UI, 0, len(shortcuts()))
-	for _, x := range shortcuts() {
+func (s *session) help() app.UI {
+	rows := []app.UI{}
+	for _, x := range s.shortcuts() {
 		keys := make([]app.UI, 0, 2*len(x.Keys))
 		for _, k := range x.Keys {
 			keys = append(keys, app.Kbd().Text(k))

@@ -42,7 +42,7 @@ func (p *uploadsPanel) name(u *upload) app.UI {
 func keyField(u *upload) string { return fmt.Sprintf("upload-key-%d", u.ID) }
 
 func (p *uploadsPanel) key(u *upload) app.UI {
-	if !u.editable() {
+	if !u.editable() || !p.s.may(api.ScopeWrite) {
 		return app.P().Class("upload-key").Dir("auto").Text(u.what())
 	}
 	id := keyField(u)
@@ -104,6 +104,8 @@ func (p *uploadsPanel) progressText(u *upload) string {
 		return tf("Queued: it goes on from %s when the server answers", sent)
 	case p.s.away():
 		return t("Queued: it is sent when the server answers")
+	case u.State == uploadWaiting && !p.s.may(api.ScopeWrite):
+		return t("Waiting")
 	case u.State == uploadWaiting:
 		return t("Waiting for its turn")
 	case u.Kind != outbox.Upload:
@@ -131,6 +133,9 @@ func leftText(seconds int) string {
 }
 
 func (p *uploadsPanel) buttons(u *upload) []app.UI {
+	if !p.s.may(api.ScopeWrite) && u.State != uploadSending {
+		return []app.UI{p.remove(u, t("Remove"))}
+	}
 	switch u.State {
 	case uploadWaiting, uploadSending:
 		if u.Kind != outbox.Upload {

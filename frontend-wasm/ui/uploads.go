@@ -4,6 +4,7 @@ import (
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
 
 	"memcache/frontend-wasm/outbox"
+	"memcache/shared/api"
 )
 
 // maxUploadRows is how many chosen files are drawn at once.
@@ -78,7 +79,7 @@ func (p *uploadsPanel) Render() app.UI {
 		more = app.P().Class("muted").Text(tn(int64(hidden), "and %s more file", "and %s more files"))
 	}
 	return app.Section().ID("uploads").Class("panel", "uploads").Aria("label", t("Chosen files")).Body(
-		p.head(), p.options(), p.conflicts(), app.Ul().Class("upload-list").Body(rows...), more)
+		p.head(), p.s.rightsNote(api.ScopeWrite), p.options(), p.conflicts(), app.Ul().Class("upload-list").Body(rows...), more)
 }
 
 func (p *uploadsPanel) head() app.UI {
@@ -86,6 +87,9 @@ func (p *uploadsPanel) head() app.UI {
 		return app.H2().Class("panel-head").Text(t("Replacing"))
 	}
 	n := p.s.uploads.tally()
+	if !p.s.may(api.ScopeWrite) {
+		return app.Div().Class("panel-head").Body(app.H2().Text(t("Kept until somebody logs in who may store them")))
+	}
 	var buttons []app.UI
 	if n.stored > 0 {
 		buttons = append(buttons, headButton("clear-stored", "button", t("Clear finished"), p.onClear))
@@ -135,7 +139,7 @@ func (p *uploadsPanel) options() app.UI {
 			}
 		}
 	}
-	if p.Key != "" || files == 0 {
+	if p.Key != "" || files == 0 || !p.s.may(api.ScopeWrite) {
 		return nil
 	}
 	body := []app.UI{app.Div().Class("field").Body(
@@ -172,7 +176,7 @@ func (p *uploadsPanel) onShrink(ctx app.Context, _ app.Event) {
 // conflicts asks once for all files whose key is taken.
 func (p *uploadsPanel) conflicts() app.UI {
 	n := len(p.s.uploads.conflicts())
-	if n == 0 {
+	if n == 0 || !p.s.may(api.ScopeWrite) {
 		return nil
 	}
 	choices := []app.UI{
