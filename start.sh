@@ -4,6 +4,13 @@
 #
 #   ./start.sh [-cache-nodes N] [flags of the backend]     ./start.sh -h shows them
 #
+# Or has systemd do so, from the next boot on, too:
+#
+#   sudo ./start.sh install [the same]    also over an older version; settings stay
+#   sudo ./start.sh uninstall [-data]     with -data, what was stored goes, too
+#   sudo ./start.sh status
+#   sudo ./start.sh login [NAME] | backup FILE | restore FILE
+#
 # It needs bash, and setsid, setpriv and flock of util-linux.
 set -euo pipefail
 
@@ -21,7 +28,22 @@ declare -A pause=() # how many seconds it then waits
 declare -A began=() # when it was started last, in $SECONDS
 readonly longest_pause=30 healthy=60 crash_loop=8
 
+# Where the service is: below $DESTDIR where that is set, and then nothing is started
+# and no user made.
+readonly dest=${DESTDIR-} user=memcache-app
+readonly home=$dest/opt/memcache settings=$dest/etc/memcache/settings units=$dest/etc/systemd/system
+readonly unit_files=("$units"/memcache{.target,-backend.service,-cache@.service})
+readonly installed=("$home" "$settings" "${unit_files[@]}")
+
 main() {
+  case ${1-} in
+    install | uninstall | status) "${1}_service" "${@:2}" ;;
+    login | backup | restore) run_as_service "$@" ;;
+    *) run "$@" ;;
+  esac
+}
+
+run() {
   read_arguments "$@"
   build
   lock_data
@@ -89,6 +111,9 @@ tell() {
   [[ $1 == *version ]] || cat <<TEXT
   -cache-nodes number
     	number of cache processes that start.sh runs, each with the whole capacity, from 1 to $most_nodes (default 1)
+
+start.sh install [flags], uninstall [-data] and status are about a service of systemd,
+login, backup and restore act on its data. They take root: sudo ./start.sh install
 TEXT
   exit "$status"
 }
@@ -277,6 +302,191 @@ end_all() {
     wait "${pid[$name]}" 2>/dev/null || status=$?
     ((status == 0)) || say "the $name did not end well ($(describe "$status"))"
   done
+}
+
+# --- As a service of systemd ---
+
+install_service() {
+  need_root install
+  [[ -n $dest || -d /run/systemd/system ]] ||
+    die "there is no systemd here, which would run the service: let what starts services here run ./start.sh"
+  build_as_owner
+  trap 'remove .new' EXIT
+  stage "$@"
+  prepare_data
+  swap .new .old
+  if [[ -n $dest ]]; then
+    say "installed below $dest; nothing was started"
+  elif ! start_service .old; then
+    take_back
+  else
+    status_service
+  fi
+  remove .old
+}
+
+need_root() {
+  [[ -n $dest ]] || ((EUID == 0)) || die "only root may do that: sudo ./start.sh $1"
+}
+
+# build_as_owner builds in a checkout, as its owner: root may lack Go, and would
+# leave files there that the owner cannot change.
+build_as_owner() {
+  local owner
+  owner=$(stat -c %U "$root")
+  if [[ ! -e $root/go.mod || $EUID != 0 || $owner == root ]]; then
+    build
+  else
+    runuser -l "$owner" -c "$(printf %q "$root/build.sh")"
+  fi
+}
+
+# stage puts all that is installed beside its places, with .new at the end. The
+# backend checks the settings: those that are kept, and what "$@" changes of them.
+stage() {
+  local new=$home.new name
+  load_settings
+  cache_nodes=${MEMCACHE_CACHE_NODES-1}
+  read_arguments "$@"
+  rm -rf -- "$new"
+  mkdir -p -- "$new/bin" "$units" "${settings%/*}"
+  MEMCACHE_DATA=$data MEMCACHE_CACHE_NODES=$cache_nodes "$root/bin/memcache-backend" service "$new/service" "${arguments[@]}"
+  for name in "${installed[@]:1}"; do
+    mv -- "$new/service/${name##*/}" "$name.new"
+  done
+  rmdir -- "$new/service"
+  cp -- "$root/bin/memcache-cache" "$root/bin/memcache-backend" "$new/bin"
+  for name in start.sh README.md LICENSE; do
+    [[ ! -e $root/$name ]] || cp -- "$root/$name" "$new"
+  done
+  chmod -R u=rwX,go=rX "$new"
+}
+
+# load_settings sets and exports the variables that are kept, if any.
+load_settings() {
+  if [[ -e $settings ]]; then
+    set -a
+    # shellcheck disable=SC1090 # the backend wrote it: see stage
+    . "$settings"
+    set +a
+  fi
+  data=${MEMCACHE_DATA-/var/lib/memcache} nodes=${MEMCACHE_CACHE-}
+}
+
+# prepare_data makes the user and the data folder, unless they are there.
+prepare_data() {
+  mkdir -p -- "$dest$data"
+  [[ -z $dest ]] || return 0
+  getent passwd "$user" >/dev/null ||
+    useradd --system --user-group --no-create-home --home-dir "$data" --shell /usr/sbin/nologin "$user"
+  [[ $(stat -c %U "$data") != "$user" ]] || return 0
+  [[ -e $data/blobs || -z $(find "$data" -mindepth 1 -maxdepth 1 ! -name lost+found) ]] ||
+    die "the data folder $data holds other things, and would get another owner: choose another with -data"
+  chmod 0700 "$data"
+  chown -R "$user:$user" "$data"
+}
+
+# swap puts what ends in $1 in its place, and what was there aside, with $2 at the end.
+swap() {
+  local part
+  remove "$2"
+  for part in "${installed[@]}"; do
+    [[ ! -e $part ]] || mv -- "$part" "$part$2"
+    [[ ! -e $part$1 ]] || mv -- "$part$1" "$part"
+  done
+}
+
+# remove removes what ends in $1.
+remove() {
+  local part
+  for part in "${installed[@]}"; do rm -rf -- "$part$1"; done
+}
+
+# start_service runs what is in place, and fails unless all of it runs. Caches that
+# are the same as those of the parts that end in $1 go on, and stay warm.
+start_service() {
+  local unit caches
+  mapfile -t caches < <(cache_units)
+  systemctl daemon-reload && systemctl --quiet enable memcache.target || return 1
+  same_caches "$1" || systemctl stop 'memcache-cache@*.service' || return 1
+  ((${#caches[@]} == 0)) || systemctl start "${caches[@]}" || return 1
+  systemctl restart memcache-backend.service && systemctl start memcache.target || return 1 # it says when it serves
+  for unit in "${caches[@]}"; do
+    systemctl --quiet is-active "$unit" || return 1
+  done
+}
+
+cache_units() { grep -o 'memcache-cache@[0-9]*.service' "$units/memcache.target" || true; }
+
+same_caches() {
+  cmp -s "$home"{,"$1"}/bin/memcache-cache && cmp -s "$units/memcache-cache@.service"{,"$1"} && cmp -s "$units/memcache.target"{,"$1"}
+}
+
+# take_back has what was there before run again, and ends.
+take_back() {
+  say "it does not run as it was to be installed. It said last:"
+  journalctl --quiet --no-pager --output=cat --lines=10 --unit='memcache-*' >&2 || true
+  [[ -e $home.old ]] || stop_service
+  swap .old .new
+  [[ -e $home ]] || die "nothing was installed"
+  start_service .new || die "what was there before does not run either: see journalctl -u memcache-backend"
+  die "what was there before runs again"
+}
+
+status_service() {
+  local unit
+  [[ -e $home ]] || { say "MemCache is not installed as a service${dest:+ below $dest}"; exit 3; }
+  printf '\n  %s\n' "$("$home/bin/memcache-backend" -version)"
+  [[ -z $dest ]] || return 0
+  for unit in memcache-backend.service $(cache_units); do
+    printf '  %-26s %s %s\n' "$unit" "$(told ActiveState)" "$(told StatusText)"
+  done
+  cat <<TEXT
+
+  Files are kept in $(sed -n 's/^ReadWritePaths=//p' "$units/memcache-backend.service"), the settings in $settings.
+  The log: journalctl -u memcache-backend. A link to log in, where it asks for
+  that: sudo $home/start.sh login
+
+TEXT
+  systemctl --quiet is-active memcache-backend.service || exit 3
+}
+
+stop_service() {
+  systemctl stop memcache.target 'memcache-*.service' && systemctl --quiet disable memcache.target
+}
+
+# told is what systemd tells about the caller's unit.
+told() { systemctl show --value --property="$1" "$unit"; }
+
+uninstall_service() {
+  need_root uninstall
+  [[ $# == 0 || $* == -data ]] || die "uninstall takes -data or nothing; it was given: $*"
+  load_settings
+  [[ -n $dest || ! -e $units/memcache.target ]] || stop_service
+  rm -rf -- "$home" "${unit_files[@]}"
+  if [[ ${1-} == -data ]]; then
+    remove_data
+    say "MemCache is uninstalled, and what it kept in $dest$data is gone"
+  else
+    say "MemCache is uninstalled. Its files are still in $dest$data, its settings in $settings: install takes them up, and uninstall -data removes them"
+  fi
+}
+
+# remove_data leaves the folder itself where something is mounted there.
+remove_data() {
+  [[ ! -d $dest$data ]] || find "$dest$data" -mindepth 1 -delete
+  rmdir -- "$dest$data" 2>/dev/null || true
+  rm -rf -- "${settings%/*}"
+  [[ -n $dest ]] || ! getent passwd "$user" >/dev/null || userdel "$user"
+}
+
+# run_as_service runs a command of the backend on the service's data, as its user.
+run_as_service() {
+  need_root "$1"
+  [[ -e $home && -e $settings ]] || die "MemCache is not installed as a service: for another, run bin/memcache-backend $1"
+  load_settings
+  prepare_data
+  exec setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs "$home/bin/memcache-backend" "$@"
 }
 
 main "$@"

@@ -137,7 +137,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 	if err := objects.RefreshGeneration(ctx); err != nil {
 		a.log.Warn("the cache stays unused until the database answers", "error", err)
 	}
-	most, err := cachectl.MaxCapacity()
+	most, err := cachectl.MaxCapacity(int64(cfg.maxCapacity) * api.MB)
 	if err != nil {
 		return err
 	}

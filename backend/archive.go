@@ -22,6 +22,7 @@ const (
 	commandBackup  = "backup"
 	commandRestore = "restore"
 	commandLogin   = "login"
+	commandService = "service"
 )
 
 func (c config) index(log *slog.Logger) sqlindex.Config {
@@ -142,8 +143,11 @@ func checkEmpty(ctx context.Context, data string, blobs *filestore.Store, index 
 
 // command takes the command off args, "" if there is none.
 func command(args []string) (string, []string) {
-	if len(args) > 0 && (args[0] == commandBackup || args[0] == commandRestore || args[0] == commandLogin) {
-		return args[0], args[1:]
+	if len(args) > 0 {
+		switch args[0] {
+		case commandBackup, commandRestore, commandLogin, commandService:
+			return args[0], args[1:]
+		}
 	}
 	return "", args
 }
@@ -155,7 +159,11 @@ func (c config) checkFile(files []string) error {
 		return fmt.Errorf("there is no argument %q: -h lists the flags", files[0])
 	case c.command == commandLogin && len(files) > 1:
 		return fmt.Errorf("login takes the name of one account; it was given %d: %s", len(files), strings.Join(files, " "))
-	case c.command != "" && c.command != commandLogin && len(files) != 1:
+	case c.command == commandService && len(files) == 0:
+		return errors.New("service takes a FOLDER; it was given none")
+	case c.command == commandService && len(files) > 1:
+		return fmt.Errorf("there is no argument %q: -h lists the flags", files[1])
+	case (c.command == commandBackup || c.command == commandRestore) && len(files) != 1:
 		return fmt.Errorf("%s takes one FILE, or - for %s; it was given %d: %s", c.command,
 			map[string]string{commandBackup: "the standard output", commandRestore: "the standard input"}[c.command], len(files), strings.Join(files, " "))
 	}

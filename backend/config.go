@@ -20,8 +20,9 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
-	command  string // backup, restore, login, or "" to serve
-	file     string // of the command; the account of login
+	command  string // backup, restore, login, service, or "" to serve
+	file     string // of the command; the account of login, the folder of service
+	given    string // for service: see [givenSettings]
 	listen   string
 	hosts    string
 	data     string
@@ -29,6 +30,8 @@ type config struct {
 	cache    string
 	capacity int // MB
 	policy   string
+
+	maxCapacity int // MB; 0: the machine's memory
 	limits
 	exposure
 	courseAPI int
@@ -55,6 +58,8 @@ variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE
                                          either may be SQLite or MySQL. - is for pipes.
   memcache-backend login [flags] [NAME]  print a link that gives the account NAME (admin)
                                          a new password, once; also while a server runs
+  memcache-backend service [flags] FOLDER  check the flags, and write them and units of systemd
+                                         into FOLDER; ./start.sh install puts them in place
 
 Flags:
 `
@@ -75,6 +80,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.StringVar(&c.database, "database", "", "`mysql://user:password@host:3306/name`; empty for SQLite in the data folder")
 	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
+	fs.IntVar(&c.maxCapacity, "max-capacity", 0, "most `MB` of cache that may be set in the app; 0 for the machine's memory")
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
 	c.limits.flags(fs)
 	c.exposure.flags(fs)
@@ -94,6 +100,11 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	}
 	if len(files) > 0 {
 		c.file = files[0]
+	}
+	if c.command == commandService {
+		if c.given, err = givenSettings(fs); err != nil {
+			return c, err
+		}
 	}
 	c.complete(fs)
 	return c, c.check()
@@ -121,7 +132,7 @@ var errReported = errors.New("bad flag")
 
 func fromEnvironment(fs *flag.FlagSet, getenv func(string) string) (err error) {
 	fs.VisitAll(func(f *flag.Flag) {
-		name := "MEMCACHE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := variable(f.Name)
 		if value := getenv(name); value != "" && err == nil {
 			if failed := fs.Set(f.Name, value); failed != nil {
 				err = fmt.Errorf("the environment variable %s is not a good -%s: %w", name, f.Name, failed)
@@ -129,6 +140,11 @@ func fromEnvironment(fs *flag.FlagSet, getenv func(string) string) (err error) {
 		}
 	})
 	return err
+}
+
+// variable is the name of the environment variable for a flag.
+func variable(flag string) string {
+	return "MEMCACHE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 func (c config) check() error {
@@ -145,6 +161,10 @@ func (c config) check() error {
 		return fmt.Errorf("-course-api %d is not known: use 1 or 2", c.courseAPI)
 	case c.capacity < 1:
 		return fmt.Errorf("-capacity %d is too small: use at least 1 (MB)", c.capacity)
+	case c.maxCapacity < 0:
+		return fmt.Errorf("-max-capacity %d is negative: use 0 for the machine's memory", c.maxCapacity)
+	case c.maxCapacity > 0 && c.capacity > c.maxCapacity:
+		return fmt.Errorf("-capacity %d is above -max-capacity %d: lower the one or raise the other", c.capacity, c.maxCapacity)
 	case c.database != "":
 		if err := sqlindex.CheckDSN(c.database); err != nil {
 			return err

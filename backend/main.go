@@ -57,6 +57,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return restoreBackup(ctx, cfg, log, stdin, stderr)
 	case commandLogin:
 		return printLink(ctx, cfg, log, stdout)
+	case commandService:
+		return writeService(cfg, getenv)
 	}
 	app, err := open(ctx, cfg, log)
 	if err != nil {
@@ -65,5 +67,5 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if _, err := fmt.Fprintf(stdout, "MemCache listens on %s\n%s", app.address(), app.firstLogin(ctx, cfg, getenv)); err != nil {
 		return errors.Join(err, app.close())
 	}
-	return errors.Join(app.serve(ctx, stdout), app.close())
+	return errors.Join(app.serve(ctx, told(stdout, cfg.publicAddress(app.address()), log)), app.close())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -113,13 +112,13 @@ func (d *door) run() error {
 }
 
 // serve answers until ctx ends, then drains: no new requests, the sockets are
-// closed, those in flight may finish.
-func (a *app) serve(ctx context.Context, stdout io.Writer) error {
-	telling, told := context.WithCancel(ctx)
+// closed, those in flight may finish. It tells once what state the parts are in.
+func (a *app) serve(ctx context.Context, tell func(state string)) error {
+	telling, stop := context.WithCancel(ctx)
 	var teller sync.WaitGroup
-	teller.Go(func() { _, _ = fmt.Fprintln(stdout, "MemCache is", a.readiness(telling)) }) // start.sh waits for it
+	teller.Go(func() { tell(a.readiness(telling)) })
 	defer teller.Wait()
-	defer told()
+	defer stop()
 	served := make(chan error, 2)
 	running := 1
 	go func() { served <- a.run() }()

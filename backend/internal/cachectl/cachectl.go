@@ -180,16 +180,23 @@ func (c *Controller) steady(nodes []cachelink.NodeStats, now time.Time) []cachel
 // reconcile brings every node that answers into step with the settings.
 func (c *Controller) reconcile(ctx context.Context, settings sqlindex.Settings, nodes []cachelink.NodeStats) {
 	capacity, policy := false, false
+	want := c.within(settings)
 	for _, n := range nodes {
-		capacity = capacity || n.Up && n.Capacity != settings.Capacity
+		capacity = capacity || n.Up && n.Capacity != want
 		policy = policy || n.Up && n.Policy != settings.Policy && slices.Contains(n.Features, api.FeaturePolicy)
 	}
 	if capacity {
-		c.report("capacity", c.cfg.Nodes.SetCapacity(ctx, settings.Capacity))
+		c.report("capacity", c.cfg.Nodes.SetCapacity(ctx, want))
 	}
 	if policy {
 		c.report("policy", c.cfg.Nodes.SetPolicy(ctx, settings.Policy))
 	}
+}
+
+// within is the capacity that is set, or the largest one where that has become
+// smaller since.
+func (c *Controller) within(settings sqlindex.Settings) int64 {
+	return min(settings.Capacity, c.cfg.MaxCapacity)
 }
 
 func (c *Controller) report(what string, err error) {
@@ -200,7 +207,7 @@ func (c *Controller) report(what string, err error) {
 
 func (c *Controller) describe(settings sqlindex.Settings, nodes []cachelink.NodeStats) api.Cache {
 	cache := api.Cache{
-		Capacity: settings.Capacity, Policy: settings.Policy, Policies: policies(),
+		Capacity: c.within(settings), Policy: settings.Policy, Policies: policies(),
 		MinCapacity: MinCapacity, MaxCapacity: c.cfg.MaxCapacity,
 	}
 	for _, n := range nodes {

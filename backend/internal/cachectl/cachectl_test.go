@@ -171,6 +171,21 @@ func TestConfigureAppliesAtOnceAndIsKept(t *testing.T) {
 	}
 }
 
+// The database is of another machine, or of one that had more memory.
+func TestNodeGetsNoMoreThanTheLargestCapacity(t *testing.T) {
+	f := start(t, node("a"))
+	if err := f.db.SaveSettings(t.Context(), 4096*api.MB, "lru"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cache, err := f.Cache(t.Context())
+	if err != nil || cache.Capacity != 1024*api.MB || cache.Nodes[0].Capacity != 1024*api.MB {
+		t.Errorf("the cache is %+v, %v; want it and its node to have 1024 MB", cache, err)
+	}
+}
+
 func TestNodeThatComesBackGetsTheSettings(t *testing.T) {
 	f := start(t, node("a"))
 	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Up = false })

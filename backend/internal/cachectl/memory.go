@@ -15,16 +15,19 @@ import (
 const maxNode = 128 << 30
 
 // MaxCapacity returns the largest capacity worth setting: the machine's memory,
-// or what a cache process takes at most.
-func MaxCapacity() (int64, error) {
-	memory, err := machineMemory()
+// what a cache process takes at most, or limit, unless that is 0.
+func MaxCapacity(limit int64) (int64, error) {
+	memory, err := Memory()
+	if limit > 0 {
+		memory = min(memory, limit)
+	}
 	return min(memory, maxNode), err
 }
 
-// machineMemory returns the memory that processes here may use, in bytes
+// Memory returns the memory that processes here may use, in bytes
 // rounded down to whole MB: the machine's, or the control group's limit if that
 // is lower.
-func machineMemory() (int64, error) {
+func Memory() (int64, error) {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0, fmt.Errorf("ask for the machine's memory: %w", err)
