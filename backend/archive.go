@@ -49,6 +49,7 @@ func makeBackup(ctx context.Context, cfg config, log *slog.Logger, stdout, stder
 		return err
 	})
 	if err == nil || errors.Is(err, backup.ErrIncomplete) {
+		commandLine(log)("backup written", "file", cfg.file, "objects", summary.Objects)
 		report(stderr, "backed up", summary)
 	}
 	return errors.Join(err, index.Close(), held.Close())
@@ -119,6 +120,7 @@ func restoreBackup(ctx context.Context, cfg config, log *slog.Logger, stdin io.R
 	if err == nil {
 		var summary backup.Summary
 		if summary, err = backup.Read(ctx, from, backup.Target{Index: index, Blobs: blobs}); err == nil {
+			commandLine(log)("backup restored", "file", cfg.file, "objects", summary.Objects)
 			report(stderr, "restored", summary)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/user"
 	"strings"
 
 	"memcache/backend/internal/access"
@@ -31,6 +32,17 @@ func journal(log *slog.Logger, rules *access.Rules) audit.Journal {
 	}
 }
 
+// commandLine writes lines of what commands on this machine have done.
+func commandLine(log *slog.Logger) audit.Line {
+	return func(what string, details ...any) {
+		who := "anybody"
+		if u, err := user.Current(); err == nil {
+			who = u.Username
+		}
+		log.Warn("audit", append([]any{"what", what, "who", who, "by", "a command", "from", "this machine"}, details...)...)
+	}
+}
+
 // firstLogin is what to do at a first start, as a line for whoever started it: to
 // open a link that sets the first password. Where what is said goes into a journal,
 // the link is not said.
@@ -50,6 +62,7 @@ func (a *app) firstLogin(ctx context.Context, cfg config, getenv func(string) st
 	case path == "":
 		return ""
 	}
+	commandLine(a.log)("one-time link made", "account", login.First, "scope", api.ScopeAdmin)
 	return "To set the first password, open " + cfg.publicAddress(a.address()) + path + " within a day. It works once.\n"
 }
 
@@ -83,6 +96,7 @@ func printLink(ctx context.Context, cfg config, log *slog.Logger, stdout io.Writ
 		if cfg.encrypted() {
 			scheme = "https"
 		}
+		commandLine(log)("one-time link made", "account", name, "scope", cmp.Or(scope, "as it was"))
 		_, err = fmt.Fprintf(stdout, "To set a new password for %s, open this within a day. It works once, and ends the sessions of that account:\n\n    %s%s\n\n", name, cfg.publicAddress(scheme+"://"+cfg.listen), path)
 	}
 	return errors.Join(err, index.Close())

@@ -142,7 +142,7 @@ func TestFault90_TheJournalGetsNoLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer index.Close()
-	a := &app{keeper: login.New(index, func(*http.Request) string { return "" }), door: door{listener: listenerAt(t)}}
+	a := &app{log: slog.New(slog.DiscardHandler), keeper: login.New(index, func(*http.Request) string { return "" }), door: door{listener: listenerAt(t)}}
 	for journal, want := range map[string]string{"8:12345": `run "memcache-backend login"`, "": "/login#link="} {
 		said := a.firstLogin(t.Context(), config{}, func(name string) string { return map[string]string{"JOURNAL_STREAM": journal}[name] })
 		if !strings.Contains(said, want) || journal != "" && strings.Contains(said, "#link") {
@@ -164,6 +164,29 @@ func TestAddressesForPeople(t *testing.T) {
 	} {
 		if got := (config{exposure: c.exposure, hosts: c.hosts}).publicAddress(c.address); got != c.want {
 			t.Errorf("%+v: %s, want %s", c, got, c.want)
+		}
+	}
+}
+
+// TestCommandsAreNoted: what is done on the machine, beside the server.
+func TestCommandsAreNoted(t *testing.T) {
+	data := t.TempDir()
+	b := startBackend(t, "-data", data, "-login")
+	b.linkIn()
+	if log := b.log.String(); !strings.Contains(log, `"what":"one-time link made"`) || !strings.Contains(log, `"account":"admin"`) {
+		t.Errorf("the link of the first start is not noted:\n%s", log)
+	}
+	b.stop()
+	for want, args := range map[string][]string{
+		"one-time link made": {"login", "-data", data},
+		"backup written":     {"backup", "-data", data, filepath.Join(t.TempDir(), "b.tar")},
+	} {
+		var log bytes.Buffer
+		if err := run(t.Context(), args, none, strings.NewReader(""), io.Discard, &log); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(log.String(), `"audit"`) && !strings.Contains(log.String(), "msg=audit") || !strings.Contains(log.String(), want) {
+			t.Errorf("%v is noted as %s", args, log.String())
 		}
 	}
 }

@@ -213,6 +213,14 @@ type Cache struct {
 	Nodes       []Node   `json:"nodes"`
 }
 
+// Items is how many items are in all nodes.
+func (c Cache) Items() (items int64) {
+	for _, n := range c.Nodes {
+		items += n.Items
+	}
+	return items
+}
+
 // Policy is a replacement policy that can be chosen.
 type Policy struct {
 	Name  string `json:"name"`  // "lru"

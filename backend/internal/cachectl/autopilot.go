@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/autopilot"
 	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
@@ -115,8 +116,10 @@ func (c *Controller) changed(ctx context.Context) (api.Autopilot, error) {
 
 // SetAutopilot changes what the autopilot is told, and lets it act on that.
 func (c *Controller) SetAutopilot(ctx context.Context, set api.AutopilotSet) (api.Autopilot, error) {
+	var was, is api.AutopilotSettings
 	a, err := c.changePilot(ctx, func(p *pilot) (int64, error) {
-		to := p.AutopilotSettings
+		was = p.AutopilotSettings
+		to := was
 		take(&to.On, set.On)
 		take(&to.Goal, set.Goal)
 		take(&to.Target, set.Target)
@@ -126,8 +129,12 @@ func (c *Controller) SetAutopilot(ctx context.Context, set api.AutopilotSet) (ap
 			return 0, err
 		}
 		p.Set(to, p.sight.Cache)
+		is = to
 		return p.sight.Cache.Capacity, nil
 	})
+	if err == nil {
+		remarkPilot(ctx, was, is)
+	}
 	if err != nil || a.State != api.AutopilotChanges {
 		return a, err
 	}
@@ -163,7 +170,8 @@ func (c *Controller) checkPilot(s api.AutopilotSettings) error {
 // UndoAutopilot sets the capacity again that was there before a change of the
 // autopilot, and turns it off.
 func (c *Controller) UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) (api.Autopilot, error) {
-	return c.changePilot(ctx, func(p *pilot) (int64, error) {
+	var was, is int64
+	a, err := c.changePilot(ctx, func(p *pilot) (int64, error) {
 		change, ok := p.Undo(undo.ID, p.sight.Now)
 		if !ok {
 			return 0, api.Errorf(api.NotFound, "there is no change %d of the autopilot that could be undone", undo.ID)
@@ -171,8 +179,14 @@ func (c *Controller) UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) 
 		if err := c.check(api.CacheChange{Capacity: &change.From}); err != nil {
 			return 0, err
 		}
-		return change.From, nil
+		was, is = p.sight.Cache.Capacity, change.From
+		return is, nil
 	})
+	if err == nil {
+		audit.Remark(ctx, "change", undo.ID)
+		remarkChange(ctx, "capacity", was, is)
+	}
+	return a, err
 }
 
 // Steer lets the autopilot look, and change the capacity if it is time for that.

@@ -125,6 +125,7 @@ func (c *Controller) Configure(ctx context.Context, change api.CacheChange) (api
 	if err := c.cfg.Database.SaveSettings(ctx, settings.Capacity, settings.Policy); err != nil {
 		return api.Cache{}, unavailable("keep the cache's settings", err)
 	}
+	remarkSettings(ctx, was, settings)
 	c.reconcile(ctx, settings, nodes)
 	c.keepPromise(ctx, promise)
 	cache := c.describe(settings, c.nodes(ctx))

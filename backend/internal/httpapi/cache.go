@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -43,10 +44,15 @@ func (s *server) readChange(w http.ResponseWriter, r *http.Request) (api.CacheCh
 // deleteItems clears the cache, or drops the one key that the query names.
 func (s *server) deleteItems(w http.ResponseWriter, r *http.Request) error {
 	if strings.Contains(r.URL.RawQuery, "key=") {
+		audit.Ordinary(r.Context())
 		return s.deleteItem(w, r)
 	}
+	before, known := s.Cache.Cache(r.Context())
 	if err := s.Objects.Clear(r.Context()); err != nil {
 		return err
+	}
+	if known == nil {
+		audit.Remark(r.Context(), "items", before.Items())
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -28,8 +29,8 @@ const formMemory = 1 << 20
 const formOverhead = 1 << 20
 
 func (s *server) courseRoutes() []route {
-	post := func(path string, change api.Scope, audit string, h handler) route {
-		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail, change: change, audit: noted{"POST": audit}, course: true}
+	post := func(path string, change api.Scope, what string, h handler) route {
+		return route{path: path, methods: map[string]handler{"POST": h}, fail: s.courseFail, change: change, audit: noted{"POST": what}, course: true}
 	}
 	return []route{
 		post("/api/upload", api.ScopeWrite, "", s.upload(s.courseUpload)),
@@ -169,9 +170,11 @@ func (s *server) courseKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) courseDeleteAll(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Objects.DeleteAll(r.Context()); err != nil {
+	deleted, err := s.Objects.DeleteAll(r.Context())
+	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "deleted", deleted)
 	return courseReply(w, r, map[string]any{})
 }
 
@@ -232,6 +235,7 @@ func (s *server) courseConfigure(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) configureIfAsked(ctx context.Context, change api.CacheChange, before api.Cache) (api.Cache, error) {
 	if change == (api.CacheChange{}) {
+		audit.Ordinary(ctx)
 		return before, nil
 	}
 	return s.Cache.Configure(ctx, change)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -49,6 +50,7 @@ func (s *server) startRecording(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "seconds", start.Seconds, "max_bytes", start.MaxBytes)
 	return reply(w, r, http.StatusCreated, recording)
 }
 
@@ -57,6 +59,7 @@ func (s *server) stopRecording(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "events", recording.Events)
 	return reply(w, r, http.StatusOK, recording)
 }
 

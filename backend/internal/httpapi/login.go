@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -59,6 +61,9 @@ func (s *server) getWho(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, r, http.StatusOK, whoOf(r))
 }
 
+// maxNoted is how much is noted of what somebody says who is not let in.
+const maxNoted = 100
+
 var errNoLogin = api.Errorf(api.NotFound, "nobody has to log in here: start the server with -login to change that")
 
 func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
@@ -71,7 +76,7 @@ func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	who, cookie, err := s.Login.Enter(r.Context(), r, c)
 	if err != nil {
-		s.audit(r, api.Who{Account: c.Account}, "login refused")
+		s.audit(r, api.Who{Account: c.Account[:min(len(c.Account), maxNoted)]}, "login refused")
 		return err
 	}
 	s.audit(r, who, "logged in")
@@ -132,6 +137,7 @@ func (s *server) postToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "name", n.Name, "scope", n.Scope, "days", n.Days)
 	return reply(w, r, http.StatusCreated, api.Secret{Secret: secret})
 }
 
@@ -154,6 +160,7 @@ func (s *server) postLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "account", n.Account, "scope", cmp.Or(n.Scope, "as it was"))
 	return reply(w, r, http.StatusCreated, api.Secret{Secret: path})
 }
 

@@ -180,7 +180,7 @@ func TestLinksAreNoted(t *testing.T) {
 	g.noted, g.details = nil, nil
 	g.share("k", "Cookie", cookie)
 	g.want(g.do("DELETE", api.SharesPath+"/all", nil, "Cookie", cookie), 204)
-	if len(g.noted) != 2 || g.noted[0] != "admin link to an object made" || g.noted[1] != "admin links to objects ended" || !strings.HasPrefix(g.details[0], "keykuntil20") {
+	if len(g.noted) != 2 || g.noted[0] != "admin link to an object made" || g.noted[1] != "admin links to objects ended" || !strings.HasPrefix(g.details[0], "key=k until=20") {
 		t.Errorf("noted are %q %q", g.noted, g.details)
 	}
 }

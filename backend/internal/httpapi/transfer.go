@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -56,6 +57,7 @@ func (s *server) deleteObjects(w http.ResponseWriter, r *http.Request) error {
 		}
 		answer.Deleted++
 	}
+	audit.Remark(r.Context(), "keys", len(ask.Keys), "deleted", answer.Deleted)
 	return reply(w, r, http.StatusOK, answer)
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -94,6 +95,7 @@ func (h *Hub) delete(ctx context.Context, _ *conn, p api.KeyParams) (any, error)
 
 func (h *Hub) deleteMany(ctx context.Context, _ *conn, p api.Keys) (any, error) {
 	failed, err := each(ctx, p, func(key string) error { return h.config.Objects.Delete(ctx, key) })
+	audit.Remark(ctx, "keys", len(p.Keys), "deleted", len(p.Keys)-len(failed))
 	return api.Deleted{Deleted: len(p.Keys) - len(failed), Failed: failed}, err
 }
 
@@ -166,7 +168,12 @@ func (h *Hub) undoAutopilot(ctx context.Context, _ *conn, undo api.AutopilotUndo
 }
 
 func (h *Hub) clear(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
-	return api.Empty{}, h.config.Cache.Clear(ctx)
+	before, known := h.config.Cache.Cache(ctx)
+	err := h.config.Cache.Clear(ctx)
+	if err == nil && known == nil {
+		audit.Remark(ctx, "items", before.Items())
+	}
+	return api.Empty{}, err
 }
 
 func (h *Hub) invalidate(ctx context.Context, _ *conn, p api.KeyParams) (any, error) {

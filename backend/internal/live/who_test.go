@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,5 +88,50 @@ func TestEveryMethodNeedsItsScope(t *testing.T) {
 	defer mu.Unlock()
 	if len(noted) != 1 || noted[0] != "ann cache cleared" { // the others fail without parameters
 		t.Errorf("noted are %q", noted)
+	}
+}
+
+// ordinary are the methods that change something and are not noted: what they do with
+// single objects.
+var ordinary = []string{
+	api.MethodDelete, api.MethodRestore, api.MethodRename, api.MethodInvalidate, api.MethodUpload, api.MethodFinish, api.MethodCancel,
+}
+
+// TestEveryChangeIsNoted: each method that changes something has a line of the audit, or
+// stands in the list above.
+func TestEveryChangeIsNoted(t *testing.T) {
+	methods := (&Hub{}).table()
+	for method := range methods {
+		changes, noted, plain := scopeOf(method) != api.ScopeRead, audited[method] != "", slices.Contains(ordinary, method)
+		if changes != (noted || plain) || noted && plain {
+			t.Errorf("%s: changes something %v, a line of the audit %v, an ordinary change %v; give it one of both", method, changes, noted, plain)
+		}
+	}
+	for _, method := range append(slices.Collect(maps.Keys(audited)), ordinary...) {
+		if methods[method] == nil {
+			t.Errorf("there is no method %s", method)
+		}
+	}
+}
+
+// TestTheAuditTellsHowMuch: how many keys were deleted, and what was in the cache.
+func TestTheAuditTellsHowMuch(t *testing.T) {
+	noted := make(chan string, 10)
+	s := serve(t, func(c *Config, _ *limits) {
+		c.Audit = func(*http.Request, api.Who) audit.Line {
+			return func(what string, details ...any) { noted <- fmt.Sprint(append([]any{what}, details...)...) }
+		}
+	})
+	p := s.connect(t)
+	for call, want := range map[string]string{
+		`"objects.deleteAll","params":{"keys":["a","b"]}`: "objects deletedkeys2deleted",
+		`"cache.clear"`: "cache cleareditems",
+	} {
+		p.send(`{"jsonrpc":"2.0","id":1,"method":` + call + `}`)
+		for m := p.receive(); m.ID == nil; m = p.receive() {
+		}
+		if line := strings.ReplaceAll(<-noted, " ", ""); !strings.HasPrefix(line, strings.ReplaceAll(want, " ", "")) {
+			t.Errorf("%s is noted as %q", call, line)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"memcache/backend/internal/audit"
 	"memcache/shared/api"
 )
 
@@ -208,6 +209,7 @@ func (k *Keeper) Revoke(ctx context.Context, who api.Who, id string) error {
 		if l.ID != id {
 			continue
 		}
+		audit.Remark(ctx, "kind", l.Kind, "account", l.Account, "name", l.Name)
 		if l.Kind != api.LoginAccount {
 			return k.revoke(ctx, id)
 		}
