@@ -12,6 +12,8 @@ type miniature struct {
 	seed     uint64
 	policy   policy.Policy // nil when roomy
 	admitter policy.Admitter
+	sampled  policy.Sampled
+	rate     float64 // of the sample
 	capacity int64 // bytes of the real cache: what is larger bypasses it
 	room     int64 // bytes of the miniature
 	used     int64
@@ -23,7 +25,7 @@ type miniature struct {
 }
 
 func newMiniature(name string, seed uint64, capacity int64) *miniature {
-	m := &miniature{name: name, seed: seed, capacity: capacity, room: capacity}
+	m := &miniature{name: name, seed: seed, capacity: capacity, room: capacity, rate: 1}
 	m.empty()
 	return m
 }
@@ -36,14 +38,23 @@ func (m *miniature) empty() {
 	}
 	m.policy = p
 	m.admitter, _ = p.(policy.Admitter)
+	m.sampled, _ = p.(policy.Sampled)
+	m.setRate(m.rate)
 	m.used, m.n, m.partial = 0, 0, false
 	m.index, m.owners, m.free = make([]uint16, leastIndex), nil, -1
+}
+
+// setRate tells which part of the keys the sample is.
+func (m *miniature) setRate(rate float64) {
+	if m.rate = rate; m.sampled != nil {
+		m.sampled.SetRate(rate)
+	}
 }
 
 // forgo frees what it keeps: it is roomy, and so it needs nothing.
 func (m *miniature) forgo(k *keys) {
 	m.each(func(id uint16) { k.all[id].holders-- })
-	m.policy, m.admitter, m.index, m.owners, m.n, m.used, m.free = nil, nil, nil, nil, 0, 0, -1
+	m.policy, m.admitter, m.sampled, m.index, m.owners, m.n, m.used, m.free = nil, nil, nil, nil, nil, 0, 0, -1
 }
 
 // each calls f with every key that it holds.
@@ -88,8 +99,11 @@ func (m *miniature) request(k *keys, id uint16, wasLive bool) bool {
 		return wasLive && int64(k.all[id].charge) <= m.capacity
 	}
 	if slot, ok := m.find(id); ok {
-		m.policy.Access(uint32(slot))
-		return true
+		if m.sampled == nil || !m.sampled.Gone(uint32(slot)) {
+			m.policy.Access(uint32(slot))
+			return true
+		}
+		m.take(k, id)
 	}
 	m.store(k, id, 0)
 	return false

@@ -110,6 +110,7 @@ func (c *Curves) regate(g gate) {
 	c.gate = g
 	c.keys.each(func(id uint16, _ *key) { c.keys.rescale(id, g) })
 	for _, m := range c.caches {
+		m.setRate(g.rate())
 		m.setRoom(&c.keys, g.room(m.capacity))
 		m.compact(&c.keys)
 	}

@@ -107,6 +107,9 @@ func build(name string, seed uint64, few bool) (Policy, error) {
 	case "s3fifo":
 		return newS3FIFO(few), nil
 	case "sieve":
+		if few {
+			return newSampledSieve(seed, few), nil
+		}
 		return newSieve(few), nil
 	case "gdsf":
 		return newGDSF(seed, few), nil
@@ -118,6 +121,18 @@ func build(name string, seed uint64, few bool) (Policy, error) {
 		return newRandom(seed, few), nil
 	}
 	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
+}
+
+// Sampled is a policy of NewFew that a sample of the objects would mislead, unless it
+// knows.
+type Sampled interface {
+	Policy
+	// SetRate tells which part of all objects the policy sees, from 0 to 1, which is
+	// what it takes it for at first.
+	SetRate(rate float64)
+	// Gone is asked before Access: it tells that the object would have been evicted by
+	// now if all were seen. It is to be removed then.
+	Gone(slot uint32) bool
 }
 
 // Saturable is a policy that need not be told of every access: who keeps in mind
