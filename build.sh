@@ -172,6 +172,7 @@ test_all() {
   step "vet for the browser" in_wasm go vet "${browser_packages[@]}"
   step "staticcheck" as_built tool staticcheck ./...
   step "staticcheck for the browser" in_wasm "$(tool -n staticcheck)" "${browser_packages[@]}"
+  step "known vulnerabilities (govulncheck)" check_vulnerabilities
   step "scripts (shellcheck)" shellcheck -x build.sh start.sh .ci/run cache/bench/*.sh backend/bench/*.sh
   step "tests of the shared packages in WebAssembly" test_in_wasm
   step "tests that the race detector makes too slow" test_without_race
@@ -219,6 +220,15 @@ check_format() {
 check_modules() {
   go mod tidy -diff
   go mod verify
+}
+
+# check_vulnerabilities looks for those that are reached by a call from here. It is
+# left out where their database cannot be reached.
+check_vulnerabilities() {
+  local database=https://vuln.go.dev
+  have curl || { echo "skipped: there is no curl, to see whether $database can be reached"; return; }
+  curl -sfI --max-time 5 -o /dev/null "$database/index/db.json" || { echo "skipped: $database cannot be reached"; return; }
+  as_built tool govulncheck -db "$database" ./...
 }
 
 test_in_wasm() {
