@@ -32,6 +32,7 @@ type door struct {
 	server   *http.Server
 	front    *front.Listener // in front of listener, where that is open to this machine or to everybody
 	tls      certs.Source    // nil: without
+	refusing net.Listener    // in the place of listener where there is no front
 	plain    net.Listener    // where browsers are sent to TLS; nil: nowhere
 	redirect *http.Server    // on plain
 }
@@ -76,6 +77,7 @@ func (a *app) answer(cfg config, rules *access.Rules, handler httpapi.Handler, o
 	switch {
 	case a.tls != nil:
 		a.server.TLSConfig = a.tls.TLS()
+		a.refusing = front.Refusing(a.listener, a.server, handler.Refuse)
 	case cfg.proxies == "" && !cfg.asksLogin():
 		a.server.Handler = handler
 		a.front = front.New(front.Config{
@@ -83,11 +85,14 @@ func (a *app) answer(cfg config, rules *access.Rules, handler httpapi.Handler, o
 			Idle: cfg.idleTimeout, First: cfg.headerTimeout, Stall: cfg.stallTimeout, Log: a.log,
 		})
 		a.front.Attach(a.server)
+	default:
+		a.refusing = front.Refusing(a.listener, a.server, handler.Refuse)
 	}
 	if a.plain != nil {
 		_, port, _ := net.SplitHostPort(a.listener.Addr().String()) // it has one
 		a.redirect = newServer(a.tls.HTTP(rules.Redirect(port)))
 		a.redirect.ReadTimeout, a.redirect.WriteTimeout = cfg.headerTimeout, cfg.headerTimeout
+		a.plain = front.Refusing(a.plain, a.redirect, handler.Refuse)
 	}
 }
 
@@ -104,11 +109,11 @@ func (d *door) address() string {
 func (d *door) run() error {
 	switch {
 	case d.tls != nil:
-		return d.server.ServeTLS(d.listener, "", "")
+		return d.server.ServeTLS(d.refusing, "", "")
 	case d.front != nil:
 		return d.server.Serve(d.front)
 	}
-	return d.server.Serve(d.listener)
+	return d.server.Serve(d.refusing)
 }
 
 // serve answers until ctx ends, then drains: no new requests, the sockets are

@@ -51,9 +51,9 @@ type Config struct {
 	Hits     Hits
 	Cache    *cachelink.Client // where Hits are looked up
 	Memory   Memory            // nil: without a bound
-	// Refuse returns the answer to what net/http finds to be no request, for a
-	// status and a reason, which may be empty; nil leaves it to net/http. See Attach.
-	Refuse func(remote string, status int, why string) (header http.Header, body []byte)
+	// Refuse answers what net/http finds to be no request; nil leaves it to net/http.
+	// See Attach.
+	Refuse Refuse
 	Log    *slog.Logger // nil: none
 }
 
