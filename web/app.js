@@ -130,6 +130,20 @@
   };
   document.documentElement.dataset.theme = localStore()?.getItem("memcache.theme") ?? "";
 
+  // -------------------------------------------------------------- the rights
+
+  // What somebody who is logged in may do, as the program has kept it: what they may
+  // not do is not shown before the program runs either.
+  document.documentElement.dataset.scope = keptScope();
+
+  function keptScope() {
+    try {
+      return JSON.parse(localStore()?.getItem("memcache.who"))?.value.scope ?? "";
+    } catch {
+      return "";
+    }
+  }
+
   // ---------------------------------------------------------- what is shown
 
   // say shows a message; percent is not read out each time it grows.

@@ -31,7 +31,7 @@ func TestAReaderIsOfferedWhatAReaderMay(t *testing.T) {
 	invitation := admin.invite("ann", api.ScopeRead)
 	browsertest.Stop(t, admin.ctx)
 
-	p := openPage(t, serverGone, browsertest.Allow("401", "404", "ERR_FAILED"))
+	p := openPage(t, serverGone, browsertest.Allow("401", "404", "ERR_FAILED", "MemCache"))
 	p.open(s.url + invitation)
 	p.has("#login-do:enabled")
 	p.fill("#login-password", "may only look here")
@@ -83,6 +83,18 @@ func TestAReaderIsOfferedWhatAReaderMay(t *testing.T) {
 		t.Errorf("the keys are %q", text)
 	}
 
+	// Nor is it there before the program runs.
+	early := p.tab()
+	early.before(`delete window.WebAssembly`)
+	for path, selector := range map[string]string{"/": "#drop", "/object": "#delete", "/cache": "#apply"} {
+		early.open(s.url + path)
+		early.shows("#boot", "WebAssembly is switched off")
+		if shown := eval[string](early, `getComputedStyle(document.querySelector(`+quote(selector)+`)).display`); shown != "none" {
+			t.Errorf("before the program runs, %s of %s is there: %s", selector, path, shown)
+		}
+	}
+
+	p.toFront()
 	p.ready(s, "/")
 	p.until(`navigator.serviceWorker.controller`)
 	s.stop()

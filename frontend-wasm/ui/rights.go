@@ -74,6 +74,7 @@ func (s *session) setWho(who api.Who) {
 	was := s.who.Scope
 	s.who = who
 	_ = keep(s.seen, seenWho, wallNow(), who)
+	app.Window().Get("document").Get("documentElement").Get("dataset").Set("scope", string(who.Scope)) // as the loader does
 	if was != who.Scope {
 		s.notify(changeTexts, nil)
 	}
