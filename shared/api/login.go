@@ -1,5 +1,7 @@
 package api
 
+import "encoding/json"
+
 // Scope is how much somebody may do; each includes those before it.
 type Scope string
 
@@ -36,7 +38,9 @@ func (s Scope) Check() error {
 // Where one logs in and out, and sees who may.
 const (
 	LoginPath    = Base + "/login"
+	PasskeyPath  = LoginPath + "/passkey" // what a browser is to log in with a passkey by
 	SecurityPath = Base + "/security"
+	PasskeysPath = SecurityPath + "/passkeys" // what a browser is to make one of; making it
 )
 
 // Who is who asks.
@@ -51,12 +55,21 @@ type Who struct {
 // that, and no program but an admin's.
 func (w Who) Manages() bool { return w.Kind == LoginSession || w.Scope.Allows(ScopeAdmin) }
 
-// Credentials are what one logs in with: an account and its password, or a one-time
-// link and a new password for the account that it is for.
+// Credentials are what one logs in with: an account and its password, a one-time link
+// and a new password for the account that it is for, or a passkey's answer to what
+// [PasskeyPath] asks: WebAuthn's AuthenticationResponseJSON.
 type Credentials struct {
-	Account  string `json:"account,omitempty"`
-	Password string `json:"password"`
-	Link     string `json:"link,omitempty"`
+	Account  string          `json:"account,omitempty"`
+	Password string          `json:"password,omitempty"`
+	Link     string          `json:"link,omitempty"`
+	Passkey  json.RawMessage `json:"passkey,omitempty"`
+}
+
+// NewPasskey adds a passkey: what a browser has made of the options at
+// [PasskeysPath], WebAuthn's RegistrationResponseJSON.
+type NewPasskey struct {
+	Name       string          `json:"name"` // says which it is
+	Credential json.RawMessage `json:"credential"`
 }
 
 // The kinds of logins.
@@ -64,6 +77,7 @@ const (
 	LoginAccount = "account"
 	LoginSession = "session"
 	LoginToken   = "token"
+	LoginPasskey = "passkey"
 	LoginLink    = "link" // not used yet
 )
 
@@ -73,7 +87,8 @@ type Login struct {
 	Kind    string `json:"kind"`
 	Account string `json:"account"`
 	Scope   Scope  `json:"scope"`
-	Name    string `json:"name,omitempty"`    // of a token, or the browser of a session
+	Name    string `json:"name,omitempty"`    // of a token or a passkey, or the browser of a session
+	Host    string `json:"host,omitempty"`    // the name of the server that a passkey is for
 	Address string `json:"address,omitempty"` // from where it was used last
 	Created int64  `json:"created"`
 	Seen    int64  `json:"seen,omitempty"`    // when it was used last

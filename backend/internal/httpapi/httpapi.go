@@ -15,8 +15,9 @@
 //	GET, POST, DELETE /api/v1/recording   a recording of the traffic; /file is the CSV
 //	GET /api/v1/openapi.json              all of this, described (openapi.go)
 //	GET, POST, DELETE /api/v1/login       who one is; log in; log out (login.go)
+//	GET /api/v1/login/passkey             what a passkey is asked (passkeys.go)
 //	GET /shared                           an object by a signed link; POST, DELETE /api/v1/shares (shares.go)
-//	… /api/v1/security                    sessions, tokens, accounts
+//	… /api/v1/security                    sessions, tokens, passkeys, accounts
 //	GET /healthz, /readyz                 liveness and readiness (health.go)
 //	GET /metrics                          for Prometheus (package metrics)
 //	POST /api/…                           the course API (course.go)
@@ -177,9 +178,11 @@ func (s *server) nativeRoutes() []route {
 		{path: api.SharesPath, methods: map[string]handler{"POST": s.postShare}, audit: noted{"POST": "link to an object made"}},
 		{path: api.SharesPath + "/all", methods: map[string]handler{"DELETE": s.deleteShares}, change: api.ScopeAdmin, audit: noted{"DELETE": "links to objects ended"}},
 		{path: api.LoginPath, methods: map[string]handler{"GET": s.getWho, "POST": s.logIn, "DELETE": s.logOut}, open: "POST", change: api.ScopeRead},
+		{path: api.PasskeyPath, methods: map[string]handler{"GET": s.askPasskey}, open: "GET"},
 		{path: api.SecurityPath, methods: map[string]handler{"GET": s.getLogins}},
 		{path: api.SecurityPath + "/tokens", methods: map[string]handler{"POST": s.postToken}, change: api.ScopeRead, audit: noted{"POST": "token made"}},
 		{path: api.SecurityPath + "/links", methods: map[string]handler{"POST": s.postLink}, change: api.ScopeRead, audit: noted{"POST": "one-time link made"}},
+		{path: api.PasskeysPath, methods: map[string]handler{"GET": s.offerPasskey, "POST": s.postPasskey}, change: api.ScopeRead, audit: noted{"POST": "passkey added"}},
 		{path: api.SecurityPath + "/logins/", methods: map[string]handler{"DELETE": s.deleteLogin}, change: api.ScopeRead, audit: noted{"DELETE": "login revoked"}},
 		{path: "/healthz", methods: map[string]handler{"GET": s.healthy}, open: "GET"},
 		{path: "/readyz", methods: map[string]handler{"GET": s.ready}, open: "GET"},

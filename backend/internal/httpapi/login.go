@@ -71,15 +71,16 @@ func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 		return errNoLogin
 	}
 	var c api.Credentials
-	if err := readJSON(w, r, &c, `{"account": "NAME", "password": "…"}, or {"link": "…", "password": "a new one"}`); err != nil {
+	if err := readJSON(w, r, &c, `{"account": "NAME", "password": "…"}, {"link": "…", "password": "a new one"}, or {"passkey": {…}}`); err != nil {
 		return err
 	}
 	who, cookie, err := s.Login.Enter(r.Context(), r, c)
 	if err != nil {
-		s.audit(r, api.Who{Account: c.Account[:min(len(c.Account), maxNoted)]}, "login refused")
+		who.Account = who.Account[:min(len(who.Account), maxNoted)]
+		s.audit(r, who, refusal(err))
 		return err
 	}
-	s.audit(r, who, "logged in")
+	s.audit(r, who, entry(c))
 	http.SetCookie(w, cookie)
 	return reply(w, r, http.StatusOK, who)
 }

@@ -94,7 +94,7 @@ func TestFault24_EveryRouteAsksWhoItIs(t *testing.T) {
 	for _, scope := range api.Scopes {
 		bearers[scope] = g.token(admin, scope)
 	}
-	open := []string{"POST " + api.LoginPath, "GET /healthz", "HEAD /healthz", "GET /readyz", "HEAD /readyz", "GET " + api.SharedPath, "HEAD " + api.SharedPath}
+	open := []string{"POST " + api.LoginPath, "GET /healthz", "HEAD /healthz", "GET " + api.PasskeyPath, "HEAD " + api.PasskeyPath, "GET /readyz", "HEAD /readyz", "GET " + api.SharedPath, "HEAD " + api.SharedPath}
 	methods := []string{"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"}
 	seen := map[int]int{}
 	for _, to := range g.routes {

@@ -272,6 +272,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		"delete /api/v1/recording", "get /api/v1/recording/file",
 		"get /api/v1/login", `post /api/v1/login 404 {"password":""}`, "delete /api/v1/login 404", "get /api/v1/security 404", `post /api/v1/security/tokens 404 {}`,
 		`post /api/v1/security/links 404 {}`, "delete /api/v1/security/logins/x 404", // login_test.go has a server with logins
+		"get /api/v1/login/passkey 404", "get /api/v1/security/passkeys 404", `post /api/v1/security/passkeys 404 {}`,
 		`post /api/v1/shares 201 {"key":"a","seconds":60}`, "get /shared 403", "delete /api/v1/shares/all 204", // shares_test.go has good links
 		"get /api/v1/openapi.json", "get /healthz", "get /readyz", "get /metrics",
 		"post /api/upload 200 " + upload.String(), "post /api/list_keys", "post /api/key/k", "post /api/getNumNodes",

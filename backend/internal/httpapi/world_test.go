@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -123,10 +124,10 @@ func (w *world) do(method, target string, body io.Reader, header ...string) answ
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.URL, body)
 	must(w.t, err)
-	req.URL.Opaque = "//" + req.URL.Host + target
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Add(header[i], header[i+1])
 	}
+	req.URL.Opaque = "//" + cmp.Or(req.Header.Get("Host"), req.URL.Host) + target
 	res, err := http.DefaultTransport.RoundTrip(req)
 	must(w.t, err)
 	defer func() { _ = res.Body.Close() }()

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,27 +21,22 @@ const First = "admin"
 // accountID is the id of an account: of its name, so that there is one of a name.
 func accountID(name string) [32]byte { return sha256.Sum256([]byte("account " + name)) }
 
-// Enter lets somebody in with a password, or with a one-time link and a new
-// password, and returns the cookie of the session that begins.
+// Enter lets somebody in with a password, with a one-time link and a new password, or
+// with a passkey, and returns the cookie of the session that begins. When it fails, the
+// account is named that somebody wanted to get in as, if that is known.
 func (k *Keeper) Enter(ctx context.Context, r *http.Request, c api.Credentials) (api.Who, *http.Cookie, error) {
 	client := k.client(r)
 	if err := k.guard.attempt(ctx, network(client)); err != nil {
-		return api.Who{}, nil, err
+		return api.Who{Account: c.Account}, nil, err
 	}
-	var account Login
-	var err error
-	if c.Link != "" {
-		account, err = k.follow(ctx, c.Link, c.Password)
-	} else {
-		account, err = k.prove(ctx, c.Account, c.Password)
-	}
+	account, passkey, err := k.identify(ctx, r, c)
 	if err != nil {
-		return api.Who{}, nil, err
+		return api.Who{Account: cmp.Or(c.Account, account.Account)}, nil, err
 	}
 	k.guard.right(network(client))
 	now := k.now()
 	session := Login{
-		Kind: api.LoginSession, Account: account.Account, Scope: account.Scope, Name: shorten(r.UserAgent(), 255), Address: client,
+		Kind: api.LoginSession, Account: account.Account, Scope: account.Scope, Name: shorten(r.UserAgent(), 255), Address: client, Data: passkey,
 		Seen: now.UnixMilli(), Expires: now.Add(sessionTime).UnixMilli(),
 	}
 	secret, err := k.issue(ctx, session)
@@ -49,6 +45,19 @@ func (k *Keeper) Enter(ctx context.Context, r *http.Request, c api.Credentials) 
 	}
 	session.ID = sha256.Sum256([]byte(secret))
 	return session.who(), sessionCookie(secret, cookieTime), nil
+}
+
+// identify finds the account whose credentials these are, and the passkey among them.
+func (k *Keeper) identify(ctx context.Context, r *http.Request, c api.Credentials) (account Login, passkey string, err error) {
+	switch {
+	case len(c.Passkey) > 0:
+		return k.provePasskey(ctx, r, c.Passkey)
+	case c.Link != "":
+		account, err = k.follow(ctx, c.Link, c.Password)
+	default:
+		account, err = k.prove(ctx, c.Account, c.Password)
+	}
+	return account, "", err
 }
 
 // cookieTime is how long browsers keep a cookie: as long as they do at all. When
@@ -100,9 +109,10 @@ func (k *Keeper) follow(ctx context.Context, secret, password string) (Login, er
 	if err := k.store.SaveLogin(ctx, account); err != nil {
 		return account, err
 	}
-	// Whoever has got in with the password before is out.
+	// Whoever has got in with the password before is out, and with what he may have added.
 	return account, k.revokeAll(ctx, func(l Login) bool {
-		return l.Account == account.Account && (l.Kind == api.LoginSession || l.Kind == api.LoginLink || l.Kind == api.LoginToken && !account.Scope.Allows(l.Scope))
+		return l.Account == account.Account &&
+			(l.Kind == api.LoginSession || l.Kind == api.LoginPasskey || l.Kind == api.LoginLink || l.Kind == api.LoginToken && !account.Scope.Allows(l.Scope))
 	})
 }
 
@@ -186,20 +196,30 @@ func (k *Keeper) Logins(ctx context.Context, who api.Who) (api.Logins, error) {
 	all, err := k.store.Logins(ctx)
 	list := api.Logins{Who: who, Logins: []api.Login{}}
 	for _, l := range all {
-		if l.expired(k.now()) || l.Account != who.Account && !who.Scope.Allows(api.ScopeAdmin) {
+		if l.expired(k.now()) || l.internal() || l.Account != who.Account && !who.Scope.Allows(api.ScopeAdmin) {
 			continue
 		}
-		id := hex.EncodeToString(l.ID[:])
-		list.Logins = append(list.Logins, api.Login{
-			ID: id, Kind: l.Kind, Account: l.Account, Scope: l.Scope, Name: l.Name, Address: l.Address,
-			Created: l.Created, Seen: l.Seen, Expires: l.Expires, Own: id == who.ID,
-		})
+		list.Logins = append(list.Logins, l.told(who))
 	}
 	return list, err
 }
 
+// told is what somebody is told of a login.
+func (l Login) told(who api.Who) api.Login {
+	id := hex.EncodeToString(l.ID[:])
+	told := api.Login{
+		ID: id, Kind: l.Kind, Account: l.Account, Scope: l.Scope, Name: l.Name, Address: l.Address,
+		Created: l.Created, Seen: l.Seen, Expires: l.Expires, Own: id == who.ID,
+	}
+	if l.Kind == api.LoginPasskey {
+		told.Host = readPasskey(l.Data).Host
+	}
+	return told
+}
+
 // Revoke ends a login of one's own, or, for an admin, anybody's. With an account go
-// all of its logins.
+// all of its logins, with a passkey the sessions that began with it, but the one that
+// asks.
 func (k *Keeper) Revoke(ctx context.Context, who api.Who, id string) error {
 	all, err := k.Logins(ctx, who)
 	if err != nil {
@@ -210,7 +230,13 @@ func (k *Keeper) Revoke(ctx context.Context, who api.Who, id string) error {
 			continue
 		}
 		audit.Remark(ctx, "kind", l.Kind, "account", l.Account, "name", l.Name)
-		if l.Kind != api.LoginAccount {
+		switch l.Kind {
+		case api.LoginPasskey:
+			return errors.Join(k.revoke(ctx, id), k.revokeAll(ctx, func(other Login) bool {
+				return other.Kind == api.LoginSession && other.Data == id && hex.EncodeToString(other.ID[:]) != who.ID
+			}))
+		case api.LoginAccount:
+		default:
 			return k.revoke(ctx, id)
 		}
 		if !who.Scope.Allows(api.ScopeAdmin) || l.Account == who.Account {
@@ -218,7 +244,7 @@ func (k *Keeper) Revoke(ctx context.Context, who api.Who, id string) error {
 		}
 		return k.revokeAll(ctx, func(other Login) bool { return other.Account == l.Account })
 	}
-	return api.Errorf(api.NotFound, "there is no such session, token, link or account: it may be revoked already")
+	return api.Errorf(api.NotFound, "there is no such session, token, passkey, link or account: it may be revoked already")
 }
 
 func (k *Keeper) revokeAll(ctx context.Context, which func(Login) bool) error {

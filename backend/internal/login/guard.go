@@ -55,7 +55,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (g *guard) attempt(ctx context.Context, client string) error {
 	count, locked := g.count(client)
 	if locked {
-		return api.Errorf(api.TooMany, "too many wrong passwords came from your address: try again in %d minutes", int(lockTime.Minutes()))
+		return api.Errorf(api.TooMany, "too many failed logins came from your address: try again in %d minutes", int(lockTime.Minutes()))
 	}
 	if count <= freeFailures {
 		return nil

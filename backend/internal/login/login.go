@@ -5,7 +5,9 @@
 // the client alone; here its hash stands for it. An account is a login, too, whose
 // secret is a password, which is hashed slowly. A one-time link is how an account
 // gets its password, the first one as well as a new one for somebody who lost his;
-// there is no other way.
+// there is no other way. A passkey is a login for which the client has a private key,
+// of which the public one is kept here; it lasts as long as the password with which it
+// was added, at the most.
 package login
 
 import (
@@ -27,11 +29,12 @@ import (
 // Login is what is kept of something by which one is let in.
 type Login struct {
 	ID       [32]byte // the hash of its secret; of an account, that of its name
-	Kind     string   // one of api.Login…
+	Kind     string   // one of api.Login…, or of those below
 	Account  string
 	Scope    api.Scope
-	Name     string // of a token, or the browser of a session
+	Name     string // of a token or a passkey, or the browser of a session
 	Password string // the hash of an account's password
+	Data     string // of a passkey, what it is checked by (JSON); of a session, the ID of the passkey that it began with, in hexadecimal digits; of the seal, its key
 	Address  string // from where it was used last
 	Created  int64  // Unix milliseconds, as all times
 	Seen     int64
@@ -46,6 +49,12 @@ type Store interface {
 	Logins(ctx context.Context) ([]Login, error)
 	// SaveLogin adds a login, in the place of one with the same id.
 	SaveLogin(ctx context.Context, l Login) error
+	// AddLogin adds a login. It reports false when there is one with the same id, which
+	// then stays as it is.
+	AddLogin(ctx context.Context, l Login) (bool, error)
+	// UseLogin keeps when, and from where, a login was used, and its data. It reports
+	// false, and keeps nothing, when the data were not those before any more.
+	UseLogin(ctx context.Context, l Login, before string) (bool, error)
 	// SeeLogin keeps when, and from where, a login was used, and when it expires.
 	SeeLogin(ctx context.Context, l Login) error
 	// DeleteLogin reports false when the login was gone already.
@@ -192,9 +201,13 @@ func (k *Keeper) issue(ctx context.Context, l Login) (secret string, err error) 
 		return "", err
 	}
 	if len(all) >= maxLogins {
-		return "", api.Errorf(api.Conflict, "there are %d sessions, tokens and accounts, which is as many as can be: revoke some on the security page", len(all))
+		return "", errMany(len(all))
 	}
 	secret = rand.Text() + rand.Text()
 	l.ID, l.Created = sha256.Sum256([]byte(secret)), k.now().UnixMilli()
 	return secret, k.store.SaveLogin(ctx, l)
+}
+
+func errMany(n int) error {
+	return api.Errorf(api.Conflict, "there are %d sessions, tokens and accounts, which is as many as can be: revoke some on the security page", n)
 }

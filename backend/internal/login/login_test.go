@@ -55,6 +55,24 @@ func (m *memory) SaveLogin(_ context.Context, l Login) error {
 	return m.locked(func() { m.all[l.ID] = l })
 }
 
+func (m *memory) AddLogin(_ context.Context, l Login) (added bool, err error) {
+	err = m.locked(func() {
+		if _, found := m.all[l.ID]; !found {
+			m.all[l.ID], added = l, true
+		}
+	})
+	return added, err
+}
+
+func (m *memory) UseLogin(_ context.Context, l Login, before string) (used bool, err error) {
+	err = m.locked(func() {
+		if kept, found := m.all[l.ID]; found && kept.Data == before {
+			m.all[l.ID], used = l, true
+		}
+	})
+	return used, err
+}
+
 func (m *memory) SeeLogin(_ context.Context, l Login) error {
 	return m.locked(func() {
 		if _, found := m.all[l.ID]; found {

@@ -91,7 +91,7 @@ func TestFault94_SecurityHeadersOnEveryReply(t *testing.T) {
 		"Referrer-Policy":            "same-origin",
 		"Cross-Origin-Opener-Policy": "same-origin",
 		"Content-Security-Policy":    "default-src 'none'",
-		"Permissions-Policy":         "camera=()",
+		"Permissions-Policy":         "publickey-credentials-get=(self)",
 	}
 	for name, w := range replies {
 		for header, value := range want {

@@ -12,7 +12,13 @@ import (
 
 var _ login.Store = (*DB)(nil)
 
-const loginColumns = "id, kind, account, scope, name, password, address, created, seen, expires"
+const loginColumns = "id, kind, account, scope, name, password, address, created, seen, expires, data"
+
+const insertLogin = "INTO logins (" + loginColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+
+func loginRow(l login.Login) []any {
+	return []any{l.ID[:], l.Kind, l.Account, l.Scope, l.Name, l.Password, l.Address, l.Created, l.Seen, l.Expires, l.Data}
+}
 
 // Login returns the login with that id; [fs.ErrNotExist] when there is none.
 func (db *DB) Login(ctx context.Context, id [32]byte) (login.Login, error) {
@@ -47,7 +53,7 @@ func (db *DB) Logins(ctx context.Context) (all []login.Login, err error) {
 
 func scanLogin(row interface{ Scan(...any) error }) (l login.Login, err error) {
 	var id []byte
-	err = row.Scan(&id, &l.Kind, &l.Account, &l.Scope, &l.Name, &l.Password, &l.Address, &l.Created, &l.Seen, &l.Expires)
+	err = row.Scan(&id, &l.Kind, &l.Account, &l.Scope, &l.Name, &l.Password, &l.Address, &l.Created, &l.Seen, &l.Expires, &l.Data)
 	copy(l.ID[:], id)
 	return l, err
 }
@@ -55,10 +61,31 @@ func scanLogin(row interface{ Scan(...any) error }) (l login.Login, err error) {
 // SaveLogin adds a login, in the place of one with the same id.
 func (db *DB) SaveLogin(ctx context.Context, l login.Login) error {
 	return db.write(ctx, defaultTimeout, "save a login", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "REPLACE INTO logins ("+loginColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			l.ID[:], l.Kind, l.Account, l.Scope, l.Name, l.Password, l.Address, l.Created, l.Seen, l.Expires)
+		_, err := tx.ExecContext(ctx, "REPLACE "+insertLogin, loginRow(l)...)
 		return err
 	})
+}
+
+// AddLogin adds a login. It reports false when there is one with the same id, which
+// then stays as it is.
+func (db *DB) AddLogin(ctx context.Context, l login.Login) (added bool, err error) {
+	err = db.write(ctx, defaultTimeout, "add a login", func(ctx context.Context, tx *sql.Tx) error {
+		n, err := execCount(ctx, tx, db.dialect.addLogin, loginRow(l)...)
+		added = n == 1
+		return err
+	})
+	return added && err == nil, err
+}
+
+// UseLogin notes when and from where a login was used, and its data. It reports
+// false, and notes nothing, when the data were not those before any more.
+func (db *DB) UseLogin(ctx context.Context, l login.Login, before string) (used bool, err error) {
+	err = db.write(ctx, defaultTimeout, "note a login's use", func(ctx context.Context, tx *sql.Tx) error {
+		n, err := execCount(ctx, tx, "UPDATE logins SET seen = ?, address = ?, data = ? WHERE id = ? AND data = ?", l.Seen, l.Address, l.Data, l.ID[:], before)
+		used = n == 1
+		return err
+	})
+	return used && err == nil, err
 }
 
 // SeeLogin notes when and from where a login was used, and until when it may be.

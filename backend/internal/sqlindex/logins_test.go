@@ -17,7 +17,7 @@ func TestLoginsAreKept(t *testing.T) {
 		db := mustOpen(t, c)
 		now := time.Now()
 		first := login.Login{
-			ID: [32]byte{1, 0, 255}, Kind: api.LoginSession, Account: "Ann", Scope: api.ScopeRead, Name: "Browser ü 🦊", Password: "$argon2id$", Address: "2001:db8::1",
+			ID: [32]byte{1, 0, 255}, Kind: api.LoginSession, Account: "Ann", Scope: api.ScopeRead, Name: "Browser ü 🦊", Password: "$argon2id$", Address: "2001:db8::1", Data: `{"key":"AA=="}`,
 			Created: 5, Seen: 6, Expires: now.Add(time.Hour).UnixMilli(),
 		}
 		token := login.Login{ID: [32]byte{2}, Kind: api.LoginToken, Account: "ann", Scope: api.ScopeWrite, Created: 4}
@@ -67,6 +67,56 @@ func TestLoginsAreKept(t *testing.T) {
 		}
 		if got, err := db.Login(t.Context(), first.ID); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a use has brought it back: %+v, %v", got, err)
+		}
+	})
+}
+
+// TestLoginsAreAddedAndUsedOnce: of those who do so at once, one is first.
+func TestLoginsAreAddedAndUsedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, c Config) {
+		db := mustOpen(t, c)
+		atOnce := func(do func(i int) (bool, error)) (first int64) {
+			var done atomic.Int64
+			var wg sync.WaitGroup
+			for i := range 8 {
+				wg.Go(func() {
+					ok, err := do(i)
+					if err != nil {
+						t.Error(err)
+					}
+					if ok {
+						done.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			return done.Load()
+		}
+		key := login.Login{ID: [32]byte{7}, Kind: api.LoginPasskey, Account: "ann", Scope: api.ScopeRead, Name: "phone", Data: "0", Created: 1}
+		if n := atOnce(func(i int) (bool, error) {
+			l := key
+			l.Created = int64(i + 1)
+			return db.AddLogin(t.Context(), l)
+		}); n != 1 {
+			t.Fatalf("%d have added it", n)
+		}
+		if n := atOnce(func(i int) (bool, error) {
+			l := key
+			l.Data, l.Seen, l.Address = "1", 9, "192.0.2.1"
+			return db.UseLogin(t.Context(), l, "0")
+		}); n != 1 {
+			t.Errorf("%d have used it", n)
+		}
+		kept, err := db.Login(t.Context(), key.ID)
+		key.Data, key.Seen, key.Address, key.Created = "1", 9, "192.0.2.1", kept.Created
+		if err != nil || kept != key {
+			t.Errorf("kept as %+v, %v; want %+v", kept, err, key)
+		}
+		if _, err := db.DeleteLogin(t.Context(), key.ID); err != nil {
+			t.Fatal(err)
+		}
+		if used, err := db.UseLogin(t.Context(), key, "1"); used || err != nil {
+			t.Errorf("one that is gone is used: %v, %v", used, err)
 		}
 	})
 }

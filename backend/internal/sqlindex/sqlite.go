@@ -24,6 +24,7 @@ type dialect struct {
 	putObject    string         // key, blob, size, type, created, modified, checksum
 	firstSetting string         // capacity, policy, generation
 	claimAnswer  string         // a row of answers unless there is one: id, expires, answer, claim
+	addLogin     string         // a row of logins unless there is one: loginColumns
 	putToken     string         // a row of commits: token, time; "" where none is needed
 	forShare     string         // keeps the rows that a SELECT in a writing transaction reads from changing
 	forUpdate    string         // locks the rows that a SELECT in a writing transaction reads
@@ -60,6 +61,7 @@ var sqliteDialect = dialect{
 content_type = excluded.content_type, modified = excluded.modified, checksum = excluded.checksum, version = version + 1`,
 	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
 	claimAnswer:  insertClaim + `ON CONFLICT DO NOTHING`,
+	addLogin:     "INSERT " + insertLogin + `ON CONFLICT DO NOTHING`,
 	snapshot:     &sql.TxOptions{ReadOnly: true},
 	useIndex:     " INDEXED BY %s",
 	total:        "SELECT objects FROM totals",
