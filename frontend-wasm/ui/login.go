@@ -83,7 +83,7 @@ func (p *loginPage) Render() app.UI {
 	return app.Div().ID("page-login").Class("page").Body(
 		app.Div().Class("page-head").Body(app.H1().Text(title)),
 		app.Form().Class("panel").Attr("novalidate", "").OnSubmit(p.onSubmit).Body(append(fields,
-			app.Div().Class("buttons").Body(do))...),
+			app.Div().Class("buttons").Body(do, p.passkeyButton()), p.noPasskeyHint())...),
 	)
 }
 
@@ -96,7 +96,7 @@ func (p *loginPage) whenReady(input app.HTMLInput) app.UI {
 
 func (p *loginPage) hint() string {
 	if p.link != "" {
-		return t("At least 10 characters. The link works once.")
+		return t("At least 10 characters. The link works once. A new password ends the sessions and passkeys of the old.")
 	}
 	return t("A lost password is replaced with \"memcache-backend login\" on the machine of the server, or by an admin.")
 }
@@ -109,16 +109,27 @@ func (p *loginPage) onSubmit(ctx app.Context, e app.Event) {
 			c.Account = "admin"
 		}
 	}
+	p.enter(ctx, func() (api.Credentials, error) { return c, nil })
+}
+
+// enter logs in, and goes where that leads.
+func (p *loginPage) enter(ctx app.Context, credentials func() (api.Credentials, error)) {
 	p.busy, p.failed = true, ""
 	ctx.Async(func() {
 		who := new(api.Who)
-		err := post(ctx, api.LoginPath, c, who)
+		c, err := credentials()
+		if err == nil {
+			err = post(ctx, api.LoginPath, c, who)
+		}
 		ctx.Dispatch(func(app.Context) {
 			if err != nil {
 				p.busy, p.failed = false, failure(err)
 				return
 			}
 			_ = keep(p.s.seen, seenWho, wallNow(), who)
+			if p.link != "" {
+				_ = keep(p.s.seen, seenNewPassword, wallNow(), true)
+			}
 			app.Window().Get("location").Call("replace", nextPath(app.Window().URL().Query().Get("next")))
 		})
 	})

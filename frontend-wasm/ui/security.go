@@ -60,6 +60,7 @@ func (p *securityPage) Render() app.UI {
 		app.P().ID("security-problem").Class("bad").Role("alert").Text(p.failed),
 		p.made(),
 		p.panel(api.LoginSession, t("Sessions"), nil),
+		p.passkeys(),
 		p.panel(api.LoginToken, t("API tokens"), p.tokenForm()),
 		p.panel(api.LoginAccount, t("Accounts"), p.accountForm()),
 		p.panel(api.LoginLink, t("One-time links"), nil),

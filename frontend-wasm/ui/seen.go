@@ -83,7 +83,7 @@ func (s seen) forgetObject(at int64, key string) error {
 
 // forgetAll removes every part; what the reader has chosen (prefQuiet, seenInstall) stays.
 func (s seen) forgetAll() {
-	for _, name := range []string{seenList, seenStats, seenCache, seenCurves, seenObjects, seenKeys, seenWho} {
+	for _, name := range []string{seenList, seenStats, seenCache, seenCurves, seenObjects, seenKeys, seenWho, seenNewPassword} {
 		s.guard(func() error { s.storage.Del(name); return nil })
 	}
 }

@@ -20,6 +20,7 @@ type shell struct {
 	update  bool   // a new version is ready
 	started bool
 	install install
+	passkey bool // they are to be spoken of
 	renew   bool // the page is about to be mounted anew
 }
 
@@ -41,6 +42,7 @@ func (sh *shell) OnMount(ctx app.Context) {
 	sh.s.watch(sh)
 	sh.s.start(ctx)
 	sh.lookInstall(ctx)
+	sh.lookPasskey()
 	(&keyboard{s: sh.s}).listen()
 }
 
@@ -194,7 +196,15 @@ func (sh *shell) notices() []app.UI {
 		app.Span().Class("notice-retry").Aria("hidden", "true").Text(n.Retry),
 		sh.retryButton(n),
 	)
-	return []app.UI{exposedNotice(), bar, sh.updateNotice(), sh.installHint()}
+	return []app.UI{exposedNotice(), bar, sh.updateNotice(), sh.offer()}
+}
+
+// offer is one thing that may be of use, not two at once.
+func (sh *shell) offer() app.UI {
+	if hint := sh.passkeyHint(); hint != nil {
+		return hint
+	}
+	return sh.installHint()
 }
 
 // exposedNotice warns of a server that lets in everybody who can reach it.
