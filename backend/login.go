@@ -97,7 +97,7 @@ func printLink(ctx context.Context, cfg config, log *slog.Logger, stdout io.Writ
 			scheme = "https"
 		}
 		commandLine(log)("one-time link made", "account", name, "scope", cmp.Or(scope, "as it was"))
-		_, err = fmt.Fprintf(stdout, "To set a new password for %s, open this within a day. It works once, and ends the sessions of that account:\n\n    %s%s\n\n", name, cfg.publicAddress(scheme+"://"+cfg.listen), path)
+		_, err = fmt.Fprintf(stdout, "To set a new password for %s, open this within a day. It works once, and ends the sessions and passkeys of that account:\n\n    %s%s\n\n", name, cfg.publicAddress(scheme+"://"+cfg.listen), path)
 	}
 	return errors.Join(err, index.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"memcache/backend/internal/audit"
 	"memcache/backend/internal/login"
 	"memcache/shared/api"
 )
@@ -46,6 +47,7 @@ func (s *server) postPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audit.Remark(r.Context(), "name", added.Name, "host", added.Host)
 	return reply(w, r, http.StatusCreated, added)
 }
 

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -205,27 +206,29 @@ func TestPasskeyLoginsThatAreRefused(t *testing.T) {
 		answer func() json.RawMessage
 		want   api.Code
 	}{
-		"a second time":       {func() json.RawMessage { return used }, api.Unauthorized},
-		"another origin":      {signed(func(d *device) { d.site.Origin = "http://localhost:5001" }), api.Unauthorized},
-		"another site":        {signed(func(d *device) { d.site.Origin = "https://example.org" }), api.Unauthorized},
-		"another rp id":       {signed(func(d *device) { d.site.ID = "example.org" }), api.Unauthorized},
-		"no verification":     {signed(func(d *device) { d.device.Options.UserNotVerified = true }), api.Unauthorized},
-		"nobody there":        {signed(func(d *device) { d.device.Options.UserNotPresent = true }), api.Unauthorized},
-		"another key":         {signed(func(d *device) { d.key.Key = newKey().Key }), api.Unauthorized},
-		"a foreign account":   {signed(func(d *device) { d.device.Options.UserHandle = bobs.device.Options.UserHandle }), api.Unauthorized},
-		"no account":          {signed(func(d *device) { d.device.Options.UserHandle = nil }), api.Unauthorized},
-		"a foreign passkey":   {signed(func(d *device) { d.key.ID = bobs.key.ID }), api.Unauthorized},
-		"an unknown passkey":  {signed(func(d *device) { d.key = newKey() }), api.Unauthorized},
-		"another server's":    {func() json.RawMessage { return d.signs(elsewhere.ask()) }, api.Unauthorized},
-		"one's own challenge": {func() json.RawMessage { return d.signs(`{"publicKey":{"challenge":"` + strings.Repeat("A", 75) + `"}}`) }, api.Unauthorized},
-		"a short challenge":   {func() json.RawMessage { return d.signs(`{"publicKey":{"challenge":"AAAA"}}`) }, api.Unauthorized},
-		"one to add with":     {func() json.RawMessage { return d.signs(w.offer(ann)) }, api.Unauthorized},
-		"a new passkey":       {func() json.RawMessage { return d.makes(w.offer(ann)) }, api.Invalid},
-		"no JSON":             {func() json.RawMessage { return json.RawMessage(`"x"`) }, api.Invalid},
-		"null":                {func() json.RawMessage { return json.RawMessage(`null`) }, api.Invalid},
-		"nothing in it":       {func() json.RawMessage { return json.RawMessage(`{}`) }, api.Invalid},
-		"another type":        {edited(`"public-key"`, `"password"`), api.Invalid},
-		"no authenticator":    {edited(`"authenticatorData":"`, `"authenticatorData":"AAAA","x":"`), api.Invalid},
+		"a second time":      {func() json.RawMessage { return used }, api.Unauthorized},
+		"another origin":     {signed(func(d *device) { d.site.Origin = "http://localhost:5001" }), api.Unauthorized},
+		"another site":       {signed(func(d *device) { d.site.Origin = "https://example.org" }), api.Unauthorized},
+		"another rp id":      {signed(func(d *device) { d.site.ID = "example.org" }), api.Unauthorized},
+		"no verification":    {signed(func(d *device) { d.device.Options.UserNotVerified = true }), api.Unauthorized},
+		"nobody there":       {signed(func(d *device) { d.device.Options.UserNotPresent = true }), api.Unauthorized},
+		"another key":        {signed(func(d *device) { d.key.Key = newKey().Key }), api.Unauthorized},
+		"a foreign account":  {signed(func(d *device) { d.device.Options.UserHandle = bobs.device.Options.UserHandle }), api.Unauthorized},
+		"no account":         {signed(func(d *device) { d.device.Options.UserHandle = nil }), api.Unauthorized},
+		"a foreign passkey":  {signed(func(d *device) { d.key.ID = bobs.key.ID }), api.Unauthorized},
+		"an unknown passkey": {signed(func(d *device) { d.key = newKey() }), api.Unauthorized},
+		"another server's":   {func() json.RawMessage { return d.signs(elsewhere.ask()) }, api.Unauthorized},
+		"one's own challenge": {func() json.RawMessage {
+			return d.signs(`{"publicKey":{"challenge":"` + strings.Repeat("A", 75) + `"}}`)
+		}, api.Unauthorized},
+		"a short challenge": {func() json.RawMessage { return d.signs(`{"publicKey":{"challenge":"AAAA"}}`) }, api.Unauthorized},
+		"one to add with":   {func() json.RawMessage { return d.signs(w.offer(ann)) }, api.Unauthorized},
+		"a new passkey":     {func() json.RawMessage { return d.makes(w.offer(ann)) }, api.Invalid},
+		"no JSON":           {func() json.RawMessage { return json.RawMessage(`"x"`) }, api.Invalid},
+		"null":              {func() json.RawMessage { return json.RawMessage(`null`) }, api.Invalid},
+		"nothing in it":     {func() json.RawMessage { return json.RawMessage(`{}`) }, api.Invalid},
+		"another type":      {edited(`"public-key"`, `"password"`), api.Invalid},
+		"no authenticator":  {edited(`"authenticatorData":"`, `"authenticatorData":"AAAA","x":"`), api.Invalid},
 		"too late": {func() json.RawMessage {
 			answer := signed(func(*device) {})()
 			w.clock = w.clock.Add(challengeTime)
@@ -311,7 +314,6 @@ func TestPasskeysThatAreNotAdded(t *testing.T) {
 		t.Errorf("offered to a program: %v", err)
 	}
 	d := newDevice(t)
-	first := d.makes(w.offer(ann))
 	made := func(change func(*device)) json.RawMessage {
 		fresh := newDevice(t)
 		change(fresh)
@@ -349,7 +351,7 @@ func TestPasskeysThatAreNotAdded(t *testing.T) {
 		t.Fatalf("%d are added", n)
 	}
 
-	first = d.makes(w.offer(ann))
+	first := d.makes(w.offer(ann))
 	added, err := w.AddPasskey(at(host), ann, api.NewPasskey{Name: "x", Credential: first})
 	if err != nil {
 		t.Fatal(err)
@@ -412,6 +414,7 @@ func TestACopiedPasskeyIsRefused(t *testing.T) {
 
 // atOnce logs in n times at once, and returns how often it went well.
 func (w *world) atOnce(n int, answer func(i int) json.RawMessage) (entered int, last error) {
+	w.guard.sleep = func(context.Context, time.Duration) error { return nil }
 	answers := make([]json.RawMessage, n)
 	for i := range answers {
 		answers[i] = answer(i)
