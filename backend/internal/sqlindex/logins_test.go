@@ -1,12 +1,18 @@
 package sqlindex
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/descope/virtualwebauthn"
 
 	"memcache/backend/internal/login"
 	"memcache/shared/api"
@@ -119,4 +125,68 @@ func TestLoginsAreAddedAndUsedOnce(t *testing.T) {
 			t.Errorf("one that is gone is used: %v, %v", used, err)
 		}
 	})
+}
+
+// TestPasskeysOfSeveralBackends: what one has a passkey sign is known to another on the
+// same database, and to both of them once.
+func TestPasskeysOfSeveralBackends(t *testing.T) {
+	onBoth(t, func(t *testing.T, c Config) {
+		db := mustOpen(t, c)
+		one, other := login.New(db, addressOf), login.New(db, addressOf)
+		ask := httptest.NewRequest("POST", "http://localhost:5000/", nil)
+		path, err := one.Link(t.Context(), "ann", api.ScopeRead)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, link, _ := strings.Cut(path, "#link=")
+		ann, _, err := one.Enter(t.Context(), ask, api.Credentials{Link: link, Password: "correct horse battery"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		site := virtualwebauthn.RelyingParty{ID: "localhost", Origin: "http://localhost:5000"}
+		device, key := virtualwebauthn.NewAuthenticator(), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeRSA)
+		offer, err := one.OfferPasskey(ask, ann)
+		made, failed := virtualwebauthn.ParseAttestationOptions(asJSON(t, offer, err))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		device.Options.UserHandle = []byte(made.UserID)
+		credential := virtualwebauthn.CreateAttestationResponse(site, device, key, *made)
+		if _, err := other.AddPasskey(ask, ann, api.NewPasskey{Name: "phone", Credential: json.RawMessage(credential)}); err != nil {
+			t.Fatal(err)
+		}
+		options, err := one.AskPasskey(ask)
+		signs, failed := virtualwebauthn.ParseAssertionOptions(asJSON(t, options, err))
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		answer := api.Credentials{Passkey: json.RawMessage(virtualwebauthn.CreateAssertionResponse(site, device, key, *signs))}
+		var entered atomic.Int64
+		var wg sync.WaitGroup
+		for _, keeper := range []*login.Keeper{one, other, one, other} {
+			wg.Go(func() {
+				if who, _, err := keeper.Enter(t.Context(), ask, answer); err == nil && who.Account == "ann" {
+					entered.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if entered.Load() != 1 {
+			t.Errorf("one answer lets in %d times", entered.Load())
+		}
+	})
+}
+
+func addressOf(*http.Request) string { return "192.0.2.1" }
+
+func asJSON(t *testing.T, v any, err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
