@@ -68,7 +68,7 @@ func TestPasskeysInTheBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, "-login")
-			p := openPage(t, browsertest.Allow("400", "401", "409", "WebSocket", "404"))
+			p := openPage(t, browsertest.Allow("400", "401", "409", "WebSocket", "404", "ERR_FAILED"))
 			if script != "" {
 				p.before(script)
 			}
@@ -87,6 +87,7 @@ func TestPasskeysInTheBrowser(t *testing.T) {
 			p.until(`location.pathname === "/security"`)
 			p.hasNot("#passkey-hint")
 
+			p.shows("#logins-session", "this one")
 			d.unlocks(false)
 			p.click("#passkey-add")
 			p.shows("#toasts", "No passkey was made")
@@ -149,7 +150,7 @@ func TestPasskeysInTheBrowser(t *testing.T) {
 func TestWherePasskeysCannotBe(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-login", "-hosts", "files.test")
-	p := openPage(t, browsertest.Allow("401", "WebSocket", "Cross-Origin-Opener-Policy header has been ignored"), browsertest.Flag("host-resolver-rules", "MAP files.test 127.0.0.1"))
+	p := openPage(t, browsertest.Allow("401", "WebSocket", "ERR_FAILED", "Cross-Origin-Opener-Policy header has been ignored"), browsertest.Flag("host-resolver-rules", "MAP files.test 127.0.0.1"))
 	address := strings.Replace(s.url, "localhost", "127.0.0.1", 1)
 	p.open(address + "/login")
 	p.shows("#login-no-passkey", "There are no passkeys at 127.0.0.1")

@@ -32,8 +32,12 @@ func (p *loginPage) onPasskey(ctx app.Context, _ app.Event) {
 	})
 }
 
-// passkeys lists them, and offers to add one.
+// passkeys lists them, and offers to add one. Before the list is there, what comes would
+// move the button from under the mouse.
 func (p *securityPage) passkeys() app.UI {
+	if p.list.Who.Account == "" {
+		return nil
+	}
 	rows := []app.UI{}
 	for _, l := range p.list.Logins {
 		if l.Kind == api.LoginPasskey {
@@ -76,9 +80,6 @@ func (p *securityPage) removePasskey(l api.Login) {
 }
 
 func (p *securityPage) passkeyForm() app.UI {
-	if app.IsServer {
-		return nil
-	}
 	if why := whyNoPasskeys(); why != "" {
 		return app.P().ID("no-passkeys").Class("muted").Text(why)
 	}
