@@ -14,8 +14,8 @@ type miniature struct {
 	admitter policy.Admitter
 	sampled  policy.Sampled
 	rate     float64 // of the sample
-	capacity int64 // bytes of the real cache: what is larger bypasses it
-	room     int64 // bytes of the miniature
+	capacity int64   // bytes of the real cache: what is larger bypasses it
+	room     int64   // bytes of the miniature
 	used     int64
 	partial  bool     // something live did not fit
 	index    []uint16 // slots + 1 by id: a hash table with linear probing
