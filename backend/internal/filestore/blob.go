@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +20,8 @@ type blobFile struct {
 }
 
 // Open opens a blob. [fs.ErrNotExist] when there is none. What it returns has a
-// method SendTo besides, which sends with sendfile.
+// method SendTo besides, which sends with sendfile, and is a [syscall.Conn], so that
+// package net does so, too.
 func (s *Store) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("open blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
@@ -154,6 +156,35 @@ func (f *blobFile) SendTo(socket, n int) (int, error) {
 	}
 	sent, err := unix.Sendfile(socket, f.fd, &f.at, n)
 	return max(sent, 0), err
+}
+
+// SyscallConn is for what goes by the place that the kernel knows.
+func (f *blobFile) SyscallConn() (syscall.RawConn, error) {
+	if f.fd < 0 {
+		return nil, fs.ErrClosed
+	}
+	return rawBlob{f}, nil
+}
+
+// rawBlob tells the kernel the place, and takes it back afterwards.
+type rawBlob struct{ *blobFile }
+
+func (r rawBlob) Read(use func(fd uintptr) (done bool)) error {
+	return r.Control(func(fd uintptr) { use(fd) })
+}
+
+func (r rawBlob) Write(func(fd uintptr) (done bool)) error { return fs.ErrPermission }
+
+func (r rawBlob) Control(use func(fd uintptr)) error {
+	if _, err := unix.Seek(r.fd, r.at, io.SeekStart); err != nil {
+		return err
+	}
+	use(uintptr(r.fd))
+	at, err := unix.Seek(r.fd, 0, io.SeekCurrent)
+	if err == nil {
+		r.at = at
+	}
+	return err
 }
 
 // Close gives the file back.

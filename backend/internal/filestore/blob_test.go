@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,61 @@ func TestBlobIsSentByTheKernel(t *testing.T) {
 	unix.Close(near)
 	if got, err := io.ReadAll(far); !bytes.Equal(got, []byte(content[17:])) || err != nil {
 		t.Errorf("%d bytes arrived, %v; want %d", len(got), err, len(content)-17)
+	}
+}
+
+// unread is a blob that nobody may read but the kernel.
+type unread struct{ *blobFile }
+
+func (unread) Read([]byte) (int, error) { return 0, errors.New("it was read") }
+
+// TestNetSendsBlobsByTheKernel: package net sends a part of a blob without reading it,
+// and the blob's place is behind it then.
+func TestNetSendsBlobsByTheKernel(t *testing.T) {
+	content := strings.Repeat("0123456789", 10_000)
+	f, _ := opened(t, content)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	arrived := make(chan string, 1)
+	go func() {
+		defer close(arrived)
+		c, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		b, err := io.ReadAll(c)
+		if err != nil {
+			t.Error(err)
+		}
+		arrived <- string(b)
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := f.Seek(17, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	n, err := c.(*net.TCPConn).ReadFrom(&io.LimitedReader{R: unread{f}, N: 70_000})
+	if n != 70_000 || err != nil {
+		t.Errorf("sent %d bytes, %v", n, err)
+	}
+	c.Close()
+	if got := <-arrived; got != content[17:70_017] {
+		t.Errorf("%d bytes arrived, which are others", len(got))
+	}
+	if at, err := f.Seek(0, io.SeekCurrent); at != 70_017 || err != nil {
+		t.Errorf("it is at %d, %v", at, err)
+	}
+	f.Close()
+	if _, err := f.SyscallConn(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("closed, it is a connection still: %v", err)
 	}
 }
 
