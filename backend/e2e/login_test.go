@@ -110,6 +110,7 @@ func TestLoginInTheBrowser(t *testing.T) {
 // fits looks at the page as phones and desks show it.
 func (p *page) fits(name string) {
 	p.t.Helper()
+	p.run(`scrollTo({ top: 0, behavior: "instant" })`)
 	for _, width := range []int64{390, 1440} {
 		p.do("set the width", chromedp.EmulateViewport(width, 844))
 		for _, scheme := range []string{"light", "dark"} {
