@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,6 +105,29 @@ func TestFailCodes(t *testing.T) {
 	}
 	if err := db.fail(t.Context(), "put", nil); err != nil {
 		t.Errorf("nil became %v", err)
+	}
+}
+
+// TestAMissingSocketIsNoMissingRow: while the server is down, the file of its socket
+// may be gone, which is no answer about objects.
+func TestAMissingSocketIsNoMissingRow(t *testing.T) {
+	c := mysql.NewConfig()
+	c.Net, c.Addr = "unix", filepath.Join(t.TempDir(), "gone.sock")
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := new(atomic.Bool)
+	ready.Store(true)
+	pool := sql.OpenDB(mysqlConnector{connector, ready})
+	defer pool.Close()
+	db := newDB("MySQL name at host", mysqlDialect, pool, pool, pool)
+	_, got := db.Get(t.Context(), "key")
+	_, put := db.Put(t.Context(), storage.Object{Key: "key"})
+	for what, err := range map[string]error{"get": got, "put": put} {
+		if api.AsError(err).Code != api.Unavailable || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v (%s), want %s", what, err, api.AsError(err).Code, api.Unavailable)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +28,9 @@ func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errStarting
 	}
 	conn, err := c.Connector.Connect(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, socketGone{err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +40,19 @@ func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	return mysqlConn{whole}, nil
 }
+
+// socketGone says that the file of the server's unix socket is missing, as while the
+// server is down. It hides its cause, which is [fs.ErrNotExist]: that means here that
+// there is no such row. It is a [net.Error].
+type socketGone struct{ cause error }
+
+func (e socketGone) Error() string { return e.cause.Error() }
+
+// Timeout is false: it was told at once.
+func (socketGone) Timeout() bool { return false }
+
+// Temporary is true: the server makes the file when it is back.
+func (socketGone) Temporary() bool { return true }
 
 // wholeConn is all that the driver's connections can do.
 type wholeConn interface {
