@@ -54,18 +54,22 @@ func TestLogIsTextOnATerminalAndJSONElsewhere(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsTold: the password of the database is in no log line and no
-// reply, whichever way it is written.
-func TestNoSecretIsTold(t *testing.T) {
+// TestFault92_NoSecretIsTold: the password of the database is in no log line and no
+// reply, whichever way it is written; and there are no profiles, which would tell of
+// memory.
+func TestFault92_NoSecretIsTold(t *testing.T) {
 	const password, encoded = "s3cr@t/word", "s3cr%40t%2Fword"
 	b := startBackend(t, "-data", t.TempDir(), "-log-level", "debug", "-database", "mysql://user:"+encoded+"@127.0.0.1:1/none")
 	var told strings.Builder
-	for _, path := range []string{"/readyz", "/metrics", "/api/v1/cache", "/api/v1/stats", "/api/v1/objects", "/objects/k", "/healthz"} {
+	for _, path := range []string{"/readyz", "/metrics", "/api/v1/cache", "/api/v1/stats", "/api/v1/objects", "/objects/k", "/healthz", "/api/v1/security", "/api/v1/openapi.json", "/api/v1/insight"} {
 		answer, body := b.do(http.MethodGet, path, "")
 		_ = answer.Header.Write(&told)
 		told.WriteString(body)
 	}
 	b.want(http.StatusServiceUnavailable, http.MethodPut, "/objects/k", "x")
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/vars"} {
+		b.want(http.StatusNotFound, http.MethodGet, path, "")
+	}
 	b.stop()
 	told.WriteString(b.log.String())
 	if !strings.Contains(told.String(), "127.0.0.1:1") {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/sqlindex"
@@ -252,6 +253,40 @@ func TestFault70_RestartedNodeCountsFromZero(t *testing.T) {
 	if s := f.count(f.nodes.Stats(t.Context()), begin.Add(2*time.Second)).Sample; s.Requests < 0 || s.Hits < 0 {
 		t.Errorf("after a reset: %+v, want nothing negative", s)
 	}
+}
+
+// TestFault85_RatesAreOfAClockThatDoesNotJump: somebody sets the clock by an hour, or the
+// machine was suspended for one, while a second of work passes.
+func TestFault85_RatesAreOfAClockThatDoesNotJump(t *testing.T) {
+	for _, by := range []time.Duration{-time.Hour, time.Hour} {
+		f := start(t, node("a"))
+		begin := time.Now()
+		f.count(f.nodes.Stats(t.Context()), begin)
+		f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets, n.Hits = 10, 9 })
+		later := setClock(begin.Add(time.Second), by)
+		if moved := time.UnixMilli(later.UnixMilli()).Sub(time.UnixMilli(begin.UnixMilli())); moved != by+time.Second {
+			t.Fatalf("the clock went on by %v, want %v", moved, by+time.Second)
+		}
+		s := f.count(f.nodes.Stats(t.Context()), later).Sample
+		if s.Seconds != 1 || s.Reads.Seconds != 1 || s.Requests != 10 || s.Time != later.UnixMilli() {
+			t.Errorf("a clock set by %v makes the second %+v", by, s)
+		}
+		if open, _ := f.take(); open["a"].Seconds != 1 {
+			t.Errorf("a clock set by %v has %v s recorded", by, open["a"].Seconds)
+		}
+	}
+}
+
+// setClock is what [time.Now] returns at the moment t, when the wall clock was set
+// before, and the monotonic one went on: in Go's representation, seconds of the wall
+// clock are above 30 bits of nanoseconds.
+func setClock(t time.Time, by time.Duration) time.Time {
+	(*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&t)).wall += uint64(by/time.Second) << 30
+	return t
 }
 
 func TestNoNodeUpIsSaidSo(t *testing.T) {

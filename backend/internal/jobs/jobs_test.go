@@ -36,7 +36,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func TestJobsRunAgainAfterErrorsAndPanics(t *testing.T) {
+func TestFault86_JobsRunAgainAfterErrorsAndPanics(t *testing.T) {
 	var out syncBuffer
 	var runs atomic.Int64
 	done := make(chan struct{})
@@ -68,7 +68,7 @@ func TestJobsRunAgainAfterErrorsAndPanics(t *testing.T) {
 	}
 }
 
-func TestJobDoesNotOverlapAndIsWaitedFor(t *testing.T) {
+func TestFault86_JobDoesNotOverlapAndIsWaitedFor(t *testing.T) {
 	var running, worst, ended atomic.Int64
 	started := make(chan struct{}, 1)
 	s, err := Start(slog.New(slog.DiscardHandler), nil, Job{

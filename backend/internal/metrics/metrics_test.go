@@ -55,7 +55,7 @@ func TestAnOpenWebSocketIsNoLatency(t *testing.T) {
 	wantLines(t, m, `memcache_http_requests_total{method="GET",route="/ws",status="101"} 1`)
 }
 
-func TestJobsThatFailAreCounted(t *testing.T) {
+func TestFault86_JobsThatFailAreCounted(t *testing.T) {
 	m := New("")
 	m.Job("prune", time.Millisecond, nil)
 	m.Job("prune", time.Millisecond, errors.New("the disk is full"))
