@@ -44,7 +44,27 @@ func (k *Keeper) Enter(ctx context.Context, r *http.Request, c api.Credentials) 
 		return api.Who{}, nil, err
 	}
 	session.ID = sha256.Sum256([]byte(secret))
+	if err := k.standsStill(ctx, account, passkey); err != nil {
+		_, gone := k.store.DeleteLogin(ctx, session.ID)
+		return api.Who{Account: account.Account}, nil, errors.Join(err, gone)
+	}
 	return session.who(), sessionCookie(secret, cookieTime), nil
+}
+
+// standsStill fails when what let somebody in has ended before the session began: who
+// ended it could not end the session.
+func (k *Keeper) standsStill(ctx context.Context, account Login, passkey string) error {
+	now, err := k.store.Login(ctx, account.ID)
+	if err == nil && now.Password != account.Password { // a new one is another, even if it is the same
+		err = fs.ErrNotExist
+	}
+	if id, wrong := hex.DecodeString(passkey); err == nil && wrong == nil && len(id) == len(account.ID) {
+		_, err = k.store.Login(ctx, [32]byte(id))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return api.Errorf(api.Unauthorized, "what you logged in with was ended at this moment: ask an admin, or try again")
+	}
+	return err
 }
 
 // identify finds the account whose credentials these are, and the passkey among them.

@@ -20,6 +20,7 @@ type memory struct {
 	mu   sync.Mutex
 	all  map[[32]byte]Login
 	down bool
+	save func(Login) // is called before a login is saved
 }
 
 var errDown = errors.New("the database is down")
@@ -52,6 +53,9 @@ func (m *memory) Logins(context.Context) (all []Login, err error) {
 }
 
 func (m *memory) SaveLogin(_ context.Context, l Login) error {
+	if m.save != nil {
+		m.save(l)
+	}
 	return m.locked(func() { m.all[l.ID] = l })
 }
 

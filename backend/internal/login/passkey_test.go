@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,106 +14,6 @@ import (
 
 	"memcache/shared/api"
 )
-
-// device is an authenticator with one passkey, at a browser that has a site open.
-type device struct {
-	t      *testing.T
-	site   virtualwebauthn.RelyingParty
-	device virtualwebauthn.Authenticator
-	key    virtualwebauthn.Credential
-}
-
-const host = "localhost:5000"
-
-func newDevice(t *testing.T) *device {
-	return &device{
-		t: t, site: virtualwebauthn.RelyingParty{ID: "localhost", Name: "MemCache", Origin: "http://" + host},
-		device: virtualwebauthn.NewAuthenticator(), key: newKey(),
-	}
-}
-
-// newKey returns a key whose coordinates have no leading zeros: the library leaves
-// them out, which no authenticator may.
-func newKey() virtualwebauthn.Credential {
-	const whole = 77 // bytes of COSE
-	for {
-		if key := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(key.Key.AttestationData()) == whole {
-			return key
-		}
-	}
-}
-
-func text(t *testing.T, v any, err error) string {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// makes answers the options of a new passkey.
-func (d *device) makes(options string) json.RawMessage {
-	d.t.Helper()
-	o, err := virtualwebauthn.ParseAttestationOptions(options)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.device.Options.UserHandle = []byte(o.UserID)
-	return json.RawMessage(virtualwebauthn.CreateAttestationResponse(d.site, d.device, d.key, *o))
-}
-
-// signs answers the options of a login.
-func (d *device) signs(options string) json.RawMessage {
-	d.t.Helper()
-	o, err := virtualwebauthn.ParseAssertionOptions(options)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return json.RawMessage(virtualwebauthn.CreateAssertionResponse(d.site, d.device, d.key, *o))
-}
-
-func at(host string) *http.Request {
-	r := request("192.0.2.1")
-	r.Host = host
-	return r
-}
-
-func (w *world) offer(who api.Who) string {
-	w.t.Helper()
-	options, err := w.OfferPasskey(at(host), who)
-	return text(w.t, options, err)
-}
-
-func (w *world) ask() string {
-	w.t.Helper()
-	options, err := w.AskPasskey(at(host))
-	return text(w.t, options, err)
-}
-
-// add adds the device's passkey to an account.
-func (w *world) add(d *device, who api.Who) api.Login {
-	w.t.Helper()
-	added, err := w.AddPasskey(at(host), who, api.NewPasskey{Name: "phone", Credential: d.makes(w.offer(who))})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return added
-}
-
-// try logs in with an answer.
-func (k *Keeper) try(t *testing.T, answer json.RawMessage) (api.Who, *http.Request, error) {
-	t.Helper()
-	who, cookie, err := k.Enter(t.Context(), at(host), api.Credentials{Passkey: answer})
-	r := at(host)
-	if err == nil {
-		r.AddCookie(cookie)
-	}
-	return who, r, err
-}
 
 func TestAPasskeyLetsItsAccountIn(t *testing.T) {
 	w := newWorld(t)
@@ -379,15 +278,6 @@ func TestPasskeysThatAreNotAdded(t *testing.T) {
 	}
 }
 
-func (w *world) count(kind string) (n int) {
-	for _, l := range w.store.all {
-		if l.Kind == kind {
-			n++
-		}
-	}
-	return n
-}
-
 // TestACopiedPasskeyIsRefused: its counter does not go on.
 func TestACopiedPasskeyIsRefused(t *testing.T) {
 	w := newWorld(t)
@@ -410,31 +300,6 @@ func TestACopiedPasskeyIsRefused(t *testing.T) {
 	if n, err := w.atOnce(8, func(int) json.RawMessage { return d.signs(w.ask()) }); n != 1 {
 		t.Errorf("of 8 at once, %d are let in (%v)", n, err)
 	}
-}
-
-// atOnce logs in n times at once, and returns how often it went well.
-func (w *world) atOnce(n int, answer func(i int) json.RawMessage) (entered int, last error) {
-	w.guard.sleep = func(context.Context, time.Duration) error { return nil }
-	answers := make([]json.RawMessage, n)
-	for i := range answers {
-		answers[i] = answer(i)
-	}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for i := range answers {
-		wg.Go(func() {
-			_, _, err := w.try(w.t, answers[i])
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				entered++
-			} else {
-				last = err
-			}
-		})
-	}
-	wg.Wait()
-	return entered, last
 }
 
 // TestChallengesAreKnownToEveryBackend, and are used once by all of them.
@@ -505,71 +370,6 @@ func TestPasskeysCountAsGuesses(t *testing.T) {
 	w.clock = w.clock.Add(lockTime)
 	if _, _, err := w.try(t, d.signs(w.ask())); err != nil {
 		t.Errorf("later: %v", err)
-	}
-}
-
-// TestWhatEndsAPasskey: its removal, a new password, the end of its account.
-func TestWhatEndsAPasskey(t *testing.T) {
-	for name, end := range map[string]func(w *world, ann, admin api.Who, id string) error{
-		"removed":          func(w *world, ann, _ api.Who, id string) error { return w.Revoke(t.Context(), ann, id) },
-		"removed by admin": func(w *world, _, admin api.Who, id string) error { return w.Revoke(t.Context(), admin, id) },
-		"a new password":   func(w *world, _, _ api.Who, _ string) error { w.enter("ann", ""); return nil },
-		"account deleted": func(w *world, _, admin api.Who, _ string) error {
-			id := accountID("ann")
-			return w.Revoke(t.Context(), admin, fmt.Sprintf("%x", id[:]))
-		},
-		"deleted, made anew": func(w *world, _, admin api.Who, _ string) error {
-			id := accountID("ann")
-			err := w.Revoke(t.Context(), admin, fmt.Sprintf("%x", id[:]))
-			w.enter("ann", api.ScopeAdmin)
-			return err
-		},
-	} {
-		w := newWorld(t)
-		_, admin := w.enter("admin", api.ScopeAdmin)
-		_, bob := w.enter("bob", api.ScopeWrite)
-		byPassword, ann := w.enter("ann", api.ScopeRead)
-		d, bobs := newDevice(t), newDevice(t)
-		added := w.add(d, ann)
-		w.add(bobs, bob)
-		if err := w.Revoke(t.Context(), bob, added.ID); codeOf(err) != api.NotFound {
-			t.Errorf("another removes it: %v", err)
-		}
-		_, byPasskey, err := w.try(t, d.signs(w.ask()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := end(w, ann, admin, added.ID); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if _, _, err := w.try(t, d.signs(w.ask())); codeOf(err) != api.Unauthorized {
-			t.Errorf("%s: it still lets in: %v", name, err)
-		}
-		if _, err := w.Who(byPasskey); codeOf(err) != api.Unauthorized {
-			t.Errorf("%s: the session that began with it goes on: %v", name, err)
-		}
-		if _, err := w.Who(byPassword); (err == nil) != strings.HasPrefix(name, "removed") {
-			t.Errorf("%s: the session that began with the password: %v", name, err)
-		}
-		if _, _, err := w.try(t, bobs.signs(w.ask())); err != nil {
-			t.Errorf("%s: somebody else's: %v", name, err)
-		}
-	}
-
-	// Who removes the passkey that he came with stays.
-	w := newWorld(t)
-	_, ann := w.enter("ann", api.ScopeRead)
-	d := newDevice(t)
-	added := w.add(d, ann)
-	who, r, err := w.try(t, d.signs(w.ask()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Revoke(t.Context(), who, added.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Who(r); err != nil {
-		t.Errorf("the session that removed it: %v", err)
 	}
 }
 
