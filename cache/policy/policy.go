@@ -108,7 +108,7 @@ func build(name string, seed uint64, few bool) (Policy, error) {
 		return newS3FIFO(few), nil
 	case "sieve":
 		if few {
-			return newSampledSieve(seed, few), nil
+			return newSampledSieve(seed), nil
 		}
 		return newSieve(few), nil
 	case "gdsf":

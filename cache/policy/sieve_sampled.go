@@ -23,8 +23,8 @@ type sampledSieve struct {
 	rng    splitmix.Source
 }
 
-func newSampledSieve(seed uint64, few bool) *sampledSieve {
-	return &sampledSieve{sieve: *newSieve(few), rate: 1, newest: none, rng: splitmix.New(seed)}
+func newSampledSieve(seed uint64) *sampledSieve {
+	return &sampledSieve{sieve: *newSieve(true), rate: 1, newest: none, rng: splitmix.New(seed)}
 }
 
 func (s *sampledSieve) SetRate(rate float64) { s.rate = rate }
