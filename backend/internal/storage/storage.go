@@ -63,6 +63,27 @@ type Blob struct {
 	Release  func() // lets Sweep take the blob if no row names it by now
 }
 
+// ResumableBlobs are Blobs that another process can go on writing.
+type ResumableBlobs interface {
+	Blobs
+	// WriteFrom does as Write, and tells note now and then from where a later call
+	// can go on, with which state. What it has told stays when it fails, until Forget
+	// or, after a day without progress, a Sweep. With a state, r has the bytes from
+	// there on; [ErrNoState] when nothing of that is left. An error of note ends it.
+	WriteFrom(ctx context.Context, r io.Reader, state []byte, note func(Checkpoint) error) (Blob, error)
+	// Forget removes what was kept of a blob for its state.
+	Forget(ctx context.Context, state []byte) error
+}
+
+// Checkpoint is from where the writing of a blob can go on.
+type Checkpoint struct {
+	Offset int64 // in bytes
+	State  []byte
+}
+
+// ErrNoState says that what was written of a blob is gone.
+var ErrNoState = errors.New("storage: what was written of the blob is not there any more")
+
 // Index keeps the rows of objects.
 type Index interface {
 	// Get returns the row of key; [fs.ErrNotExist] when there is none.
