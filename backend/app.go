@@ -14,7 +14,6 @@ import (
 	"memcache/backend/internal/access"
 	"memcache/backend/internal/cachectl"
 	"memcache/backend/internal/cachelink"
-	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/httpapi"
 	"memcache/backend/internal/jobs"
 	"memcache/backend/internal/live"
@@ -69,7 +68,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if cfg.exposed() && !cfg.asksLogin() {
 		a.log.Warn("everyone who can reach this server may read, change and delete everything: -insecure was given", "listen", cfg.listen)
 	}
-	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: a.log, MaxBytes: int64(cfg.maxStore), OnDamage: a.counts.Damaged})
+	blobs, err := cfg.openStore(ctx, a.log, a.counts.Damaged)
 	if err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 	if err := a.listen(cfg); err != nil {
 		return err
 	}
-	if err := checkNotLost(cfg.sqlitePath(), blobs); err != nil {
+	if err := checkNotLost(ctx, cfg.sqlitePath(), blobs); err != nil {
 		return err
 	}
 	index, err := sqlindex.OpenOrRetry(ctx, cfg.index(a.log))
@@ -100,23 +99,23 @@ func (a *app) openParts(ctx context.Context, cfg config) error {
 
 // checkNotLost fails when blobs are there and the SQLite file that names them is
 // not, or is empty: a new one would have them swept.
-func checkNotLost(file string, blobs *filestore.Store) error {
+func checkNotLost(ctx context.Context, file string, blobs blobStore) error {
 	if file == "" {
 		return nil
 	}
 	if info, err := os.Stat(file); err == nil && info.Size() > 0 {
 		return nil
 	}
-	has, err := blobs.HasBlobs()
+	has, err := blobs.HasBlobs(ctx)
 	if err != nil || !has {
 		return err
 	}
-	return fmt.Errorf("the data folder holds objects, but the database %s that names them is missing or empty: put it back, or move the data folder away "+
-		"and make it anew from a backup with \"memcache-backend restore\"", file)
+	return fmt.Errorf("%s holds objects, but the database %s that names them is missing or empty: put it back, or use another place "+
+		"and make it anew from a backup with \"memcache-backend restore\"", blobs, file)
 }
 
 // wire puts the rules, the live side and the HTTP side on top of the stores.
-func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *filestore.Store, index *sqlindex.DB, nodes *cachelink.Client) error {
+func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs blobStore, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
 	objects, err := storage.New(storage.Config{
 		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
@@ -188,7 +187,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs *
 		CourseAPI: cfg.courseAPI, CourseOpen: cfg.courseOpen, Login: a.keeper, Shares: share.New(index, a.keeper == nil, time.Now), Audit: lines, Metrics: a.counts, Log: a.log,
 	})
 	a.answer(cfg, rules, handler, objects, nodes)
-	a.schedule, err = jobs.Start(a.log, elector, counted(a.counts, schedule(control, objects, blobs, index, hub))...)
+	a.schedule, err = jobs.Start(a.log, elector, counted(a.counts, schedule(cfg, control, objects, blobs, index, hub))...)
 	return err
 }
 
@@ -205,7 +204,8 @@ func counted(counts *metrics.Metrics, list []jobs.Job) []jobs.Job {
 	return list
 }
 
-func schedule(control *cachectl.Controller, objects *storage.Store, blobs *filestore.Store, index *sqlindex.DB, hub *live.Hub) []jobs.Job {
+func schedule(cfg config, control *cachectl.Controller, objects *storage.Store, blobs blobStore, index *sqlindex.DB, hub *live.Hub) []jobs.Job {
+	sweepEvery, shared := cfg.sweeps()
 	return []jobs.Job{
 		{Name: "sample", Every: time.Second, Do: func(ctx context.Context) error {
 			tick, err := control.Tick(ctx)
@@ -231,12 +231,12 @@ func schedule(control *cachectl.Controller, objects *storage.Store, blobs *files
 		}},
 		{Name: "curves", Every: 5 * time.Minute, Once: true, Do: control.KeepInsight}, // one row an hour, renewed until it is over
 		{Name: "prune", Every: time.Minute, Once: true, Do: func(ctx context.Context) error { return index.Prune(ctx, time.Now()) }},
-		{Name: "sweep", Every: 10 * time.Minute, Do: objects.Sweep},
-		{Name: "scrub", Every: 24 * time.Hour, Do: blobs.Scrub},
+		{Name: "sweep", Every: sweepEvery, Once: shared && cfg.maxStore == 0, Do: objects.Sweep}, // which counts, too, where there is a limit,
+		{Name: "scrub", Every: 24 * time.Hour, Once: shared, Do: blobs.Scrub},
 	}
 }
 
-func parts(index *sqlindex.DB, blobs *filestore.Store, nodes *cachelink.Client) []httpapi.Part {
+func parts(index *sqlindex.DB, blobs blobStore, nodes *cachelink.Client) []httpapi.Part {
 	return []httpapi.Part{
 		{Name: "database", Required: true, Check: index.Ping},
 		{Name: "store", Required: true, Check: blobs.Check},

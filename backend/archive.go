@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"memcache/backend/internal/backup"
-	"memcache/backend/internal/filestore"
 	"memcache/backend/internal/sqlindex"
 	"memcache/shared/api"
 )
@@ -35,7 +34,7 @@ func (c config) index(log *slog.Logger) sqlindex.Config {
 // makeBackup writes a backup of the data folder and the database to cfg.file; a
 // server may use them meanwhile.
 func makeBackup(ctx context.Context, cfg config, log *slog.Logger, stdout, stderr io.Writer) error {
-	held, err := filestore.Hold(ctx, cfg.data)
+	held, err := cfg.holdStore(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func restoreBackup(ctx context.Context, cfg config, log *slog.Logger, stdin io.R
 		defer f.Close()
 		from = f
 	}
-	blobs, err := filestore.Open(cfg.data, filestore.Config{Log: log, MaxBytes: int64(cfg.maxStore)})
+	blobs, err := cfg.openStore(ctx, log, nil)
 	if err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func restoreBackup(ctx context.Context, cfg config, log *slog.Logger, stdin io.R
 	if err != nil {
 		return errors.Join(err, blobs.Close())
 	}
-	err = checkEmpty(ctx, cfg.data, blobs, index)
+	err = checkEmpty(ctx, blobs, index)
 	if err == nil {
 		var summary backup.Summary
 		if summary, err = backup.Read(ctx, from, backup.Target{Index: index, Blobs: blobs}); err == nil {
@@ -128,7 +127,7 @@ func restoreBackup(ctx context.Context, cfg config, log *slog.Logger, stdin io.R
 }
 
 // checkEmpty refuses to mix a backup with what is there.
-func checkEmpty(ctx context.Context, data string, blobs *filestore.Store, index *sqlindex.DB) error {
+func checkEmpty(ctx context.Context, blobs blobStore, index *sqlindex.DB) error {
 	page, err := index.List(ctx, api.ListQuery{Sort: api.SortKey, Limit: 1})
 	if err != nil {
 		return err
@@ -136,9 +135,9 @@ func checkEmpty(ctx context.Context, data string, blobs *filestore.Store, index 
 	if len(page.Objects) > 0 {
 		return fmt.Errorf("%s has objects already: restore into an empty one", index.Name())
 	}
-	has, err := blobs.HasBlobs()
+	has, err := blobs.HasBlobs(ctx)
 	if err == nil && has {
-		err = fmt.Errorf("the data folder %q has files of objects already: restore into an empty one (-data)", data)
+		err = fmt.Errorf("%s has files of objects already: restore into an empty one", blobs)
 	}
 	return err
 }

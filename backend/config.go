@@ -27,6 +27,7 @@ type config struct {
 	hosts    string
 	data     string
 	database string
+	store    string
 	cache    string
 	capacity int // MB
 	policy   string
@@ -52,10 +53,10 @@ it serves from disk. ./start.sh starts both. Each flag can be set by an environm
 variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE.
 
   memcache-backend [flags]               serve
-  memcache-backend backup [flags] FILE   write everything that -data and -database keep
-                                         into FILE, also while a server uses them
-  memcache-backend restore [flags] FILE  fill an empty -data and -database from FILE;
-                                         either may be SQLite or MySQL. - is for pipes.
+  memcache-backend backup [flags] FILE   write everything that -data, -store and -database
+                                         keep into FILE, also while a server uses them
+  memcache-backend restore [flags] FILE  fill an empty -data, -store and -database from
+                                         FILE, of either kind each. - is for pipes.
   memcache-backend login [flags] [NAME]  print a link that gives the account NAME (admin)
                                          a new password, once; also while a server runs
   memcache-backend service [flags] FOLDER  check the flags, and write them and units of systemd
@@ -78,6 +79,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.StringVar(&c.hosts, "hosts", "", "further host `names` to answer for, separated by commas")
 	fs.StringVar(&c.data, "data", "data", "`folder` for the files, the SQLite database and the cache's socket")
 	fs.StringVar(&c.database, "database", "", "`mysql://user:password@host:3306/name`; empty for SQLite in the data folder")
+	fs.StringVar(&c.store, "store", "", "`s3://bucket/prefix?region=…&endpoint=…` for the objects; empty for files in the data folder")
 	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
 	fs.IntVar(&c.maxCapacity, "max-capacity", 0, "most `MB` of cache that may be set in the app; 0 for the machine's memory")
@@ -169,6 +171,9 @@ func (c config) check() error {
 		if err := sqlindex.CheckDSN(c.database); err != nil {
 			return err
 		}
+	}
+	if err := c.checkStore(); err != nil {
+		return err
 	}
 	return c.limits.check()
 }

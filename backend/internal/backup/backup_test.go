@@ -107,7 +107,7 @@ func (s *site) wantNothing(why string) {
 	if rows := s.rows(); len(rows) != 0 {
 		s.t.Fatalf("%s: %d rows are there", why, len(rows))
 	}
-	if has, err := s.blobs.HasBlobs(); err != nil || has {
+	if has, err := s.blobs.HasBlobs(context.Background()); err != nil || has {
 		s.t.Fatalf("%s: blobs are there, %v", why, err)
 	}
 }

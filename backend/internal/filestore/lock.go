@@ -48,6 +48,37 @@ func takeLock(dir string) (l *lock, unclean bool, err error) {
 	return &lock{f: f}, holder != "", nil
 }
 
+// Folder is a data folder that is this process's, and in which no blobs are kept:
+// they are elsewhere.
+type Folder struct {
+	lock    *lock
+	unclean bool
+}
+
+// OpenFolder makes the data folder dir this process's alone, making it if need be.
+func OpenFolder(dir string) (*Folder, error) {
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	l, unclean, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{l, unclean}, nil
+}
+
+// Unclean, Close and Abandon are as those of [Store].
+func (f *Folder) Unclean() bool { return f.unclean }
+
+// Close gives the folder free.
+func (f *Folder) Close() error { return f.lock.release(true) }
+
+// Abandon gives the folder free as if the process had been killed.
+func (f *Folder) Abandon() error { return f.lock.release(false) }
+
+// GiveBack gives the folder free as it was found, for who has done nothing in it.
+func (f *Folder) GiveBack() error { return f.lock.release(!f.unclean) }
+
 func describe(holder string) string {
 	if _, err := strconv.Atoi(holder); err != nil {
 		return "another server"

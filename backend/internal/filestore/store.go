@@ -18,6 +18,7 @@
 package filestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -220,7 +221,7 @@ func (s *Store) release(clean bool) error {
 }
 
 // HasBlobs tells whether any blob is kept.
-func (s *Store) HasBlobs() (bool, error) {
+func (s *Store) HasBlobs(context.Context) (bool, error) {
 	for i := range 256 {
 		fan, found := fmt.Sprintf("%02x", i), false
 		err := s.eachBatch(fan, func(entries []fs.DirEntry) error {

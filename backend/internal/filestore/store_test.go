@@ -271,3 +271,26 @@ func TestConstantMemory(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestFolderOfNoBlobs: a folder that is only locked tells of an unclean end, too.
+func TestFolderOfNoBlobs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	for i, end := range []struct {
+		how     func(*Folder) error
+		unclean bool // found
+	}{{(*Folder).Close, false}, {(*Folder).Abandon, false}, {(*Folder).GiveBack, true}, {(*Folder).Close, true}, {(*Folder).GiveBack, false}, {(*Folder).Close, false}} {
+		f, err := OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Unclean() != end.unclean {
+			t.Errorf("opening %d: unclean is %v", i, f.Unclean())
+		}
+		if other, err := OpenFolder(dir); err == nil {
+			t.Error("a folder in use can be opened", other.Close())
+		}
+		if err := end.how(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
@@ -42,7 +42,7 @@ func explain(err error) error {
 		return api.Errorf(api.Unavailable, "there are no credentials for the object store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role").Because(err)
 	}
 	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden || strings.Contains(code, "Token"):
+	case code == "XAdminUserNotFound" || status == http.StatusUnauthorized || status == http.StatusForbidden || strings.Contains(code, "Token"):
 		return api.Errorf(api.Unavailable, "the object store refuses the credentials of this server: check them, and what they allow").Because(err)
 	case status == http.StatusInsufficientStorage:
 		return api.Errorf(api.Full, "the object store is full: delete something, or give it more room").Because(err)
@@ -73,21 +73,13 @@ func codeOf(err error) (code string, status int) {
 // isCode tells whether S3 answered with one of the codes.
 func isCode(err error, codes ...string) bool {
 	code, _ := codeOf(err)
-	for _, c := range codes {
-		if c == code {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(codes, code)
 }
 
 // withCause says an error with its cause, for who starts the server.
 func withCause(err error) error {
 	told, ok := errors.AsType[*api.Error](err)
 	if !ok || told.Unwrap() == nil {
-		return err
-	}
-	if _, dead := errors.AsType[*aws.RequestCanceledError](err); dead {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", told, told.Unwrap())
