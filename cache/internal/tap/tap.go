@@ -20,12 +20,16 @@ import (
 )
 
 const (
-	// poll is how often the worker looks into the ring.
-	poll = 20 * time.Millisecond
-	// share is the part of the process's CPU time that the worker may take, and floor
-	// the part of one processor that it may take in any case.
-	share = 0.02
-	floor = 0.02
+	// poll is how often the worker looks into the ring: seldom, because each time its
+	// curves take the place of the loops' data in the processor's cache. While there is
+	// a recording, which wants everything, the ring would be full by then.
+	poll          = 100 * time.Millisecond
+	pollRecording = 20 * time.Millisecond
+	// share is the part of the process's CPU time that the worker may take, and spare
+	// the part of what the process leaves of one processor: a busy cache notices the
+	// worker, an idle one does not.
+	share = 0.01
+	spare = 0.02
 	// tick is the unit of mrc's time.
 	tick = 100 * time.Millisecond
 )
@@ -121,7 +125,7 @@ func (t *Tap) Flush() {
 
 // Run works until ctx ends.
 func (t *Tap) Run(ctx context.Context, source Source) {
-	wake := time.NewTicker(poll)
+	wake := time.NewTimer(poll)
 	defer wake.Stop()
 	defer t.end()
 	t.cpu = cpuTime()
@@ -133,6 +137,7 @@ func (t *Tap) Run(ctx context.Context, source Source) {
 			return
 		case <-wake.C:
 			t.Step(source)
+			wake.Reset(t.pause())
 		}
 	}
 }
@@ -187,9 +192,19 @@ func (t *Tap) slice() time.Duration {
 		return time.Hour
 	}
 	if t.recorder != nil {
-		return poll / 2
+		return pollRecording / 2
 	}
 	return poll / 10
+}
+
+// pause is how long the worker waits after a turn.
+func (t *Tap) pause() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.recorder != nil {
+		return pollRecording
+	}
+	return poll
 }
 
 func (t *Tap) take(e mrc.Event, now time.Duration) {
@@ -221,7 +236,8 @@ func (t *Tap) account(source Source, length time.Duration) {
 	t.curves.Pass(since(t.passed, traffic, kept))
 	t.passed = traffic
 	t.curves.SetCapacity(capacity)
-	allowed := max(share*(cpu-t.cpu).Seconds(), floor*length.Seconds())
+	busy := (cpu - t.cpu).Seconds()
+	allowed := share*busy + spare*max(0, length.Seconds()-busy)
 	needed := t.spent.Seconds() / kept
 	t.curves.Hold(needed > allowed/4)
 	switch {
