@@ -3,19 +3,25 @@
 # turn, the median of the rounds, and the ratios (ours to memcached's; above 1 is
 # better for ops/s, below 1 for CPU).
 #
-#   cache/bench/compare.sh [unix|tcp] [quick]
+#   cache/bench/compare.sh [unix|tcp] [apart] [quick]
+#
+# Both have two threads, and share all processors with the load. With apart, both
+# have one thread on the first processor and the load has the second, so that what
+# the system makes of too many threads is not measured, and less is by chance.
 #
 # Use a quiet machine with at least two processors. Installs memcached when it is
 # missing and this runs as root.
 set -euo pipefail
 cd -- "$(dirname -- "$0")/../.."
 
-network=unix rounds=5 time=1s
+network=unix rounds=5 time=1s threads=2
+servers=() loads=() # what runs them
 for arg in "$@"; do
   case $arg in
     unix | tcp) network=$arg ;;
+    apart) threads=1 servers=(taskset -c 0) loads=(taskset -c 1) ;;
     quick) rounds=3 time=500ms ;;
-    *) echo "usage: $0 [unix|tcp] [quick]" >&2; exit 2 ;;
+    *) echo "usage: $0 [unix|tcp] [apart] [quick]" >&2; exit 2 ;;
   esac
 done
 
@@ -53,16 +59,16 @@ measure() {
   local memory=1024 a b
   if [[ $network == unix ]]; then
     a=$dir/ours b=$dir/theirs
-    "$dir/memcache-cache" -m $memory -I 64m -t 2 -s "$a" 2> "$dir/log" & ours=$!
-    memcached -u root -m $memory -I 64m -t 2 -s "$b" & theirs=$!
+    "${servers[@]}" "$dir/memcache-cache" -m $memory -I 64m -t $threads -s "$a" 2> "$dir/log" & ours=$!
+    "${servers[@]}" memcached -u root -m $memory -I 64m -t $threads -s "$b" & theirs=$!
   else
     a=127.0.0.1:21211 b=127.0.0.1:21212
-    "$dir/memcache-cache" -m $memory -I 64m -t 2 -p 21211 2> "$dir/log" & ours=$!
-    memcached -u root -m $memory -I 64m -t 2 -l 127.0.0.1 -p 21212 -U 0 & theirs=$!
+    "${servers[@]}" "$dir/memcache-cache" -m $memory -I 64m -t $threads -p 21211 2> "$dir/log" & ours=$!
+    "${servers[@]}" memcached -u root -m $memory -I 64m -t $threads -l 127.0.0.1 -p 21212 -U 0 & theirs=$!
   fi
   answers "$a"
   answers "$b"
-  "$dir/load" -head="$head" -size "$1" -keys "$2" -conns "$3" -pipelines "$4" -rounds $rounds -time $time \
+  "${loads[@]}" "$dir/load" -threads $threads -head="$head" -size "$1" -keys "$2" -conns "$3" -pipelines "$4" -rounds $rounds -time $time \
     "memcache=$a,$ours" "memcached=$b,$theirs"
   head=false
   stop
