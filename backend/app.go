@@ -156,6 +156,9 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs b
 		Objects: liveObjects{objects}, Cache: liveCache{control, objects}, Stats: control, Answers: index, Audit: lines,
 		AllowOrigin: rules.AllowOrigin, RequestID: httpapi.RequestID, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Log: a.log,
 	}
+	if objects.Resumable() {
+		liveConfig.Resumer, liveConfig.Turns = liveObjects{objects}, index
+	}
 	if cfg.asksLogin() {
 		a.keeper = login.New(index, func(r *http.Request) string { return rules.Client(r).String() })
 		liveConfig.Who, liveConfig.Still = a.keeper.Who, a.keeper.Still
@@ -270,14 +273,25 @@ func (a *app) close() error {
 type liveObjects struct{ *storage.Store }
 
 func (o liveObjects) Put(ctx context.Context, key string, r io.Reader, cond api.Condition) (api.Object, error) {
-	var c storage.Cond
+	return o.Store.Put(ctx, key, r, storageCond(cond))
+}
+
+func (o liveObjects) PutFrom(ctx context.Context, key string, r io.Reader, cond api.Condition, state []byte, note func(int64, []byte) error) (api.Object, error) {
+	object, err := o.Store.PutFrom(ctx, key, r, storageCond(cond), state, func(c storage.Checkpoint) error { return note(c.Offset, c.State) })
+	if errors.Is(err, storage.ErrNoState) {
+		err = fmt.Errorf("%w: %w", live.ErrNoState, err)
+	}
+	return object, err
+}
+
+func storageCond(cond api.Condition) (c storage.Cond) {
 	if cond.IfMatch != "" {
 		c.IfMatch = []string{cond.IfMatch}
 	}
 	if cond.IfNew {
 		c.IfNoneMatch = []string{"*"}
 	}
-	return o.Store.Put(ctx, key, r, c)
+	return c
 }
 
 func (o liveObjects) Delete(ctx context.Context, key string) error {

@@ -10,8 +10,9 @@ import (
 // upload.finish, whose reply means that the object is stored for good.
 //
 // After a lost connection, upload.start with the same Upload (and key and size)
-// answers the offset from which to go on. An upload that nobody resumes is
-// dropped.
+// answers the offset from which to go on, which may be before what has been sent:
+// another server goes on from what is stored, or from 0. An upload that nobody
+// resumes is dropped.
 //
 // A client that may be gone before it hears the outcome, such as a page that is
 // closed, asks with Remember: for a day, upload.start then answers that all bytes

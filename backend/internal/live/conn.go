@@ -63,6 +63,8 @@ func (c *conn) serve() {
 	c.running.Wait()
 }
 
+func (c *conn) account() string { return c.who.Account }
+
 // leave closes the connection because the server ends. Only while serve runs.
 func (c *conn) leave() {
 	c.hub.running.Go(func() { c.sock.close(closeGoingAway, "the server is shutting down") })

@@ -75,6 +75,9 @@ type Config struct {
 	Cache   Cache
 	Stats   Stats
 	Answers Answers
+	// Resumer and Turns let uploads go on at another backend; both nil: they do not.
+	Resumer Resumer
+	Turns   Turns
 	// AllowOrigin tells whether the request comes from one of our own pages, or
 	// from a program, which sends no Origin.
 	AllowOrigin func(*http.Request) bool
@@ -162,6 +165,8 @@ func (c *Config) check() error {
 		return errors.New("Config.Log is missing")
 	case c.Objects == nil || c.Cache == nil || c.Stats == nil || c.Answers == nil:
 		return errors.New("Config needs Objects, Cache, Stats and Answers")
+	case (c.Resumer == nil) != (c.Turns == nil):
+		return errors.New("Config.Resumer and Config.Turns belong together")
 	case c.AllowOrigin == nil:
 		return errors.New("Config.AllowOrigin is missing: without it any site's page could command this server")
 	case (c.Who == nil) != (c.Still == nil):

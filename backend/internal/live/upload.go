@@ -29,6 +29,8 @@ type upload struct {
 	ctx     context.Context // of Objects.Put
 	stop    context.CancelFunc
 	done    chan struct{} // closed when Objects.Put has returned
+	asked   chan struct{} // closed when it first wants bytes
+	stake   *stake        // nil where it ends with this backend
 
 	mu       sync.Mutex
 	moved    sync.Cond // something that Read waits for happened
@@ -41,12 +43,14 @@ type upload struct {
 	owner    client    // nil while the connection is lost
 	active   time.Time // when the client last did something
 	failed   *api.Error
+	cause    error // what Objects.Put failed with
+	dropped  bool  // the client has cancelled it
 	object   api.Object
 	settled  time.Time // when done was closed; zero before
 }
 
 func newUpload(c client, s api.UploadStart) *upload {
-	u := &upload{id: s.Upload, key: s.Key, size: s.Size, cond: s.Condition, owner: c, active: time.Now(), done: make(chan struct{})}
+	u := &upload{id: s.Upload, key: s.Key, size: s.Size, cond: s.Condition, owner: c, active: time.Now(), done: make(chan struct{}), asked: make(chan struct{})}
 	u.moved.L = &u.mu
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	return u
@@ -128,6 +132,11 @@ func (u *upload) checkChunk(offset, n int64) *api.Error {
 func (u *upload) Read(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	select {
+	case <-u.asked:
+	default:
+		close(u.asked)
+	}
 	for u.failed == nil && !u.whole && u.arrived == u.consumed {
 		u.moved.Wait()
 	}
@@ -201,6 +210,37 @@ func (u *upload) fail(err *api.Error) {
 	u.failLocked(err)
 }
 
+// cancel ends an upload for good.
+func (u *upload) cancel() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.dropped = true
+	u.failLocked(api.Errorf(api.Invalid, "the upload of %q was cancelled", u.key))
+}
+
+func (u *upload) isCancelled() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.dropped
+}
+
+func (u *upload) hasFailed() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.failed != nil
+}
+
+// outcomeStands tells whether the upload is settled, in a way that sending it again
+// would not change.
+func (u *upload) outcomeStands() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.settled.IsZero() {
+		return false
+	}
+	return u.failed == nil || u.failed.Code != api.Unavailable && u.failed.Code != api.NotFound && u.failed.Code != api.Conflict
+}
+
 func (u *upload) failLocked(err *api.Error) {
 	if u.failed != nil || !u.settled.IsZero() {
 		return
@@ -225,8 +265,16 @@ func (u *upload) settle(object api.Object, err error) *api.Error {
 		news = api.AsError(err)
 		u.failLocked(news)
 	}
+	u.cause = err
 	u.settled, u.ring = time.Now(), nil
 	return news
+}
+
+// disown keeps what happens from here on from the client.
+func (u *upload) disown() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.owner = nil
 }
 
 // detach tells that c has gone.

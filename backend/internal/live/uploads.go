@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -22,6 +23,8 @@ const maxKept = 256
 type uploads struct {
 	objects   Objects
 	answers   Answers
+	resumer   Resumer // nil: uploads end with this backend
+	turns     Turns
 	log       *slog.Logger
 	limits    limits
 	maxObject int64
@@ -37,6 +40,8 @@ func newUploads(config Config, limits limits) *uploads {
 	return &uploads{
 		objects:   config.Objects,
 		answers:   config.Answers,
+		resumer:   config.Resumer,
+		turns:     config.Turns,
 		log:       config.Log,
 		limits:    limits,
 		maxObject: config.MaxObject,
@@ -49,6 +54,8 @@ func newUploads(config Config, limits limits) *uploads {
 type client interface {
 	// tellUpload sends the upload's state soon. It never waits.
 	tellUpload(*upload)
+	// account is whose it is; "" where nobody has to log in.
+	account() string
 }
 
 // start begins an upload, or lets c go on with one that it had begun.
@@ -60,9 +67,19 @@ func (us *uploads) start(ctx context.Context, c client, s api.UploadStart) (api.
 	if err != nil {
 		return api.UploadState{}, err
 	}
+	if us.resumer != nil && done == nil && s.Size > resumable {
+		return us.startResumable(ctx, c, s)
+	}
+	return us.startHere(c, s, done, nil)
+}
+
+// startHere begins an upload, or lets c go on with one that is here, or with done,
+// which is stored already, if that is not nil. k is the turn at one that is begun.
+func (us *uploads) startHere(c client, s api.UploadStart, done *upload, k *stake) (api.UploadState, error) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	if u := us.byID[s.Upload]; u != nil {
+		u.stake.takeOver(k)
 		return u.resume(c, s)
 	}
 	if done != nil {
@@ -70,14 +87,32 @@ func (us *uploads) start(ctx context.Context, c client, s api.UploadStart) (api.
 		us.byID[s.Upload] = done
 		return done.resume(c, s)
 	}
-	end, err := us.admit(c)
-	if err != nil {
+	u := newUpload(c, s)
+	u.stake = k
+	if err := us.runLocked(c, u, s.Remember); err != nil {
 		return api.UploadState{}, err
 	}
-	u := newUpload(c, s)
-	us.byID[s.Upload] = u
-	us.running.Go(func() { us.put(u, s.Remember, end) })
 	return u.state(), nil
+}
+
+// run has an upload of c stored, from where it is.
+func (us *uploads) run(c client, u *upload, remember bool) error {
+	us.mu.Lock()
+	defer us.mu.Unlock()
+	if us.byID[u.id] != nil {
+		return api.Errorf(api.Unavailable, "the upload of %q is being taken over: try again in a moment", u.key)
+	}
+	return us.runLocked(c, u, remember)
+}
+
+func (us *uploads) runLocked(c client, u *upload, remember bool) error {
+	end, err := us.admit(c)
+	if err != nil {
+		return err
+	}
+	us.byID[u.id] = u
+	us.running.Go(func() { us.put(u, remember, end) })
+	return nil
 }
 
 func (us *uploads) check(s api.UploadStart) error {
@@ -141,7 +176,10 @@ func (us *uploads) put(u *upload, remember bool, end func()) {
 	if err == nil && remember {
 		us.remember(u, object)
 	}
-	if cause := u.settle(object, err); cause != nil && cause.Code == api.Internal {
+	if u.stake != nil && (err == nil || u.isCancelled()) {
+		u.stake.end(err == nil)
+	}
+	if cause := u.settle(object, err); cause != nil && cause.Code == api.Internal && !errors.Is(err, ErrNoState) {
 		us.log.Error("upload failed", "key", u.key, "size", u.size, "err", err)
 	}
 }
@@ -153,6 +191,10 @@ func (us *uploads) store(u *upload) (object api.Object, err error) {
 			err = fmt.Errorf("panic while storing: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if k := u.stake; k != nil {
+		note := func(offset int64, state []byte) error { return k.note(u.key, offset, state) }
+		return us.resumer.PutFrom(u.ctx, u.key, u, u.cond, k.from.State, note)
+	}
 	return us.objects.Put(u.ctx, u.key, u, u.cond)
 }
 
@@ -195,7 +237,7 @@ func (us *uploads) cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	u.fail(api.Errorf(api.Invalid, "the upload of %q was cancelled", u.key))
+	u.cancel()
 	if _, err := u.wait(ctx); err == nil {
 		return api.Errorf(api.PreconditionFailed, "%q is stored already: delete it instead", u.key)
 	}

@@ -283,6 +283,8 @@ type silentClient struct{}
 
 func (*silentClient) tellUpload(*upload) {}
 
+func (*silentClient) account() string { return "" }
+
 func TestFault81_AbandonedUploadsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, limits := newMemory(), defaultLimits()

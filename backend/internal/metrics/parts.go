@@ -80,8 +80,27 @@ func (x index) RaiseGeneration(ctx context.Context, from, to int64) (int64, erro
 
 func (x index) Fenced(generation int64) storage.Index { return index{x.Index.Fenced(generation), x.m} }
 
-// Blobs returns b with every operation timed.
-func (m *Metrics) Blobs(b storage.Blobs) storage.Blobs { return blobs{b, m} }
+// Blobs returns b with every operation timed. It can be resumed if b can.
+func (m *Metrics) Blobs(b storage.Blobs) storage.Blobs {
+	if r, ok := b.(storage.ResumableBlobs); ok {
+		return resumable{blobs{b, m}, r}
+	}
+	return blobs{b, m}
+}
+
+type resumable struct {
+	blobs
+	inner storage.ResumableBlobs
+}
+
+func (b resumable) WriteFrom(ctx context.Context, r io.Reader, state []byte, note func(storage.Checkpoint) error) (storage.Blob, error) {
+	began := time.Now()
+	blob, err := b.inner.WriteFrom(ctx, r, state, note)
+	b.m.observe("store", b.m.store, "write", began, err)
+	return blob, err
+}
+
+func (b resumable) Forget(ctx context.Context, state []byte) error { return b.inner.Forget(ctx, state) }
 
 type blobs struct {
 	storage.Blobs

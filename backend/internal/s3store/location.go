@@ -44,7 +44,7 @@ func Parse(text string) (Location, error) {
 	case !bucketName.MatchString(l.Bucket):
 		return Location{}, fmt.Errorf("%q is no name of a bucket, which is 3 to 63 of a-z, 0-9, dots and hyphens", l.Bucket)
 	case !prefixName.MatchString(l.Prefix) || badSegment(l.Prefix):
-		return Location{}, fmt.Errorf("the prefix %q has more in it than letters, digits and !_.*'()-, or is too long, or has an empty segment, . or ..", l.Prefix)
+		return Location{}, fmt.Errorf("the prefix %q is too long, or has an empty segment, . or .., or more in it than letters, digits and !_.*'()-/", l.Prefix)
 	}
 	if l.Prefix != "" {
 		l.Prefix += "/"

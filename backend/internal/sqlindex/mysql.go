@@ -23,6 +23,7 @@ var mysqlDialect = dialect{
 content_type = VALUES(content_type), modified = VALUES(modified), checksum = VALUES(checksum), version = version + 1`,
 	firstSetting: insertSetting + `ON DUPLICATE KEY UPDATE id = id`,
 	claimAnswer:  insertClaim + `ON DUPLICATE KEY UPDATE answers.id = answers.id`,
+	takeUpload:   insertUpload + `ON DUPLICATE KEY UPDATE turn = uploads.turn + 1, expires = VALUES(expires)`,
 	addLogin:     "INSERT " + insertLogin + `ON DUPLICATE KEY UPDATE logins.id = logins.id`,
 	putToken:     "INSERT INTO commits (token, time_ms) VALUES (?, ?)",
 	forShare:     " LOCK IN SHARE MODE", // MariaDB does not know FOR SHARE

@@ -125,7 +125,7 @@ func (db *DB) Samples(ctx context.Context, since, until time.Time) ([]api.Sample
 
 // Prune makes one row a minute and node of the rows that were recorded
 // more than a day before now, and deletes the rows older than 30 days, the
-// tokens of commits older than an hour, the answers that are no longer kept and
+// tokens of commits older than an hour, the answers and uploads that are no longer kept and
 // what was deleted and cannot be restored any more. Curves, promises and marks go
 // after 30 days, too.
 // Each step is a transaction: killed at any point, it goes on where it was when
@@ -137,7 +137,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
-	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneLogins(ctx, now), db.pruneParts(ctx))
+	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneUploads(ctx, now, maxUploads), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneLogins(ctx, now), db.pruneParts(ctx))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {

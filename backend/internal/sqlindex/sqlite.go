@@ -24,6 +24,7 @@ type dialect struct {
 	putObject    string         // key, blob, size, type, created, modified, checksum
 	firstSetting string         // capacity, policy, generation
 	claimAnswer  string         // a row of answers unless there is one: id, expires, answer, claim
+	takeUpload   string         // the next turn of an upload, or its first: id, expires, state
 	addLogin     string         // a row of logins unless there is one: loginColumns
 	putToken     string         // a row of commits: token, time; "" where none is needed
 	forShare     string         // keeps the rows that a SELECT in a writing transaction reads from changing
@@ -61,6 +62,7 @@ var sqliteDialect = dialect{
 content_type = excluded.content_type, modified = excluded.modified, checksum = excluded.checksum, version = version + 1`,
 	firstSetting: insertSetting + `ON CONFLICT DO NOTHING`,
 	claimAnswer:  insertClaim + `ON CONFLICT DO NOTHING`,
+	takeUpload:   insertUpload + `ON CONFLICT (id) DO UPDATE SET turn = uploads.turn + 1, expires = excluded.expires`,
 	addLogin:     "INSERT " + insertLogin + `ON CONFLICT DO NOTHING`,
 	snapshot:     &sql.TxOptions{ReadOnly: true},
 	useIndex:     " INDEXED BY %s",

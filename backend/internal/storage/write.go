@@ -80,7 +80,12 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, cond Cond) (ap
 		return api.Object{}, err // without reading what could not be stored
 	}
 	in := &intake{r: r, max: s.cfg.MaxObject}
-	blob, err := s.blobs.Write(ctx, in)
+	return s.put(ctx, key, in, cond, func() (Blob, error) { return s.blobs.Write(ctx, in) })
+}
+
+// put stores the blob that write makes of in.
+func (s *Store) put(ctx context.Context, key string, in *intake, cond Cond, write func() (Blob, error)) (api.Object, error) {
+	blob, err := write()
 	if err != nil {
 		return api.Object{}, in.explain(ctx, key, err)
 	}
