@@ -126,6 +126,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs b
 		return err
 	}
 	nodes.OnRestart(objects.CacheRestarted)
+	index.OnFailover(objects.DatabaseChanged)
 	a.defers(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
@@ -183,7 +184,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs b
 	if err != nil {
 		return err
 	}
-	a.parts = parts(index, blobs, nodes)
+	a.parts = append(parts(index, blobs, nodes), httpapi.Part{Name: "server", Required: true, Check: a.checkStays})
 	handler := httpapi.New(httpapi.Config{
 		Objects: objects, Cache: control, Stats: control, Answers: index, Live: hub, Pages: app, Admit: rules.Check,
 		Parts: a.parts, MaxObject: int64(cfg.maxObject), BeginUpload: uploads.Begin, Stall: cfg.stallTimeout,

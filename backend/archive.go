@@ -26,7 +26,7 @@ const (
 
 func (c config) index(log *slog.Logger) sqlindex.Config {
 	return sqlindex.Config{
-		SQLitePath: c.sqlitePath(), DSN: c.database,
+		SQLitePath: c.sqlitePath(), DSN: c.database, Connections: c.databaseConnections, Lifetime: c.databaseLifetime,
 		Capacity: int64(c.capacity) * api.MB, Policy: c.policy, Log: log,
 	}
 }

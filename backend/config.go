@@ -20,17 +20,19 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
-	command  string // backup, restore, login, service, or "" to serve
-	file     string // of the command; the account of login, the folder of service
-	given    string // for service: see [givenSettings]
-	listen   string
-	hosts    string
-	data     string
-	database string
-	store    string
-	cache    string
-	capacity int // MB
-	policy   string
+	command             string // backup, restore, login, service, or "" to serve
+	file                string // of the command; the account of login, the folder of service
+	given               string // for service: see [givenSettings]
+	listen              string
+	hosts               string
+	data                string
+	database            string
+	databaseConnections int
+	databaseLifetime    time.Duration
+	store               string
+	cache               string
+	capacity            int // MB
+	policy              string
 
 	maxCapacity int // MB; 0: the machine's memory
 	limits
@@ -78,7 +80,9 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.StringVar(&c.listen, "listen", defaultListen, "`host:port` to serve on")
 	fs.StringVar(&c.hosts, "hosts", "", "further host `names` to answer for, separated by commas")
 	fs.StringVar(&c.data, "data", "data", "`folder` for the files, the SQLite database and the cache's socket")
-	fs.StringVar(&c.database, "database", "", "`mysql://user:password@host:3306/name`; empty for SQLite in the data folder")
+	fs.StringVar(&c.database, "database", "", "`mysql://user:password@host:3306/name`, with ?tls=true or ?tls=/path/ca.pem for TLS; empty for SQLite in the data folder")
+	fs.IntVar(&c.databaseConnections, "database-connections", sqlindex.DefaultConnections, "`connections` to MySQL, at most; all backends together need fewer than the server's max_connections")
+	fs.DurationVar(&c.databaseLifetime, "database-lifetime", sqlindex.DefaultLifetime, "`time` after which a connection to MySQL is made anew, so that servers behind a name or a proxy are all used")
 	fs.StringVar(&c.store, "store", "", "`s3://bucket/prefix?region=…&endpoint=…` for the objects; empty for files in the data folder")
 	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
@@ -167,6 +171,10 @@ func (c config) check() error {
 		return fmt.Errorf("-max-capacity %d is negative: use 0 for the machine's memory", c.maxCapacity)
 	case c.maxCapacity > 0 && c.capacity > c.maxCapacity:
 		return fmt.Errorf("-capacity %d is above -max-capacity %d: lower the one or raise the other", c.capacity, c.maxCapacity)
+	case c.databaseConnections < 2:
+		return fmt.Errorf("-database-connections %d is too few: use at least 2", c.databaseConnections)
+	case c.databaseLifetime < time.Second:
+		return fmt.Errorf("-database-lifetime %v is too short: use at least 1s", c.databaseLifetime)
 	case c.database != "":
 		if err := sqlindex.CheckDSN(c.database); err != nil {
 			return err

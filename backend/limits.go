@@ -15,6 +15,7 @@ type limits struct {
 	headerTimeout time.Duration
 	stallTimeout  time.Duration
 	idleTimeout   time.Duration
+	drainDelay    time.Duration
 }
 
 var defaultLimits = limits{
@@ -31,6 +32,7 @@ func (l *limits) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&l.headerTimeout, "header-timeout", l.headerTimeout, "`time` in which a client must send the header of a request")
 	fs.DurationVar(&l.stallTimeout, "stall-timeout", l.stallTimeout, "`time` in which a client must send or receive 256 KB, or the rest of a body")
 	fs.DurationVar(&l.idleTimeout, "idle-timeout", l.idleTimeout, "`time` after which a connection without requests is closed")
+	fs.DurationVar(&l.drainDelay, "drain-delay", l.drainDelay, "`time` from the signal to end, when /readyz begins to answer 503, until no more connections are taken: longer than a load balancer takes to notice")
 }
 
 func (l limits) check() error {
@@ -39,6 +41,8 @@ func (l limits) check() error {
 		return fmt.Errorf("-max-object %d is too small: use at least 1 (byte)", l.maxObject)
 	case l.maxUploads < 1:
 		return fmt.Errorf("-max-uploads %d is too small: use at least 1", l.maxUploads)
+	case l.drainDelay < 0 || l.drainDelay > time.Minute:
+		return fmt.Errorf("-drain-delay %v is not within 0s and 1m", l.drainDelay)
 	case l.rate < 0:
 		return fmt.Errorf("-rate %d is negative: use 0 for any number of requests", l.rate)
 	}

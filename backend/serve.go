@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"memcache/backend/internal/access"
@@ -35,10 +36,14 @@ type door struct {
 	refusing net.Listener    // in the place of listener where there is no front
 	plain    net.Listener    // where browsers are sent to TLS; nil: nowhere
 	redirect *http.Server    // on plain
+
+	leaving    atomic.Bool   // the signal to end came
+	drainDelay time.Duration // for how long requests are taken after it
 }
 
 // listen takes the addresses, before anything else is begun.
 func (a *app) listen(cfg config) (err error) {
+	a.drainDelay = cfg.drainDelay
 	if a.tls, err = cfg.certificates(a.log); err != nil {
 		return err
 	}
@@ -116,8 +121,19 @@ func (d *door) run() error {
 	return d.server.Serve(d.refusing)
 }
 
-// serve answers until ctx ends, then drains: no new requests, the sockets are
-// closed, those in flight may finish. It tells once what state the parts are in.
+// errLeaving is why a server that is about to end is not ready.
+var errLeaving = errors.New("this server ends")
+
+// checkStays fails from the signal to end on.
+func (d *door) checkStays(context.Context) error {
+	if d.leaving.Load() {
+		return errLeaving
+	}
+	return nil
+}
+
+// serve answers until ctx ends, then drains: it is not ready any more, and after the
+// delay there are no new requests, the sockets are closed, those in flight may finish. It tells once what state the parts are in.
 func (a *app) serve(ctx context.Context, tell func(state string)) error {
 	telling, stop := context.WithCancel(ctx)
 	var teller sync.WaitGroup
@@ -136,7 +152,9 @@ func (a *app) serve(ctx context.Context, tell func(state string)) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	a.log.Info("stopping", "grace", drainTimeout)
+	a.log.Info("stopping", "delay", a.drainDelay, "grace", drainTimeout)
+	a.leaving.Store(true)
+	time.Sleep(a.drainDelay) // load balancers look elsewhere meanwhile
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	hubDone := make(chan error, 1)

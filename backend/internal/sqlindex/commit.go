@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -51,10 +52,10 @@ func (db *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) er
 	})
 	_, doubtful := errors.AsType[*commitError](err)
 	switch {
-	case !doubtful && errors.Is(err, mysql.ErrInvalidConn) && ctx.Err() == nil:
-		// An idle connection may have died unnoticed.
+	case !doubtful && lost(err) && ctx.Err() == nil:
+		// An idle connection may have died unnoticed, or its server takes no writes any more.
 		return fmt.Errorf("%w: %w", errNotCommitted, err)
-	case !doubtful || mysqlNumber(err) != 0:
+	case !doubtful || mysqlNumber(err) != 0 && !lost(err):
 		return err // the server itself refused
 	}
 	done, lookupErr := db.outcome(ctx, token)
@@ -68,6 +69,11 @@ func (db *DB) transact(ctx context.Context, fn func(context.Context, *sql.Tx) er
 		return err
 	}
 	return fmt.Errorf("%w: %w", errNotCommitted, err)
+}
+
+// lost tells whether the connection is what failed.
+func lost(err error) bool {
+	return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn)
 }
 
 // outcome tells whether the transaction with the token was committed. It has

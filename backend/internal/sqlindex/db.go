@@ -22,6 +22,14 @@ const (
 	openTimeout    = 15 * time.Minute // for the check and the migrations of a large database
 )
 
+// The pool of connections to MySQL, where nothing else is said: many enough for the
+// uploads that a backend takes at once, and so that several backends fit the usual limit
+// of a server, 151; and so short-lived that a proxy's servers are all used again.
+const (
+	DefaultConnections = 32
+	DefaultLifetime    = 5 * time.Minute
+)
+
 // Config says which database to open. One of SQLitePath and DSN is set.
 type Config struct {
 	SQLitePath string // the file, created when missing; its folder exists
@@ -30,6 +38,10 @@ type Config struct {
 	// The settings of a fresh database.
 	Capacity int64  // bytes
 	Policy   string // a policy's name
+
+	// The pool of connections to MySQL.
+	Connections int           // at most; 0 for DefaultConnections
+	Lifetime    time.Duration // of a connection; 0 for DefaultLifetime
 
 	Log *slog.Logger
 
@@ -45,6 +57,8 @@ type DB struct {
 	finder  *sql.DB // for one row by its key: lists must not keep it waiting; the same as writer on MySQL
 
 	getObject statement
+
+	primary *primary // nil on SQLite
 
 	walking sync.Mutex // held by the one who prunes parts
 	walked  place
@@ -110,7 +124,7 @@ func (c Config) check() error {
 
 func (c Config) connect(ctx context.Context) (*DB, error) {
 	if c.DSN != "" {
-		return openMySQL(ctx, c.DSN, c.Log)
+		return openMySQL(ctx, c)
 	}
 	return openSQLite(cmp.Or(c.sqliteDriver, "sqlite"), c.SQLitePath)
 }

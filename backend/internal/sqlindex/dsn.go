@@ -1,8 +1,12 @@
 package sqlindex
 
 import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +31,9 @@ const dsnForm = `write it as mysql://user:password@host:3306/name, or mysql://us
 //	mysql://user:password@/name?socket=/run/mysqld/mysqld.sock
 //
 // with user, password and name percent-decoded. The port is 3306 if absent. tls
-// is true (verified), skip-verify, preferred (if the server has it) or false.
+// is true (verified by the system's authorities), the absolute path of a PEM file with
+// the authorities to verify by instead, skip-verify, preferred (if the server has it,
+// unverified) or false. Verified is the host of the DSN, localhost for a socket.
 func CheckDSN(dsn string) error {
 	_, err := parseDSN(dsn)
 	return err
@@ -82,14 +88,35 @@ func dsnOptions(c *mysql.Config, u *url.URL) error {
 			}
 			c.Net, c.Addr = "unix", value
 		case "tls":
-			if !slices.Contains([]string{"true", "false", "skip-verify", "preferred"}, value) {
-				return badDSN("has an unknown tls option: it is one of true, skip-verify, preferred, false")
+			if err := tlsOption(c, u, value); err != nil {
+				return err
 			}
-			c.TLSConfig = value
 		default:
 			return badDSN("has an unknown option: the known ones are socket and tls")
 		}
 	}
+	return nil
+}
+
+// tlsOption sets how the server is verified.
+func tlsOption(c *mysql.Config, u *url.URL, value string) error {
+	host := cmp.Or(u.Hostname(), "localhost")
+	switch {
+	case value == "true":
+		c.TLSConfig, c.TLS = value, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+		return nil
+	case slices.Contains([]string{"false", "skip-verify", "preferred"}, value):
+		c.TLSConfig = value
+		return nil
+	case !strings.HasPrefix(value, "/"):
+		return badDSN("has an unknown tls option: it is one of true, skip-verify, preferred, false, or the absolute path of a file of authorities (PEM)")
+	}
+	pem, err := os.ReadFile(value)
+	authorities := x509.NewCertPool()
+	if err != nil || !authorities.AppendCertsFromPEM(pem) {
+		return badDSN("has a tls option that is no readable file of authorities (PEM)")
+	}
+	c.TLS = &tls.Config{RootCAs: authorities, ServerName: host, MinVersion: tls.VersionTLS12}
 	return nil
 }
 

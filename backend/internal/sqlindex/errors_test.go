@@ -119,7 +119,7 @@ func TestAMissingSocketIsNoMissingRow(t *testing.T) {
 	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
-	pool := sql.OpenDB(mysqlConnector{connector, ready})
+	pool := sql.OpenDB(mysqlConnector{connector, ready, new(primary)})
 	defer pool.Close()
 	db := newDB("MySQL name at host", mysqlDialect, pool, pool, pool)
 	_, got := db.Get(t.Context(), "key")

@@ -1,6 +1,7 @@
 package sqlindex
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -63,27 +64,29 @@ func lowerASCII(s string) string {
 }
 
 // openMySQL connects to the database of dsn and creates it when missing.
-func openMySQL(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
-	c, err := mysqlConfig(dsn, log)
+func openMySQL(ctx context.Context, c Config) (*DB, error) {
+	conf, err := mysqlConfig(c.DSN, c.Log)
 	if err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, c); err != nil {
-		return nil, connectError(mysqlName(c), c.User, err)
+	if err := createDatabase(ctx, conf); err != nil {
+		return nil, connectError(mysqlName(conf), conf.User, err)
 	}
-	return newMySQL(c)
+	return c.newMySQL(conf)
 }
 
-// newMySQL returns the database of c; its connections are made when needed.
-func newMySQL(c *mysql.Config) (*DB, error) {
+// newMySQL returns the database of conf; its connections are made when needed.
+func (c Config) newMySQL(conf *mysql.Config) (*DB, error) {
+	connector, err := mysql.NewConnector(conf)
+	if err != nil {
+		return nil, fmt.Errorf("set up %s: %w", mysqlName(conf), err)
+	}
 	ready := new(atomic.Bool)
 	ready.Store(true)
-	pool, err := poolOf(c, ready)
-	if err != nil {
-		return nil, err
-	}
-	db := newDB(mysqlName(c), mysqlDialect, pool, pool, pool)
-	db.ready = ready
+	primary := new(primary)
+	pool := c.limit(sql.OpenDB(mysqlConnector{connector, ready, primary}))
+	db := newDB(mysqlName(conf), mysqlDialect, pool, pool, pool)
+	db.ready, db.primary = ready, primary
 	return db, nil
 }
 
@@ -137,20 +140,15 @@ func execOnce(ctx context.Context, c *mysql.Config, statement string) error {
 	return errors.Join(err, pool.Close())
 }
 
-// poolOf returns a pool that makes connections as soon as ready is set.
-func poolOf(c *mysql.Config, ready *atomic.Bool) (*sql.DB, error) {
-	connector, err := mysql.NewConnector(c)
-	if err != nil {
-		return nil, fmt.Errorf("set up %s: %w", mysqlName(c), err)
-	}
-	pool := sql.OpenDB(mysqlConnector{connector, ready})
-	pool.SetMaxOpenConns(32)
-	pool.SetMaxIdleConns(32)
-	// Below the idle limits of servers and proxies, and so that a failover
-	// behind one address is noticed.
-	pool.SetConnMaxIdleTime(time.Minute)
-	pool.SetConnMaxLifetime(5 * time.Minute)
-	return pool, nil
+// limit sets how many connections the pool has, and for how long.
+func (c Config) limit(pool *sql.DB) *sql.DB {
+	connections, lifetime := cmp.Or(c.Connections, DefaultConnections), cmp.Or(c.Lifetime, DefaultLifetime)
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	// Below the idle limits of servers and proxies.
+	pool.SetConnMaxIdleTime(min(time.Minute, lifetime))
+	pool.SetConnMaxLifetime(lifetime)
+	return pool
 }
 
 // connectError says what to do about a failure to connect.

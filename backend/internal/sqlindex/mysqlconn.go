@@ -20,13 +20,15 @@ var errStarting = errors.New("the database has not answered since this server st
 // mysqlConnector makes the connections of a pool, as soon as ready is set.
 type mysqlConnector struct {
 	driver.Connector
-	ready *atomic.Bool
+	ready   *atomic.Bool
+	primary *primary
 }
 
 func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !c.ready.Load() {
 		return nil, errStarting
 	}
+	term := c.primary.term.Load()
 	conn, err := c.Connector.Connect(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, socketGone{err}
@@ -38,7 +40,7 @@ func (c mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the MySQL driver's connection, a %T, lacks methods", conn), conn.Close())
 	}
-	return mysqlConn{whole}, nil
+	return mysqlConn{whole, c.primary, term}, nil
 }
 
 // socketGone says that the file of the server's unix socket is missing, as while the
@@ -68,8 +70,13 @@ type wholeConn interface {
 }
 
 // mysqlConn is a connection whose commits end with their context: the driver's
-// own wait for the answer of a hung server without end.
-type mysqlConn struct{ wholeConn }
+// own wait for the answer of a hung server without end. It is dropped when its server
+// turns out to be the primary no more.
+type mysqlConn struct {
+	wholeConn
+	primary *primary
+	term    int64 // in which it was made
+}
 
 // Close does not fail: a server that is gone needs no goodbye.
 func (c mysqlConn) Close() error {

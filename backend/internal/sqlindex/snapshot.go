@@ -57,7 +57,7 @@ func (c Config) connectExisting() (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newMySQL(conf)
+		return c.newMySQL(conf)
 	}
 	if _, err := os.Stat(c.SQLitePath); err != nil {
 		return nil, fmt.Errorf("open the SQLite file: %w", err)

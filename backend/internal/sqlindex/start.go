@@ -36,7 +36,7 @@ func later(c Config, cause error) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := newMySQL(conf)
+	db, err := c.newMySQL(conf)
 	if err != nil {
 		return nil, err
 	}

@@ -88,6 +88,11 @@ func (s *Store) CacheRestarted() {
 	}
 }
 
+// DatabaseChanged tells that the database that was asked up to now takes no writes any
+// more: another may have, so that what was read of this one, and filled, may be out of
+// date. The generation is raised, after which none of it is read again.
+func (s *Store) DatabaseChanged() { s.gen.doubt() }
+
 // note notes an answer of the database; the view never goes back.
 func (g *generation) note(generation int64, asked time.Time) *view {
 	g.noting.Lock()

@@ -29,6 +29,10 @@ func (l *Link) CutNext(how Cut) { l.f.cut.Store(int32(how)) }
 // OnStatement has f called before each statement that the server gets.
 func (l *Link) OnStatement(f func()) { l.f.onStatement.Store(&f) }
 
+// Point leads the connections that are made from now on to s; the others stay where
+// they are, as they do when a name or a proxy changes its mind.
+func (l *Link) Point(s *Server) { l.f.point(socketIn(s.dir)) }
+
 // Stop closes the port and all connections, as StartTCP's stop does.
 func (l *Link) Stop() { l.f.stop() }
 
@@ -36,15 +40,27 @@ func (l *Link) Stop() { l.f.stop() }
 // itself needs no port, which another process could take before it does.
 type forwarder struct {
 	listener net.Listener
-	target   string
 	running  sync.WaitGroup
 	cut      atomic.Int32 // a Cut, for the next COMMIT; 0 for none
 
 	onStatement atomic.Pointer[func()]
 
 	mu      sync.Mutex
+	target  string // a socket
 	stopped bool
 	conns   map[net.Conn]bool
+}
+
+func (f *forwarder) point(target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.target = target
+}
+
+func (f *forwarder) where() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.target
 }
 
 // stop closes the port and all connections and waits for their goroutines.
@@ -76,7 +92,7 @@ func (f *forwarder) accept() {
 }
 
 func (f *forwarder) serve(client net.Conn) {
-	server, err := net.Dial("unix", f.target)
+	server, err := net.Dial("unix", f.where())
 	if err != nil {
 		_ = client.Close()
 		return

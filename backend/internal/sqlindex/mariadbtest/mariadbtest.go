@@ -61,7 +61,12 @@ func StartTCP(t testing.TB) (dsn string, stop func()) {
 // StartLink is StartTCP with a link that can be broken in a commit.
 func StartLink(t testing.TB) (dsn string, link *Link) {
 	t.Helper()
-	socket := socketOf(t)
+	return openLink(t, socketOf(t))
+}
+
+// openLink opens a port of t's own that leads to a socket.
+func openLink(t testing.TB, socket string) (dsn string, _ *Link) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen for MariaDB clients: %v", err)
@@ -230,14 +235,10 @@ func options(dir, socket string) []string {
 // waitReady makes the tests' account as soon as the server answers. alive ends
 // when the server does.
 func waitReady(socket string, alive *os.File) error {
-	config := mysql.NewConfig()
-	config.User, config.Net, config.Addr = "root", "unix", socket
-	config.Logger = &mysql.NopLogger{}
-	connector, err := mysql.NewConnector(config)
+	root, err := asRoot(socket)
 	if err != nil {
 		return err
 	}
-	root := sql.OpenDB(connector)
 	defer root.Close()
 	for deadline := time.Now().Add(startLimit); ; {
 		err := makeAccount(root)
@@ -256,12 +257,25 @@ func waitReady(socket string, alive *os.File) error {
 	}
 }
 
+func asRoot(socket string) (*sql.DB, error) {
+	config := mysql.NewConfig()
+	config.User, config.Net, config.Addr = "root", "unix", socket
+	config.Logger = &mysql.NopLogger{}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
 func makeAccount(root *sql.DB) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	for _, statement := range []string{
 		fmt.Sprintf("CREATE OR REPLACE USER '%s'@'localhost' IDENTIFIED BY '%s'", user, password),
 		fmt.Sprintf("GRANT ALL ON *.* TO '%s'@'localhost'", user),
+		// As accounts of applications are: a server that is read-only is so for it, too.
+		fmt.Sprintf("REVOKE READ ONLY ADMIN ON *.* FROM '%s'@'localhost'", user),
 	} {
 		if _, err := root.ExecContext(ctx, statement); err != nil {
 			return err

@@ -35,10 +35,33 @@ func Own(t testing.TB) *Server {
 // DSN is the address of a database that does not exist yet on the server.
 func (s *Server) DSN() string { return s.dsn }
 
-// Start starts the server, which is down, and waits until it answers.
-func (s *Server) Start() {
+// Socket is where the server listens.
+func (s *Server) Socket() string { return socketIn(s.dir) }
+
+// Link opens a port that leads to the server.
+func (s *Server) Link() (dsn string, _ *Link) {
 	s.t.Helper()
-	running, err := launch(s.dir, "", "--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1")
+	return openLink(s.t, socketIn(s.dir))
+}
+
+// ReadOnly makes the server refuse writes, or take them again. It must run.
+func (s *Server) ReadOnly(on bool) {
+	s.t.Helper()
+	root, err := asRoot(socketIn(s.dir))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer root.Close()
+	if _, err := root.ExecContext(s.t.Context(), "SET GLOBAL read_only = ?", on); err != nil {
+		s.t.Fatalf("make MariaDB read-only: %v", err)
+	}
+}
+
+// Start starts the server, which is down, with options of its command line, and waits
+// until it answers.
+func (s *Server) Start(options ...string) {
+	s.t.Helper()
+	running, err := launch(s.dir, "", append([]string{"--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"}, options...)...)
 	if err != nil {
 		s.t.Fatalf("start the test's MariaDB: %v", err)
 	}
