@@ -22,16 +22,16 @@ import (
 // checkEvery is how often the balancer asks whether a backend is ready.
 const checkEvery = 100 * time.Millisecond
 
-// balancer hands requests to the backends that are ready, in turn, as a load balancer
+// readyBalancer hands requests to the backends that are ready, in turn, as a load balancer
 // does that sends none twice.
-type balancer struct {
+type readyBalancer struct {
 	mu    sync.Mutex
 	ready map[string]bool // of the backends' addresses
 	turn  int
 }
 
 // check asks every backend until ctx ends.
-func (l *balancer) check(ctx context.Context, backends func() []string) {
+func (l *readyBalancer) check(ctx context.Context, backends func() []string) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
@@ -54,14 +54,14 @@ func (l *balancer) check(ctx context.Context, backends func() []string) {
 	}
 }
 
-func (l *balancer) sees(address string) bool {
+func (l *readyBalancer) sees(address string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ready[address]
 }
 
 // next is the backend whose turn it is.
-func (l *balancer) next() (*url.URL, error) {
+func (l *readyBalancer) next() (*url.URL, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []string
@@ -78,7 +78,7 @@ func (l *balancer) next() (*url.URL, error) {
 }
 
 // ServeHTTP passes a request on, and answers 502 where that fails.
-func (l *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (l *readyBalancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	to, err := l.next()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -107,7 +107,7 @@ func TestRollingRestart(t *testing.T) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	between := &balancer{}
+	between := &readyBalancer{}
 	running.Go(func() { between.check(ctx, addresses) })
 	front := httptest.NewServer(between)
 	defer front.Close()
