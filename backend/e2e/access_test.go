@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -187,6 +188,14 @@ func TestCacheIsChangedForetoldAndSetBack(t *testing.T) {
 func TestStatisticsOfAnHourAsATableAndAsAFile(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+	eventually(t, patience, "the cache's counters are followed", func() error {
+		var stats api.Stats
+		s.do("GET", "/api/v1/stats?window=10m", nil, 200).json(s.t, &stats)
+		if !slices.ContainsFunc(stats.Samples, func(s api.Sample) bool { return s.Seconds > 0 }) {
+			return errors.New("no interval is known")
+		}
+		return nil
+	})
 	s.do("PUT", "/objects/a", strings.NewReader("text"), 201)
 	for range 9 {
 		s.do("GET", "/objects/a", nil, 200)
