@@ -126,7 +126,7 @@ func install() (dir string, err error) {
 	}
 	if len(socketIn(dir)) > 100 {
 		err = fmt.Errorf("the path %s is too long for a unix socket: set TMPDIR to a shorter one", socketIn(dir))
-	} else {
+	} else if err = os.Mkdir(tempIn(dir), 0o700); err == nil {
 		err = installTables(program, dir)
 	}
 	if err != nil {
@@ -136,6 +136,12 @@ func install() (dir string, err error) {
 }
 
 func socketIn(dir string) string { return filepath.Join(dir, "s") }
+
+// tempIn is where the server of dir has its temporary files: one that starts removes
+// those that it finds, also another's.
+func tempIn(dir string) string { return filepath.Join(dir, "tmp") }
+
+func environment(dir string) []string { return append(os.Environ(), "TMPDIR="+tempIn(dir)) }
 
 // find looks for a program of MariaDB, also where users other than root do not.
 func find(name string) (string, error) {
@@ -163,6 +169,7 @@ func installTables(install, dir string) error {
 		"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M",
 	}, asUser()...)...)
+	cmd.Env = environment(dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", install, err, out)
 	}
@@ -210,6 +217,7 @@ func launch(dir, remove string, more ...string) (*server, error) {
 	defer log.Close()
 	arguments := append([]string{"-c", keeper, "sh", remove, mariadbd}, append(options(dir, socket), more...)...)
 	cmd := exec.Command("/bin/sh", arguments...)
+	cmd.Env = environment(dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
 	err = errors.Join(cmd.Start(), stdout.Close())
 	if err == nil {
