@@ -133,7 +133,8 @@ func (d *door) checkStays(context.Context) error {
 }
 
 // serve answers until ctx ends, then drains: it is not ready any more, and after the
-// delay there are no new requests, the sockets are closed, those in flight may finish. It tells once what state the parts are in.
+// delay there are no new requests, the sockets are closed, those in flight may finish.
+// It tells once what state the parts are in.
 func (a *app) serve(ctx context.Context, tell func(state string)) error {
 	telling, stop := context.WithCancel(ctx)
 	var teller sync.WaitGroup

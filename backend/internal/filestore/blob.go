@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"memcache/backend/internal/storage"
 )
 
 // blobFile is a blob that is read. An [os.File] would take twice the system calls,
@@ -23,7 +25,7 @@ type blobFile struct {
 // method SendTo besides, which sends with sendfile, and is a [syscall.Conn], so that
 // package net does so, too.
 func (s *Store) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
-	if !validID(id) {
+	if !storage.ValidID(id) {
 		return nil, fmt.Errorf("open blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
 	}
 	f, err := s.openRegular(id)

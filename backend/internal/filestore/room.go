@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) count() error {
 		fan := fmt.Sprintf("%02x", i)
 		err := s.eachBatch(fan, func(entries []fs.DirEntry) error {
 			for _, e := range entries {
-				if info, err := e.Info(); err == nil && info.Mode().IsRegular() && validID(fan+e.Name()) {
+				if info, err := e.Info(); err == nil && info.Mode().IsRegular() && storage.ValidID(fan+e.Name()) {
 					s.room.used.Add(info.Size())
 				}
 			}

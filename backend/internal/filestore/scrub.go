@@ -11,13 +11,15 @@ import (
 	"math/rand/v2"
 
 	"golang.org/x/time/rate"
+
+	"memcache/backend/internal/storage"
 )
 
 // Quarantine moves a blob whose bytes do not have its hash out of the way, to
 // the folder quarantine, where they can be looked at. One that is whole, or is
 // being written anew, stays. [fs.ErrNotExist] when there is none.
 func (s *Store) Quarantine(ctx context.Context, id string) error {
-	if !validID(id) {
+	if !storage.ValidID(id) {
 		return fmt.Errorf("quarantine blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
 	}
 	taken, done := s.takeInHand([]string{id}) // no writer may heal it meanwhile
@@ -81,7 +83,7 @@ func (s *Store) scrubDir(ctx context.Context, fan string, limit *rate.Limiter) e
 	return s.eachBatch(fan, func(entries []fs.DirEntry) error {
 		for _, e := range entries {
 			id := fan + e.Name()
-			if !validID(id) || !e.Type().IsRegular() {
+			if !storage.ValidID(id) || !e.Type().IsRegular() {
 				continue
 			}
 			if err := s.scrub(ctx, id, limit); err != nil {

@@ -33,6 +33,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"memcache/backend/internal/disk"
+	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
@@ -225,7 +226,7 @@ func (s *Store) HasBlobs(context.Context) (bool, error) {
 	for i := range 256 {
 		fan, found := fmt.Sprintf("%02x", i), false
 		err := s.eachBatch(fan, func(entries []fs.DirEntry) error {
-			found = found || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return validID(fan + e.Name()) })
+			found = found || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return storage.ValidID(fan + e.Name()) })
 			return nil
 		})
 		if found || err != nil {
@@ -237,19 +238,6 @@ func (s *Store) HasBlobs(context.Context) (bool, error) {
 
 // blobPath is where a blob is, below the data folder.
 func blobPath(id string) string { return blobsDir + "/" + id[:2] + "/" + id[2:] }
-
-// validID tells whether id is a SHA-256 in lower-case hexadecimal.
-func validID(id string) bool {
-	if len(id) != 64 {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
 
 // diskError gives an error of the disk its code and a message for people.
 func diskError(err error) error {

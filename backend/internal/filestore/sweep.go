@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"memcache/backend/internal/storage"
 )
 
 // sweepBatch is how many names of a folder are read at once, and how many ids
@@ -80,7 +82,7 @@ func oldBlobs(fan string, entries []fs.DirEntry, before time.Time) []string {
 	var ids []string
 	for _, e := range entries {
 		id := fan + e.Name()
-		if !validID(id) || !e.Type().IsRegular() {
+		if !storage.ValidID(id) || !e.Type().IsRegular() {
 			continue
 		}
 		if info, err := e.Info(); err == nil && !info.ModTime().After(before) {

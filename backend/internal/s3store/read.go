@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"memcache/backend/internal/storage"
 )
 
 const (
@@ -36,7 +38,7 @@ func (s *Store) Open(ctx context.Context, id string) (io.ReadSeekCloser, error) 
 }
 
 func (s *Store) open(ctx context.Context, id string) (*blob, error) {
-	if !validID(id) {
+	if !storage.ValidID(id) {
 		return nil, fmt.Errorf("open blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
 	}
 	b := &blob{s: s, id: id}

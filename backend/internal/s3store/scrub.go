@@ -11,13 +11,15 @@ import (
 	"math/rand/v2"
 
 	"golang.org/x/time/rate"
+
+	"memcache/backend/internal/storage"
 )
 
 // Quarantine moves a blob whose bytes do not have its hash out of the way, to
 // quarantine/, where they can be looked at. One that is whole, or is being written
 // anew, stays. [fs.ErrNotExist] when there is none.
 func (s *Store) Quarantine(ctx context.Context, id string) error {
-	if !validID(id) {
+	if !storage.ValidID(id) {
 		return fmt.Errorf("quarantine blob %q: that is no blob's id: %w", id, fs.ErrInvalid)
 	}
 	seen, err := s.head(ctx, s.blobKey(id))

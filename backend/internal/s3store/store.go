@@ -51,6 +51,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"memcache/backend/internal/storage"
 )
 
 // The folders below the prefix.
@@ -209,7 +211,7 @@ func (s *Store) idOf(key string) string {
 	if !ok || len(name) < 3 || name[2] != '/' {
 		return ""
 	}
-	if id := name[:2] + name[3:]; validID(id) {
+	if id := name[:2] + name[3:]; storage.ValidID(id) {
 		return id
 	}
 	return ""
@@ -270,17 +272,4 @@ func (s *Store) head(ctx context.Context, key string) (found, error) {
 		size: aws.ToInt64(out.ContentLength), etag: aws.ToString(out.ETag), modified: modified,
 		age: serverTime(out.ResultMetadata).Sub(modified),
 	}, nil
-}
-
-// validID tells whether id is a SHA-256 in lower-case hexadecimal.
-func validID(id string) bool {
-	if len(id) != 64 {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

@@ -32,10 +32,11 @@ func untilWritten(t *testing.T, db *DB, key string) time.Duration {
 	}
 }
 
-// A primary that is demoted stays reachable, and the name leads to another by then:
-// writes go there, and reads no longer come from the old one.
-func TestFailover(t *testing.T) {
-	old, next := mariadbtest.Own(t), mariadbtest.Own(t)
+// twoServers returns a database at the first of two servers, and the link to it. The
+// other has a row that the first has not.
+func twoServers(t *testing.T) (old, next *mariadbtest.Server, link *mariadbtest.Link, db *DB) {
+	t.Helper()
+	old, next = mariadbtest.Own(t), mariadbtest.Own(t)
 	old.Start()
 	next.Start()
 	dsn, link := old.Link()
@@ -44,7 +45,13 @@ func TestFailover(t *testing.T) {
 	link.Point(next)
 	mustPut(t, mustOpen(t, c), "only at the next", "1")
 	link.Point(old)
-	db := mustOpen(t, c)
+	return old, next, link, mustOpen(t, c)
+}
+
+// A primary that is demoted stays reachable, and the name leads to another by then:
+// writes go there, and reads no longer come from the old one.
+func TestFailover(t *testing.T) {
+	old, next, link, db := twoServers(t)
 	var told atomic.Int32
 	db.OnFailover(func() { told.Add(1) })
 	// Many connections, idle afterwards.
@@ -109,16 +116,7 @@ func TestReadOnlyForAWhile(t *testing.T) {
 
 // A primary that dies takes its connections with it, and the name leads to another.
 func TestFailoverByDeath(t *testing.T) {
-	old, next := mariadbtest.Own(t), mariadbtest.Own(t)
-	old.Start()
-	next.Start()
-	dsn, link := old.Link()
-	c := mariadbConfig(t)
-	c.DSN = dsn
-	link.Point(next)
-	mustPut(t, mustOpen(t, c), "k", "1")
-	link.Point(old)
-	db := mustOpen(t, c)
+	old, next, link, db := twoServers(t)
 	readAll(t, db)
 	old.Kill()
 	link.Point(next)

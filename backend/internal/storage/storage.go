@@ -63,6 +63,19 @@ type Blob struct {
 	Release  func() // lets Sweep take the blob if no row names it by now
 }
 
+// ValidID tells whether id may be a [Blob]'s: a SHA-256 in lower-case hexadecimal.
+func ValidID(id string) bool {
+	if len(id) != 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // ResumableBlobs are Blobs that another process can go on writing.
 type ResumableBlobs interface {
 	Blobs
