@@ -118,7 +118,7 @@ func checkNotLost(ctx context.Context, file string, blobs blobStore) error {
 func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs blobStore, index *sqlindex.DB, nodes *cachelink.Client) error {
 	var hub *live.Hub // set below, before anything can change
 	objects, err := storage.New(storage.Config{
-		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, MaxObject: int64(cfg.maxObject), Log: a.log,
+		Blobs: a.counts.Blobs(blobs), Index: a.counts.Index(index), Cache: nodes, Nodes: cfg.cacheNodes(), MaxObject: int64(cfg.maxObject), Log: a.log,
 		Undo: undoTime, Distrust: blobs.Unclean(), Lease: cfg.generationLease(),
 		OnChange: func(c api.Changed) { hub.Broadcast(api.NoteChanged, c) },
 	})

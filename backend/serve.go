@@ -86,7 +86,7 @@ func (a *app) answer(cfg config, rules *access.Rules, handler httpapi.Handler, o
 	case cfg.proxies == "" && !cfg.asksLogin():
 		a.server.Handler = handler
 		a.front = front.New(front.Config{
-			Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Cache: nodes, Memory: objects.Memory(), Refuse: handler.Refuse,
+			Listener: a.listener, Handler: handler, Prefix: api.ObjectsPath, Hits: handler, Memory: objects.Memory(), Refuse: handler.Refuse,
 			Idle: cfg.idleTimeout, First: cfg.headerTimeout, Stall: cfg.stallTimeout, Log: a.log,
 		})
 		a.front.Attach(a.server)

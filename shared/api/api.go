@@ -29,6 +29,9 @@ const (
 	MethodCached     = "cache.key"           // KeyParams → Cached
 	MethodCache      = "cache.get"           // Empty → Cache
 	MethodConfigure  = "cache.configure"     // CacheChange → Cache
+	MethodAddNode    = "cache.node.add"      // NodeParams → Cache
+	MethodRemoveNode = "cache.node.remove"   // NodeParams → Cache
+	MethodResizePool = "cache.pool.resize"   // PoolSize → Cache
 	MethodClear      = "cache.clear"         // Empty → Empty
 	MethodInvalidate = "cache.invalidate"    // KeyParams → Empty
 	MethodSubscribe  = "stats.subscribe"     // StatsQuery → Stats, then one NoteStats a second
@@ -238,7 +241,27 @@ type Node struct {
 	Capacity int64    `json:"capacity"`           // bytes, as the node reports it
 	Policy   string   `json:"policy,omitempty"`   // as the node reports it
 	Items    int64    `json:"items"`
-	Bytes    int64    `json:"bytes"` // what the items occupy
+	Bytes    int64    `json:"bytes"`           // what the items occupy
+	Share    float64  `json:"share"`           // the part of the keys that it has, 0 to 1
+	Rate     float64  `json:"rate"`            // requests a second, in the last ten seconds or so
+	State    string   `json:"state,omitempty"` // of Node…; "" when it is in use
+}
+
+// The states of a node that is not just in use.
+const (
+	NodeJoining = "joining" // it is being added
+	NodeLeaving = "leaving" // it is being removed
+	NodeShut    = "shut"    // nothing is read from it: a write did not reach it
+)
+
+// NodeParams names a cache node.
+type NodeParams struct {
+	Address string `json:"address"` // unix:/path or host:port
+}
+
+// PoolSize is how many cache processes run beside the server.
+type PoolSize struct {
+	Nodes int `json:"nodes"`
 }
 
 // FeaturePolicy is the feature of a node whose policy can be switched.

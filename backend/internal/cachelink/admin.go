@@ -34,13 +34,60 @@ type NodeStats struct {
 
 // Stats asks every node, all at once; one that does not answer has Up false.
 func (c *Client) Stats(ctx context.Context) []NodeStats {
-	all := make([]NodeStats, len(c.nodes))
+	nodes := c.all()
+	all := make([]NodeStats, len(nodes))
 	var wg sync.WaitGroup
-	for i, n := range c.nodes {
+	for i, n := range nodes {
 		wg.Go(func() { all[i] = n.readStats(ctx) })
 	}
 	wg.Wait()
 	return all
+}
+
+// Probe asks the node at an address, which need not be one of those of Use.
+func (c *Client) Probe(ctx context.Context, address string) (NodeStats, error) {
+	n, done, err := c.guest(address)
+	if err != nil {
+		return NodeStats{}, err
+	}
+	defer done()
+	st := n.readStats(ctx)
+	if st.Err != nil {
+		return NodeStats{}, api.Errorf(api.Invalid, "no cache answers at %q: start one there, or check the address", address).Because(st.Err)
+	}
+	return st, nil
+}
+
+// Prepare sets the capacity, and the policy where it has one, of the node at an
+// address, which need not be one of those of Use. Errors: as of SetCapacity.
+func (c *Client) Prepare(ctx context.Context, address string, capacity int64, policy string) error {
+	n, done, err := c.guest(address)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := n.setCapacity(ctx, capacity); err != nil {
+		return err
+	}
+	if n.readStats(ctx).Policy == "" {
+		return nil
+	}
+	return n.setPolicy(ctx, policy)
+}
+
+// guest returns the node at an address, for as long as done is not called.
+func (c *Client) guest(address string) (n *node, done func(), err error) {
+	if err := CheckAddress(address); err != nil {
+		return nil, nil, err
+	}
+	if n, ok := c.find(address); ok {
+		return n, func() {}, nil
+	}
+	cfg := c.cfg
+	cfg.Conns = 1
+	n = newNode(address, cfg)
+	n.restarted = func() {}
+	return n, n.close, nil
 }
 
 func (n *node) readStats(ctx context.Context) NodeStats {
@@ -85,13 +132,15 @@ func (c *Client) SetCapacity(ctx context.Context, bytes int64) error {
 	if bytes <= 0 || bytes%api.MB != 0 {
 		return api.Errorf(api.Invalid, "the capacity %d is not a positive whole number of MB (%d bytes)", bytes, api.MB)
 	}
-	return c.configure(func(n *node) error {
-		err := n.command(ctx, fmt.Sprintf("cache_memlimit %d\r\n", bytes/api.MB), "OK")
-		if err != nil {
-			return n.explain(err, fmt.Sprintf("the capacity %s", api.FormatBytes(bytes)))
-		}
-		return n.relearn(ctx)
-	})
+	return c.configure(func(n *node) error { return n.setCapacity(ctx, bytes) })
+}
+
+func (n *node) setCapacity(ctx context.Context, bytes int64) error {
+	err := n.command(ctx, fmt.Sprintf("cache_memlimit %d\r\n", bytes/api.MB), "OK")
+	if err != nil {
+		return n.explain(err, fmt.Sprintf("the capacity %s", api.FormatBytes(bytes)))
+	}
+	return n.relearn(ctx)
 }
 
 // relearn reads the size of the largest item anew.
@@ -112,16 +161,18 @@ func (c *Client) SetPolicy(ctx context.Context, name string) error {
 	if err := checkKey(name); err != nil {
 		return api.Errorf(api.Invalid, "the policy %q is unknown: choose one of those listed", name).Because(err)
 	}
-	return c.configure(func(n *node) error {
-		err := n.command(ctx, "cache_policy "+name+"\r\n", "OK")
-		return n.explain(err, fmt.Sprintf("the policy %q", name))
-	})
+	return c.configure(func(n *node) error { return n.setPolicy(ctx, name) })
+}
+
+func (n *node) setPolicy(ctx context.Context, name string) error {
+	err := n.command(ctx, "cache_policy "+name+"\r\n", "OK")
+	return n.explain(err, fmt.Sprintf("the policy %q", name))
 }
 
 // configure does the same on every node; one that fails does not stop the others.
 func (c *Client) configure(do func(*node) error) error {
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		errs = append(errs, do(n))
 	}
 	return errors.Join(errs...)

@@ -23,16 +23,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"memcache/backend/internal/storage"
 )
 
-// Config is what [New] needs: the nodes. The zero value of everything else
+// Config is what [New] needs: the nodes to begin with. The zero value of everything else
 // stands for its default.
 type Config struct {
 	Nodes []string // their addresses: "unix:/path" or "host:port"
@@ -52,12 +54,19 @@ const (
 
 // Client is the cache of one backend. It is safe for concurrent use.
 type Client struct {
-	nodes     []*node
+	cfg       Config
 	leases    leases
-	restarted func() // see OnRestart; nil for nothing to do
+	restarted func(address string) // see OnRestart; nil for nothing to do
+
+	nodes  atomic.Pointer[[]*node]
+	mu     sync.Mutex // held to change nodes
+	closed bool
 }
 
-var _ storage.Cache = (*Client)(nil)
+var (
+	_ storage.Cache     = (*Client)(nil)
+	_ storage.CacheNode = (*node)(nil)
+)
 
 // New returns a client of the nodes. It does not connect yet: a cache that is
 // down is no reason not to start.
@@ -80,65 +89,96 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Backoff == 0 {
 		cfg.Backoff = 100 * time.Millisecond
 	}
-	c := &Client{}
+	c := &Client{cfg: cfg}
 	for _, address := range cfg.Nodes {
-		n, err := newNode(address, cfg)
-		if err != nil {
+		if err := CheckAddress(address); err != nil {
 			return nil, err
 		}
-		n.restarted = c.newRun
-		c.nodes = append(c.nodes, n)
 	}
+	c.nodes.Store(&[]*node{})
+	c.Use(cfg.Nodes)
 	return c, nil
 }
 
-// OnRestart has f called when a node is met for the first time in a run that
+// all returns the nodes.
+func (c *Client) all() []*node { return *c.nodes.Load() }
+
+// Use makes the nodes those with these addresses, of which those that were there
+// keep their connections. Requests under way to the others fail.
+func (c *Client) Use(addresses []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	var nodes, gone []*node
+	for _, address := range addresses {
+		nodes = append(nodes, c.keep(address))
+	}
+	for _, n := range c.all() {
+		if !slices.Contains(nodes, n) {
+			gone = append(gone, n)
+		}
+	}
+	c.nodes.Store(&nodes)
+	for _, n := range gone {
+		n.close()
+	}
+}
+
+// keep returns the node with an address, a new one if there is none.
+func (c *Client) keep(address string) *node {
+	if n, ok := c.find(address); ok {
+		return n
+	}
+	n := newNode(address, c.cfg)
+	n.leases, n.restarted = &c.leases, func() { c.newRun(address) }
+	return n
+}
+
+func (c *Client) find(address string) (*node, bool) {
+	for _, n := range c.all() {
+		if n.name == address {
+			return n, true
+		}
+	}
+	return nil, false
+}
+
+// Node returns the node with an address. Requests to one that is not, or no more,
+// among those of Use fail.
+func (c *Client) Node(address string) storage.CacheNode {
+	if n, ok := c.find(address); ok {
+		return n
+	}
+	n := newNode(address, c.cfg)
+	n.leases, n.restarted = &c.leases, func() {}
+	n.close()
+	return n
+}
+
+// OnRestart has f called with its address when a node is met for the first time in a run that
 // began less than a hold's time ago: holds given to the run before may have been
 // lost with it. No answer of the new run gets out before f has returned, which
 // must not wait for anything. It is to be called before the first request.
-func (c *Client) OnRestart(f func()) { c.restarted = f }
+func (c *Client) OnRestart(f func(address string)) { c.restarted = f }
 
-func (c *Client) newRun() {
+func (c *Client) newRun(address string) {
 	if c.restarted != nil {
-		c.restarted()
+		c.restarted(address)
 	}
 }
 
 // Close ends all connections and waits for their goroutines. Requests under
 // way, and those that come later, fail.
 func (c *Client) Close() error {
-	for _, n := range c.nodes {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, n := range c.all() {
 		n.close()
 	}
 	return nil
-}
-
-// node returns the node of a key: the one with the highest hash of both, so
-// that a node more or less moves few keys.
-func (c *Client) node(key string) *node {
-	best, bestScore := c.nodes[0], uint64(0)
-	if len(c.nodes) == 1 {
-		return best
-	}
-	for _, n := range c.nodes {
-		h := fnv.New64a()
-		h.Write([]byte(n.name))
-		h.Write([]byte(key))
-		if score := mix(h.Sum64()); score > bestScore {
-			best, bestScore = n, score
-		}
-	}
-	return best
-}
-
-// mix spreads a hash over all its bits: FNV alone keeps what the nodes' names
-// differ in from the upper ones.
-func mix(h uint64) uint64 {
-	h ^= h >> 31
-	h *= 0x9e3779b97f4a7c15
-	h ^= h >> 29
-	h *= 0xd6e8feb86659fd93
-	return h ^ h>>32
 }
 
 // checkKey refuses what would not be one word of the protocol.
@@ -155,13 +195,12 @@ func checkKey(key string) error {
 }
 
 // Get looks key up, and asks for the lease if it is not there.
-func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
+func (n *node) Get(ctx context.Context, key string) (storage.Lookup, error) {
 	if err := checkKey(key); err != nil {
 		return storage.Lookup{}, err
 	}
 	q := newCall(replyValue)
 	q.line = appendGet(q.line, key)
-	n := c.node(key)
 	cn, err := n.do(ctx, q)
 	if err != nil {
 		return storage.Lookup{}, err
@@ -174,7 +213,7 @@ func (c *Client) Get(ctx context.Context, key string) (storage.Lookup, error) {
 	case q.value != nil:
 		return storage.Lookup{Value: q.value.b, Release: q.value.free}, nil
 	case q.found:
-		return c.lookup(cn.run, q.answer), nil
+		return n.lookup(cn.run, q.answer), nil
 	}
 	return storage.Lookup{}, refused(n, q)
 }
@@ -187,26 +226,26 @@ func appendGet(b []byte, key string) []byte {
 
 // lookup is what an entry without a value says: a lease, somebody else's, or a
 // writer's hold.
-func (c *Client) lookup(of run, r reply) storage.Lookup {
+func (n *node) lookup(of run, r reply) storage.Lookup {
 	if r.won {
-		return storage.Lookup{Lease: c.leases.add(of, r.cas)}
+		return storage.Lookup{Lease: n.leases.add(of, r.cas)}
 	}
 	return storage.Lookup{Held: !r.taken}
 }
 
 // Fill stores a value under a lease. Its flags are the time, for Describe.
-func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
+func (n *node) Fill(ctx context.Context, key string, lease uint64, head, body []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	of, cas, ok := c.leases.find(lease)
+	of, cas, ok := n.leases.find(lease)
 	if !ok {
 		return storage.ErrLeaseLost
 	}
 	q := newCall(replyLine)
 	q.line = fmt.Appendf(q.line, "ms %s %d T0 F%d C%d\r\n", key, len(head)+len(body), uint32(time.Now().Unix()), cas)
 	q.head, q.body = head, body
-	err := c.node(key).doIn(ctx, of, q)
+	err := n.doIn(ctx, of, q)
 	if errors.Is(err, errStale) {
 		return storage.ErrLeaseLost
 	}
@@ -220,21 +259,21 @@ func (c *Client) Fill(ctx context.Context, key string, lease uint64, head, body 
 	case "EX", "NF":
 		return storage.ErrLeaseLost
 	}
-	return refused(c.node(key), q) // NS: its policy does not want to keep it
+	return refused(n, q) // NS: its policy does not want to keep it
 }
 
 // Release gives a lease up. A lease whose connection is gone expires by itself.
-func (c *Client) Release(ctx context.Context, key string, lease uint64) error {
+func (n *node) Release(ctx context.Context, key string, lease uint64) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	of, cas, ok := c.leases.find(lease)
+	of, cas, ok := n.leases.find(lease)
 	if !ok {
 		return nil
 	}
 	q := newCall(replyLine)
 	q.line = fmt.Appendf(q.line, "md %s C%d\r\n", key, cas)
-	err := c.node(key).doIn(ctx, of, q)
+	err := n.doIn(ctx, of, q)
 	if errors.Is(err, errStale) {
 		return nil
 	}
@@ -242,37 +281,37 @@ func (c *Client) Release(ctx context.Context, key string, lease uint64) error {
 		return err
 	}
 	defer q.recycle()
-	return expect(c.node(key), q, "HD", "NF", "EX")
+	return expect(n, q, "HD", "NF", "EX")
 }
 
 // Hold replaces whatever key has by an empty value, which no lease survives and
 // which gives none.
-func (c *Client) Hold(ctx context.Context, key string) error {
-	return c.simple(ctx, key, fmt.Sprintf("ms %s 0 T%d\r\n\r\n", key, holdSeconds), "HD")
+func (n *node) Hold(ctx context.Context, key string) error {
+	return n.simple(ctx, key, fmt.Sprintf("ms %s 0 T%d\r\n\r\n", key, holdSeconds), "HD")
 }
 
 // Delete makes sure that key is not cached and that no lease on it can fill.
-func (c *Client) Delete(ctx context.Context, key string) error {
-	return c.simple(ctx, key, "md "+key+"\r\n", "HD", "NF")
+func (n *node) Delete(ctx context.Context, key string) error {
+	return n.simple(ctx, key, "md "+key+"\r\n", "HD", "NF")
 }
 
 // Drop makes sure that key has neither value nor lease; a hold stays.
-func (c *Client) Drop(ctx context.Context, key string) error {
+func (n *node) Drop(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
 	for {
-		cas, there, err := c.dropped(ctx, key)
+		cas, there, err := n.dropped(ctx, key)
 		if err != nil || !there {
 			return err
 		}
 		q := newCall(replyLine)
 		q.line = fmt.Appendf(q.line, "md %s C%d\r\n", key, cas)
-		if _, err := c.node(key).do(ctx, q); err != nil {
+		if _, err := n.do(ctx, q); err != nil {
 			return err
 		}
 		changed := q.status() == "EX" // since it was looked at
-		err = expect(c.node(key), q, "HD", "NF", "EX")
+		err = expect(n, q, "HD", "NF", "EX")
 		q.recycle()
 		if !changed {
 			return err
@@ -281,10 +320,9 @@ func (c *Client) Drop(ctx context.Context, key string) error {
 }
 
 // dropped looks at what Drop is to remove; there is nothing where there is a hold.
-func (c *Client) dropped(ctx context.Context, key string) (cas uint64, there bool, err error) {
+func (n *node) dropped(ctx context.Context, key string) (cas uint64, there bool, err error) {
 	q := newCall(replyLine)
 	q.line = append(append(append(q.line, "mg "...), key...), " s c\r\n"...)
-	n := c.node(key)
 	if _, err := n.do(ctx, q); err != nil {
 		return 0, false, err
 	}
@@ -309,17 +347,17 @@ func parseLook(line string) (cas uint64, there bool, err error) {
 }
 
 // simple sends a command on key that may be sent twice without harm.
-func (c *Client) simple(ctx context.Context, key, command string, good ...string) error {
+func (n *node) simple(ctx context.Context, key, command string, good ...string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	return c.node(key).command(ctx, command, good...)
+	return n.command(ctx, command, good...)
 }
 
 // Clear empties every node.
 func (c *Client) Clear(ctx context.Context) error {
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		errs = append(errs, n.command(ctx, "flush_all\r\n", "OK"))
 	}
 	return errors.Join(errs...)
@@ -329,7 +367,7 @@ func (c *Client) Clear(ctx context.Context) error {
 // has answered.
 func (c *Client) MaxItem() int64 {
 	least := int64(0)
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		if size := n.maxItem.Load(); size > 0 && (least == 0 || size < least) {
 			least = size
 		}

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patient is a budget that a busy machine does not exceed.
 const patient = 20 * time.Second
 
-func dial(t testing.TB, cfg Config) *Client {
+func dial(t testing.TB, cfg Config) client {
 	t.Helper()
 	if cfg.Timeout == 0 {
 		cfg.Timeout = patient
@@ -36,8 +36,16 @@ func dial(t testing.TB, cfg Config) *Client {
 			t.Error(err)
 		}
 	})
-	return c
+	return client{c, c.Node(cfg.Nodes[0])}
 }
+
+// client is a Client with its first node.
+type client struct {
+	*Client
+	storage.CacheNode
+}
+
+func (c client) first() *node { return c.CacheNode.(*node) }
 
 // programs are the cache programs that the tests run against: ours, and the
 // machine's memcached where there is one.
@@ -63,7 +71,7 @@ func TestConformance(t *testing.T) {
 	eachProgram(t, func(t *testing.T, p *storagetest.Process) {
 		for _, conns := range []int{1, 4} {
 			t.Run(fmt.Sprint(conns, " connections"), func(t *testing.T) {
-				storagetest.Cache(t, func(t *testing.T) storage.Cache {
+				storagetest.Cache(t, func(t *testing.T) storagetest.CacheUnderTest {
 					c := dial(t, Config{Nodes: []string{p.Address}, Conns: conns})
 					if err := c.Clear(t.Context()); err != nil {
 						t.Fatal(err)
@@ -84,24 +92,24 @@ func TestSeveralNodes(t *testing.T) {
 			}
 			c := dial(t, cfg)
 			for i := range 60 {
-				key := fmt.Sprint("key", i)
-				l, err := c.Get(t.Context(), key)
+				key, n := fmt.Sprint("key", i), c.Node(cfg.Nodes[i%3])
+				l, err := n.Get(t.Context(), key)
 				if err == nil {
-					err = c.Fill(t.Context(), key, l.Lease, []byte("h"), []byte(key))
+					err = n.Fill(t.Context(), key, l.Lease, []byte("h"), []byte(key))
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
 			for _, n := range c.Stats(t.Context()) {
-				if n.Items < 5 || n.Items > 40 {
-					t.Errorf("the node %s has %d of 60 items", n.Name, n.Items)
+				if n.Items != 20 {
+					t.Errorf("the node %s has %d of 20 items", n.Name, n.Items)
 				}
 			}
 			if err := c.Clear(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if l, err := c.Get(t.Context(), "key1"); err != nil || l.Value != nil {
+			if l, err := c.Get(t.Context(), "key0"); err != nil || l.Value != nil {
 				t.Errorf("after Clear: %q, %v", l.Value, err)
 			}
 		})
@@ -218,7 +226,7 @@ func TestFault70_CacheRestarted(t *testing.T) {
 	})
 }
 
-func fill(t *testing.T, c *Client) {
+func fill(t *testing.T, c client) {
 	t.Helper()
 	for i := range 12 { // on each connection
 		key := fmt.Sprint("key", i)

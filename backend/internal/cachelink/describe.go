@@ -10,11 +10,10 @@ import (
 
 // Describe tells what the node knows of key's value, by a command that counts as
 // no access. A plain memcached does not tell the flags, and so not since when.
-func (c *Client) Describe(ctx context.Context, key string) (storage.Cached, error) {
+func (n *node) Describe(ctx context.Context, key string) (storage.Cached, error) {
 	if err := checkKey(key); err != nil {
 		return storage.Cached{}, err
 	}
-	n := c.node(key)
 	q := newCall(replyLine)
 	q.line = append(append(append(q.line, "me "...), key...), "\r\n"...)
 	if _, err := n.do(ctx, q); err != nil {

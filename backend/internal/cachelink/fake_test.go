@@ -90,7 +90,7 @@ func TestNonsenseFromTheNode(t *testing.T) {
 		if l, err := c.Get(t.Context(), "k"); err == nil {
 			t.Errorf("the reply %.40q became %+v", reply, l)
 		}
-		if !c.nodes[0].breaker.open.Load() {
+		if !c.first().breaker.open.Load() {
 			t.Errorf("after the reply %.40q the node counts as well", reply)
 		}
 	}
@@ -224,7 +224,7 @@ func TestAbandonedRequestKeepsStep(t *testing.T) {
 // process that readers do not ask any more.
 func TestAnotherProcessEndsOldConnections(t *testing.T) {
 	c := dial(t, Config{Conns: 2, Nodes: []string{fake(t, answering("HD\r\n"))}})
-	n := c.nodes[0]
+	n := c.first()
 	for range 2 {
 		if err := c.Delete(t.Context(), "k"); err != nil {
 			t.Fatal(err)
@@ -297,13 +297,13 @@ func TestFault71_ANodeThatDoesNotRead(t *testing.T) {
 		all.Go(func() {
 			q := newCall(replyLine)
 			q.line, q.body = append(q.line, "ms k 8388608\r\n"...), make([]byte, 8<<20)
-			if _, err := c.nodes[0].do(t.Context(), q); !errors.Is(err, os.ErrDeadlineExceeded) && !isDown(err) {
+			if _, err := c.first().do(t.Context(), q); !errors.Is(err, os.ErrDeadlineExceeded) && !isDown(err) {
 				t.Errorf("a value that cannot be written: %v", err)
 			}
 		})
 	}
 	all.Wait()
-	if !c.nodes[0].breaker.open.Load() {
+	if !c.first().breaker.open.Load() {
 		t.Error("the breaker is not open")
 	}
 }

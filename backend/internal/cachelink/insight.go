@@ -17,9 +17,10 @@ import (
 // Curves asks every node for its miss-ratio curves. Those that have none, or do not
 // answer, are not among the result.
 func (c *Client) Curves(ctx context.Context) []api.NodeCurves {
-	all := make([]*api.NodeCurves, len(c.nodes))
+	nodes := c.all()
+	all := make([]*api.NodeCurves, len(nodes))
 	var wg sync.WaitGroup
-	for i, n := range c.nodes {
+	for i, n := range nodes {
 		wg.Go(func() { all[i] = n.readCurves(ctx) })
 	}
 	wg.Wait()
@@ -78,6 +79,13 @@ func parseWindow(st map[string]string, window string, seconds int) api.CurveWind
 
 // The recording is that of the first node.
 
+func (c *Client) first() (*node, error) {
+	if nodes := c.all(); len(nodes) > 0 {
+		return nodes[0], nil
+	}
+	return nil, api.Errorf(api.Unavailable, "there is no cache node that could record")
+}
+
 // StartRecording begins a recording of the first node. Errors: api.Invalid when it
 // does not take the bounds, api.Conflict when one is under way, api.Unavailable
 // when it does not answer.
@@ -90,7 +98,10 @@ func (c *Client) StartRecording(ctx context.Context, s api.RecordingStart) error
 func (c *Client) StopRecording(ctx context.Context) error { return c.record(ctx, "stop") }
 
 func (c *Client) record(ctx context.Context, what string) error {
-	n := c.nodes[0]
+	n, err := c.first()
+	if err != nil {
+		return err
+	}
 	return n.explainRecording(n.command(ctx, "cache_record "+what+"\r\n", "OK"))
 }
 
@@ -115,7 +126,10 @@ func (n *node) explainRecording(err error) error {
 
 // Recording tells of the first node's recording.
 func (c *Client) Recording(ctx context.Context) (api.Recording, error) {
-	n := c.nodes[0]
+	n, err := c.first()
+	if err != nil {
+		return api.Recording{}, err
+	}
 	st, err := n.askStats(ctx, "stats recording\r\n")
 	if err != nil {
 		return api.Recording{}, n.explainRecording(err)
@@ -135,7 +149,10 @@ func (c *Client) Recording(ctx context.Context) (api.Recording, error) {
 
 // ReadRecording writes the file of the first node's recording, which has ended, to w.
 func (c *Client) ReadRecording(ctx context.Context, w io.Writer) error {
-	n := c.nodes[0]
+	n, err := c.first()
+	if err != nil {
+		return err
+	}
 	for at := int64(0); ; {
 		size, err := n.readPiece(ctx, at, w)
 		if err != nil {

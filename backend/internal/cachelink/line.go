@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,10 +30,9 @@ const lineBuffer = 256 << 10
 // An answer is matched to its request by order, so requests that get none in
 // time end the Line, as they do other connections.
 type Line struct {
-	client *Client
-	node   *node
-	run    run
-	limit  int // bytes of the largest value to expect
+	node  *node
+	run   run
+	limit int // bytes of the largest value to expect
 
 	asked []question // from first on
 	first int
@@ -64,27 +64,16 @@ type Asker interface {
 	Answered(found storage.Lookup, err error)
 }
 
-// Nodes returns how many nodes there are.
-func (c *Client) Nodes() int { return len(c.nodes) }
-
-// NodeOf returns the number of the node that has key.
-func (c *Client) NodeOf(key string) int {
-	if len(c.nodes) == 1 {
-		return 0
+// Dial makes a Line to a node of a Client, unless that is left alone for a moment. It
+// may take as long as a request.
+func Dial(ctx context.Context, to storage.CacheNode) (*Line, error) {
+	n, ok := to.(*node)
+	if !ok {
+		return nil, fmt.Errorf("a cache node of type %T has no lines", to)
 	}
-	best := c.node(key)
-	for i, n := range c.nodes {
-		if n == best {
-			return i
-		}
+	if n.isClosed() {
+		return nil, fmt.Errorf("cache node %s: %w", n.name, net.ErrClosed)
 	}
-	return 0
-}
-
-// Dial makes a Line to a node, unless that is left alone for a moment. It may
-// take as long as a request.
-func (c *Client) Dial(ctx context.Context, number int) (*Line, error) {
-	n := c.nodes[number]
 	if n.breaker.open.Load() { // requests probe it
 		return nil, fmt.Errorf("cache node %s: it is left alone for a moment", n.name)
 	}
@@ -97,7 +86,7 @@ func (c *Client) Dial(ctx context.Context, number int) (*Line, error) {
 		_ = cn.nc.Close()
 		return nil, fmt.Errorf("cache node %s: %w", n.name, err)
 	}
-	l := &Line{client: c, node: n, run: who.run, limit: cn.limit, fd: fd, in: make([]byte, lineBuffer)}
+	l := &Line{node: n, run: who.run, limit: cn.limit, fd: fd, in: make([]byte, lineBuffer)}
 	if err := n.join(l, who); err != nil {
 		_ = unix.Close(fd)
 		return nil, err
@@ -259,7 +248,7 @@ func (l *Line) found(r reply, block []byte, release func()) error {
 	}
 	if r.size == 0 {
 		l.node.empty.Add(1)
-		l.pop().Answered(l.client.lookup(l.run, r), nil)
+		l.pop().Answered(l.node.lookup(l.run, r), nil)
 		return nil
 	}
 	l.pop().Answered(storage.Lookup{Value: value, Release: release}, nil)

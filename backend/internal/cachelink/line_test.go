@@ -33,9 +33,9 @@ func (h *heard) Answered(found storage.Lookup, err error) {
 }
 
 // dialLine makes a line that is closed at the test's end.
-func dialLine(t *testing.T, c *Client) *Line {
+func dialLine(t *testing.T, c client) *Line {
 	t.Helper()
-	l, err := c.Dial(t.Context(), 0)
+	l, err := Dial(t.Context(), c.CacheNode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestFault73_ALineToAnEarlierProcess(t *testing.T) {
 // TestALineThatGetsNoAnswerFails, tells who asked, and opens the breaker.
 func TestALineThatGetsNoAnswerFails(t *testing.T) {
 	c := dial(t, Config{Nodes: []string{fake(t, func(nc net.Conn, _ *bufio.Reader) { _, _ = io.Copy(io.Discard, nc) })}, Timeout: 100 * time.Millisecond})
-	l, err := c.Dial(t.Context(), 0)
+	l, err := Dial(t.Context(), c.CacheNode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestALineThatGetsNoAnswerFails(t *testing.T) {
 	if a.err == nil || b.err == nil {
 		t.Error("who asked is not told")
 	}
-	if _, err := c.Dial(t.Context(), 0); err == nil {
+	if _, err := Dial(t.Context(), c.CacheNode); err == nil {
 		t.Error("the breaker is closed")
 	}
 }
@@ -177,7 +177,7 @@ func TestALineToANodeThatTalksNonsenseFails(t *testing.T) {
 		fmt.Sprintf("VA %d c1\r\n%sxx", 300<<10, strings.Repeat("v", 300<<10)),
 	} {
 		c := dial(t, Config{Nodes: []string{fake(t, answering(nonsense))}})
-		l, err := c.Dial(t.Context(), 0)
+		l, err := Dial(t.Context(), c.CacheNode)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"memcache/shared/api"
 	"memcache/shared/sock"
 )
 
@@ -28,6 +29,7 @@ type node struct {
 	maxItem          atomic.Int64 // 0: not known yet
 	empty            atomic.Int64 // leases and holds that Get met in this run
 	restarted        func()       // is told of a young run, see Client.OnRestart
+	leases           *leases      // of the client
 
 	next  atomic.Uint32
 	slots []slot
@@ -77,7 +79,32 @@ func (n *node) runOf(stats map[string]string) run {
 	return r
 }
 
-func newNode(address string, cfg Config) (*node, error) {
+// CheckAddress tells whether address can be a node's. Error: api.Invalid.
+func CheckAddress(address string) error {
+	path, isPath := strings.CutPrefix(address, "unix:")
+	switch {
+	case isPath && path == "":
+		return api.Errorf(api.Invalid, "the address %q of a cache node names no socket: write unix:/path/of/the.socket", address)
+	case isPath && len(path) > maxSocketPath:
+		return api.Errorf(api.Invalid, "the socket's path %q of a cache node is longer than the %d bytes that the system takes: choose a shorter one", path, maxSocketPath)
+	case isPath:
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if number, numErr := strconv.Atoi(port); err != nil || host == "" || numErr != nil || number < 1 || number > 65535 || len(address) > maxAddress {
+		return api.Errorf(api.Invalid, "the address %q of a cache node is neither unix:/path nor host:port: write for example cache.example.org:11211", address).Because(err)
+	}
+	return nil
+}
+
+// The longest addresses, in bytes.
+const (
+	maxSocketPath = 107
+	maxAddress    = 260
+)
+
+// newNode returns the node at an address that CheckAddress takes.
+func newNode(address string, cfg Config) *node {
 	n := &node{
 		name: address, network: "tcp", address: address, timeout: cfg.Timeout, log: cfg.Log,
 		slots: make([]slot, cfg.Conns), lines: make(map[*Line]bool),
@@ -85,15 +112,8 @@ func newNode(address string, cfg Config) (*node, error) {
 	}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		n.network, n.address = "unix", path
-		if path == "" {
-			return nil, fmt.Errorf("cachelink: the address %q names no socket: write unix:/path/of/the.socket", address)
-		}
-		return n, nil
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, fmt.Errorf("cachelink: the address %q is neither unix:/path nor host:port: %w", address, err)
-	}
-	return n, nil
+	return n
 }
 
 // budget is the time that q may take: large fills get 1 ms for every 32 KiB.
@@ -189,6 +209,9 @@ func (n *node) connect(ctx context.Context, deadline time.Time) (*conn, error) {
 	}
 	if !time.Now().Before(deadline) {
 		return nil, errTimeout
+	}
+	if n.isClosed() {
+		return nil, net.ErrClosed
 	}
 	cn, who, err := n.dial(ctx, deadline)
 	if err != nil {

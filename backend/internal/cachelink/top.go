@@ -58,9 +58,10 @@ func (c *Client) Evictions(ctx context.Context) []NodeTop {
 }
 
 func (c *Client) eachTop(ctx context.Context, command string, parse func(*NodeTop, map[string]string)) []NodeTop {
-	all := make([]NodeTop, len(c.nodes))
+	nodes := c.all()
+	all := make([]NodeTop, len(nodes))
 	var wg sync.WaitGroup
-	for i, n := range c.nodes {
+	for i, n := range nodes {
 		wg.Go(func() {
 			all[i].Name = n.name
 			if st, err := n.askStats(ctx, command); err == nil {

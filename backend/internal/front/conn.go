@@ -110,7 +110,7 @@ func (c *conn) request(b []byte) {
 		return
 	}
 	r.RemoteAddr = c.remote
-	if c.loop.lines == nil {
+	if c.loop.cfg.Hits == nil {
 		c.handle(r)
 		return
 	}
@@ -118,7 +118,7 @@ func (c *conn) request(b []byte) {
 	switch {
 	case hit == nil:
 		c.handle(r)
-	case c.loop.ask(hit.CacheKey(), c):
+	case c.loop.ask(hit, c):
 		c.state, c.hit = asking, hit
 	default:
 		c.handle(hit.GoOn(storage.Lookup{}))

@@ -34,7 +34,6 @@ import (
 	"sync"
 	"time"
 
-	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/storage"
 	"memcache/shared/sock"
 )
@@ -49,8 +48,7 @@ type Config struct {
 	First    time.Duration // for a connection's first request; 0: Idle
 	Stall    time.Duration // in which a client takes patienceBytes, or the rest of a hit; 0 is for ever
 	Hits     Hits
-	Cache    *cachelink.Client // where Hits are looked up
-	Memory   Memory            // nil: without a bound
+	Memory   Memory // nil: without a bound
 	// Refuse answers what net/http finds to be no request; nil leaves it to net/http.
 	// See Attach.
 	Refuse Refuse
@@ -74,7 +72,9 @@ type Memory interface {
 
 // Hit is a request between the question to the cache and the answer.
 type Hit interface {
-	// CacheKey is what to look up.
+	// Node is the cache node to ask.
+	Node() storage.CacheNode
+	// CacheKey is what to look up there.
 	CacheKey() string
 	// Answer returns the body in a value that was found, and sets the header of
 	// the reply, which has the status 200; false when the value is damaged.

@@ -42,7 +42,7 @@ func TestHitsAreTheBytesThatWereCached(t *testing.T) {
 func TestWhatIsNotCachedGoesOnWithItsLease(t *testing.T) {
 	w := newWorld(t, patience, nil)
 	w.warm(t)
-	fill(t, w.cache, "damaged", []byte("damaged"))
+	fill(t, w.node, "damaged", []byte("damaged"))
 	c := dial(t, w.address)
 	for _, step := range []struct{ name, lease, body string }{
 		{"new", "true", "fresh"},
@@ -61,7 +61,7 @@ func TestWhatIsNotCachedGoesOnWithItsLease(t *testing.T) {
 func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 	w := newWorld(t, patience, nil)
 	w.warm(t)
-	fill(t, w.cache, "bad", []byte("panic"))
+	fill(t, w.node, "bad", []byte("panic"))
 	c, other := dial(t, w.address), dial(t, w.address)
 	c.send(t, get("bad"))
 	if _, err := c.ReadByte(); !errors.Is(err, io.EOF) {

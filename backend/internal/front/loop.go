@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/storage"
 	"memcache/shared/sock"
 )
 
@@ -37,7 +38,7 @@ type loop struct {
 	hold     int // milliseconds for which it may keep its processor while it waits
 	handlers int // that answer its clients
 
-	lines  []line      // to the cache nodes
+	lines  []*line     // to the cache nodes
 	in     []byte      // where requests are read to
 	head   []byte      // memory for the header of a reply
 	header http.Header // the same
@@ -45,6 +46,7 @@ type loop struct {
 
 // line is the place of a connection to a cache node.
 type line struct {
+	node            storage.CacheNode
 	*cachelink.Line           // nil while there is none
 	dialing         bool      // one is being made
 	tried           time.Time // when that was last begun
@@ -65,9 +67,6 @@ func newLoop(l *Listener) (*loop, error) {
 	lp := &loop{Listener: l, epoll: epoll, inbox: inbox, in: make([]byte, inSize), header: make(http.Header, 16)}
 	if runtime.GOMAXPROCS(0) > loopCount() {
 		lp.hold = 1
-	}
-	if l.cfg.Cache != nil && l.cfg.Hits != nil {
-		lp.lines = make([]line, l.cfg.Cache.Nodes())
 	}
 	return lp, nil
 }
@@ -129,29 +128,46 @@ func (lp *loop) wait(events []unix.EpollEvent) int {
 	return max(n, 0)
 }
 
-// ask has a key looked up for c; false when the node cannot be asked now.
-func (lp *loop) ask(key string, c *conn) bool {
-	if lp.lines == nil {
-		return false
-	}
-	i := lp.cfg.Cache.NodeOf(key)
-	to := &lp.lines[i]
+// ask has a hit looked up for c; false when the node cannot be asked now.
+func (lp *loop) ask(hit Hit, c *conn) bool {
+	i := lp.lineTo(hit.Node())
+	to := lp.lines[i]
 	if to.Line == nil {
 		lp.dial(i)
 		return false
 	}
-	return to.Get(key, c, lp.now)
+	return to.Get(hit.CacheKey(), c, lp.now)
+}
+
+// lineTo returns the number of the line to a node, if need be that of one that led to
+// another and is not in use.
+func (lp *loop) lineTo(node storage.CacheNode) int {
+	unused := -1
+	for i, l := range lp.lines {
+		switch {
+		case l.node == node:
+			return i
+		case l.Line == nil && !l.dialing && lp.now.Sub(l.tried) > redial:
+			unused = i
+		}
+	}
+	if unused < 0 {
+		unused = len(lp.lines)
+		lp.lines = append(lp.lines, nil)
+	}
+	lp.lines[unused] = &line{node: node}
+	return unused
 }
 
 // dial makes a line to a node, unless that is being done.
 func (lp *loop) dial(i int) {
-	to := &lp.lines[i]
+	to := lp.lines[i]
 	if to.dialing || lp.ending || lp.now.Sub(to.tried) < redial {
 		return
 	}
 	to.dialing, to.tried = true, lp.now
 	lp.running.Go(func() {
-		made, err := lp.cfg.Cache.Dial(lp.open, i)
+		made, err := cachelink.Dial(lp.open, to.node)
 		kept := lp.inbox.Do(func() {
 			to.dialing = false
 			if err == nil {

@@ -41,10 +41,10 @@ func TestFault69_CacheKilledUnderHits(t *testing.T) {
 			w.process.Start(t)
 		}
 		for hits := w.hits.Load(); w.hits.Load() < hits+20; {
-			found, err := w.cache.Get(t.Context(), "16k") // fails while the breaker is open
+			found, err := w.node.Get(t.Context(), "16k") // fails while the breaker is open
 			switch {
 			case err == nil && found.Lease != 0:
-				_ = w.cache.Fill(t.Context(), "16k", found.Lease, nil, w.of["16k"])
+				_ = w.node.Fill(t.Context(), "16k", found.Lease, nil, w.of["16k"])
 			case err == nil && found.Release != nil:
 				found.Release()
 			}
@@ -73,7 +73,7 @@ func TestFault70_CacheHangsUnderHits(t *testing.T) {
 	all.Wait()
 	w.process.Resume(t)
 	for err := errors.ErrUnsupported; err != nil; { // the breaker waits for a request that goes well
-		_, err = w.cache.Get(t.Context(), "probe")
+		_, err = w.node.Get(t.Context(), "probe")
 	}
 	w.warm(t)
 }

@@ -20,6 +20,7 @@ import (
 // values are Hits of what a cache has under the last part of the path, and the
 // handler of the rest, which has the same values.
 type values struct {
+	node  storage.CacheNode
 	of    map[string][]byte
 	sent  chan int64 // of each hit, as long as there is room
 	hits  atomic.Int64
@@ -39,6 +40,8 @@ func (v *values) Begin(r *http.Request) Hit {
 	}
 	return &hit{v, r}
 }
+
+func (h *hit) Node() storage.CacheNode { return h.v.node }
 
 func (h *hit) CacheKey() string { return nameOf(h.r) }
 
@@ -107,7 +110,7 @@ func newWorld(t *testing.T, timeout time.Duration, change func(*Config)) *world 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.cache = cache
+	w.cache, w.node = cache, cache.Node(w.process.Address)
 	random := rand.NewChaCha8([32]byte{1}) // which fills megabytes at once, also under the race detector
 	for name, size := range sizes {
 		value := make([]byte, size)
@@ -120,7 +123,7 @@ func newWorld(t *testing.T, timeout time.Duration, change func(*Config)) *world 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Listener: tcp, Handler: w.values, Prefix: "/objects/", Idle: time.Minute, Hits: w.values, Cache: cache}
+	cfg := Config{Listener: tcp, Handler: w.values, Prefix: "/objects/", Idle: time.Minute, Hits: w.values}
 	if change != nil {
 		change(&cfg)
 	}
@@ -150,12 +153,12 @@ func (w *world) fillAll(t testing.TB) {
 	}
 	defer patient.Close()
 	for name, value := range w.of {
-		fill(t, patient, name, value)
+		fill(t, patient.Node(w.process.Address), name, value)
 	}
 }
 
 // fill puts a value into the cache.
-func fill(t testing.TB, cache *cachelink.Client, key string, value []byte) {
+func fill(t testing.TB, cache storage.CacheNode, key string, value []byte) {
 	t.Helper()
 	found, err := cache.Get(t.Context(), key)
 	if err == nil {

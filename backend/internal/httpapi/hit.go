@@ -51,8 +51,11 @@ func (s *server) Begin(r *http.Request) front.Hit {
 	return &asked{s: s, r: r, start: time.Now(), question: question}
 }
 
-// CacheKey is what the cache is to be asked for.
-func (a *asked) CacheKey() string { return a.question.CacheKey }
+// Node is the cache node to be asked.
+func (a *asked) Node() storage.CacheNode { return a.question.Node() }
+
+// CacheKey is what it is to be asked for.
+func (a *asked) CacheKey() string { return a.question.CacheKey() }
 
 // Answer returns the object in a cached value and sets the header of the reply;
 // false when the value is damaged.

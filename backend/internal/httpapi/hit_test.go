@@ -54,7 +54,7 @@ func (w *world) inSteps(cache storage.Cache, r *http.Request) *httptest.Response
 	if hit == nil {
 		return nil
 	}
-	found, err := cache.Get(w.t.Context(), hit.CacheKey())
+	found, err := hit.Node().Get(w.t.Context(), hit.CacheKey())
 	must(w.t, err)
 	got := httptest.NewRecorder()
 	if found.Value == nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -70,12 +71,12 @@ func (x index) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, e
 	return timed(x, "blobs_in_use", func() (map[string]bool, error) { return x.Index.BlobsInUse(ctx, ids) })
 }
 
-func (x index) Generation(ctx context.Context) (int64, error) {
-	return timed(x, "generation", func() (int64, error) { return x.Index.Generation(ctx) })
+func (x index) Pool(ctx context.Context) (*pool.State, error) {
+	return timed(x, "pool", func() (*pool.State, error) { return x.Index.Pool(ctx) })
 }
 
-func (x index) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
-	return timed(x, "raise_generation", func() (int64, error) { return x.Index.RaiseGeneration(ctx, from, to) })
+func (x index) ChangePool(ctx context.Context, from int64, to *pool.State) (*pool.State, error) {
+	return timed(x, "change_pool", func() (*pool.State, error) { return x.Index.ChangePool(ctx, from, to) })
 }
 
 func (x index) Fenced(generation int64) storage.Index { return index{x.Index.Fenced(generation), x.m} }

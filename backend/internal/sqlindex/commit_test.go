@@ -66,13 +66,14 @@ func TestFault62_ConnectionLostInCommit(t *testing.T) {
 			if n, err := db.DeleteAll(t.Context()); err != nil || n != 1 {
 				t.Errorf("DeleteAll = %d, %v", n, err)
 			}
-			before, err := db.Generation(t.Context())
+			before, err := db.Pool(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
+			to := before.Change([]string{"unix:/a"})
 			link.CutNext(cut)
-			if after, err := db.RaiseGeneration(t.Context(), before, before+1); err != nil || after != before+1 {
-				t.Errorf("RaiseGeneration = %d, %v; want %d", after, err, before+1)
+			if after, err := db.ChangePool(t.Context(), before.Generation, to); err != nil || after.Generation != to.Generation {
+				t.Errorf("ChangePool = %+v, %v; want %+v", after, err, to)
 			}
 		})
 	}

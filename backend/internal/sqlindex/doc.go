@@ -9,7 +9,7 @@
 // make the same tables (beside those that are told of below):
 //
 //	objects  object_key, blob_id, size, content_type, created, modified, version, checksum
-//	settings one row: capacity, policy, generation
+//	settings one row: capacity, policy, generation, nodes (the cache nodes, see package pool)
 //	answers  id, expires, answer, claim
 //	trash    object_key … version, deleted: what was deleted in the last moments
 //	share_key one row: the key that signs links to objects; in no backup

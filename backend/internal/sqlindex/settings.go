@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 )
 
@@ -12,7 +13,7 @@ import (
 type Settings struct {
 	Capacity   int64  // bytes
 	Policy     string // a policy's name
-	Generation int64  // the cache generation
+	Generation int64  // of the cache nodes' state
 }
 
 const (
@@ -50,25 +51,41 @@ func (db *DB) SaveSettings(ctx context.Context, capacity int64, policy string) e
 	})
 }
 
-// Generation returns the cache generation.
-func (db *DB) Generation(ctx context.Context) (int64, error) {
-	s, err := db.Settings(ctx)
-	return s.Generation, err
+// poolQuery asks for the state of the cache nodes.
+const poolQuery = "SELECT generation, COALESCE(nodes, '') FROM settings"
+
+// Pool returns the state of the cache nodes; without nodes as long as none were set.
+func (db *DB) Pool(ctx context.Context) (*pool.State, error) {
+	short, cancel := withTimeout(ctx, defaultTimeout)
+	defer cancel()
+	s, err := scanPool(db.reader.QueryRowContext(short, poolQuery))
+	return s, db.fail(ctx, "read the cache nodes", err)
 }
 
-// RaiseGeneration makes the cache generation to if it is from, and returns what
-// it is then.
-func (db *DB) RaiseGeneration(ctx context.Context, from, to int64) (generation int64, err error) {
-	err = db.write(ctx, defaultTimeout, "raise the cache generation", func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE settings SET generation = ? WHERE generation = ?", to, from); err != nil {
-			return err
+func scanPool(row *sql.Row) (*pool.State, error) {
+	var generation int64
+	var text string
+	if err := row.Scan(&generation, &text); err != nil {
+		return nil, err
+	}
+	return pool.Parse(generation, text)
+}
+
+// ChangePool makes the state of the cache nodes to, if the generation is from, and
+// returns what there is then.
+func (db *DB) ChangePool(ctx context.Context, from int64, to *pool.State) (*pool.State, error) {
+	var state *pool.State
+	err := db.write(ctx, defaultTimeout, "change the cache nodes", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE settings SET generation = ?, nodes = ? WHERE generation = ?", to.Generation, to.Text(), from)
+		if err == nil {
+			state, err = scanPool(tx.QueryRowContext(ctx, poolQuery+db.dialect.forUpdate))
 		}
-		return tx.QueryRowContext(ctx, "SELECT generation FROM settings"+db.dialect.forUpdate).Scan(&generation)
+		return err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return generation, nil
+	return state, nil
 }
 
 // fenced is the rows under a fence: they change only while the cache generation
@@ -133,7 +150,7 @@ func (db *DB) checkFence(ctx context.Context, tx *sql.Tx) error {
 // firstSettings adds the settings to a fresh database.
 func (db *DB) firstSettings(ctx context.Context, capacity int64, policy string) error {
 	return db.write(ctx, defaultTimeout, "make the first settings", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, db.dialect.firstSetting, capacity, policy, (time.Now().UnixMilli()+1)&^1) // even: the cache is open
+		_, err := tx.ExecContext(ctx, db.dialect.firstSetting, capacity, policy, time.Now().UnixMilli())
 		return err
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/shared/api"
 )
 
@@ -18,11 +19,8 @@ func TestSettings(t *testing.T) {
 		if first.Generation < before || first.Generation > time.Now().UnixMilli() {
 			t.Errorf("the generation %d is not the time of creation", first.Generation)
 		}
-		if first.Generation%2 != 0 {
-			t.Errorf("the generation %d is odd: the cache is shut", first.Generation)
-		}
-		raised, err := db.RaiseGeneration(t.Context(), first.Generation, first.Generation+2)
-		if err != nil {
+		nodes := (&pool.State{Generation: first.Generation}).Change([]string{"unix:/a", "b:11211"})
+		if _, err := db.ChangePool(t.Context(), first.Generation, nodes); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // the same again changes no row, and is no error
@@ -30,7 +28,7 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want := Settings{Capacity: 1 << 40, Policy: "random", Generation: raised}
+		want := Settings{Capacity: 1 << 40, Policy: "random", Generation: nodes.Generation}
 		for _, bad := range []Settings{{Capacity: 0, Policy: "lru"}, {Capacity: -5, Policy: "lru"}, {Capacity: 1, Policy: ""}} {
 			if err := db.SaveSettings(t.Context(), bad.Capacity, bad.Policy); err == nil || api.AsError(err).Code != api.Invalid {
 				t.Errorf("SaveSettings(%+v) = %v; want an invalid error", bad, err)
@@ -38,6 +36,9 @@ func TestSettings(t *testing.T) {
 		}
 		if got, err := db.Settings(t.Context()); err != nil || got != want {
 			t.Errorf("Settings = %+v, %v; want %+v", got, err, want)
+		}
+		if got, err := db.Pool(t.Context()); err != nil || got.Text() != nodes.Text() {
+			t.Errorf("the nodes are %+v, %v; want %+v", got, err, nodes)
 		}
 	})
 }

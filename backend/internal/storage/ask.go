@@ -11,9 +11,9 @@ import (
 // many at once: [Store.Ask] says what to look up, and either [Question.Hit] or
 // [Store.OpenAsked] takes the answer.
 type Question struct {
-	Key      string // of the object
-	CacheKey string // what the cache is to be asked for
-	start    time.Time
+	Key   string // of the object
+	at    spot
+	start time.Time
 }
 
 // Ask begins to open an object without waiting for anything. It reports false
@@ -21,16 +21,21 @@ type Question struct {
 // The key must be valid.
 func (s *Store) Ask(key string) (Question, bool) {
 	v, ok := s.gen.current()
-	if !ok || s.gen.doubted() { // without a view, the database must be asked
+	if !ok { // the database must be asked
 		return Question{}, false
 	}
-	g, _, ok := s.usable(v)
+	at, _, ok := s.usable(v, hashOf(key))
 	if !ok {
 		return Question{}, false
 	}
-	q := Question{Key: key, CacheKey: cacheKey(g, key), start: time.Now()}
-	return q, s.flights.running(q.CacheKey) == nil
+	return Question{Key: key, at: at, start: time.Now()}, s.flights.running(at.name) == nil
 }
+
+// Node is the cache node to be asked.
+func (q Question) Node() CacheNode { return q.at.node }
+
+// CacheKey is what it is to be asked for.
+func (q Question) CacheKey() string { return q.at.name }
 
 // Hit makes a value that the cache has the content, which is valid as long as
 // the value; false for one that is damaged, with which OpenAsked must go on.
@@ -51,7 +56,7 @@ func (s *Store) Memory() *semaphore.Weighted { return s.memory }
 // OpenAsked is Open, going on from what the cache found.
 func (s *Store) OpenAsked(ctx context.Context, q Question, found Lookup) (*Content, error) {
 	r := s.read(q.Key, q.start)
-	if c, err := r.take(ctx, q.CacheKey, found, false); c != nil || err != nil {
+	if c, err := r.take(ctx, q.at, found, false); c != nil || err != nil {
 		return c, err
 	}
 	return r.open(ctx)

@@ -15,7 +15,7 @@ func (f *fixture) ask(t *testing.T, key string) (content string, source storage.
 		content, c := read(t, f.Store, key)
 		return content, c.Source, false
 	}
-	found, err := f.cache.Get(t.Context(), q.CacheKey)
+	found, err := q.Node().Get(t.Context(), q.CacheKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestALeaseOfTheFirstStepCannotFillAfterAWrite(t *testing.T) {
 	if !ok {
 		t.Fatal("the cache may not be asked")
 	}
-	found, err := f.cache.Get(t.Context(), q.CacheKey)
+	found, err := q.Node().Get(t.Context(), q.CacheKey())
 	if err != nil || found.Lease == 0 {
 		t.Fatalf("the lookup is %+v, %v, want a lease", found, err)
 	}
@@ -109,11 +109,11 @@ func TestADamagedValueIsDroppedInTwoSteps(t *testing.T) {
 	f := start(t, nil)
 	put(t, f.Store, "k", "value")
 	q, _ := f.Ask("k")
-	found, err := f.cache.Get(t.Context(), q.CacheKey)
+	found, err := q.Node().Get(t.Context(), q.CacheKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.cache.Fill(t.Context(), q.CacheKey, found.Lease, []byte("not a header"), []byte("value")); err != nil {
+	if err := q.Node().Fill(t.Context(), q.CacheKey(), found.Lease, []byte("not a header"), []byte("value")); err != nil {
 		t.Fatal(err)
 	}
 	f.wantAsked(t, "k", "value", storage.Miss, true)

@@ -104,7 +104,8 @@ func (c backendConfig) parts(ctx context.Context) (cfg storage.Config, err error
 	if cfg.Index, err = sqlindex.Open(ctx, database); err != nil {
 		return cfg, err
 	}
-	cfg.Cache, err = cachelink.New(cachelink.Config{Nodes: []string{c.Cache}, Timeout: c.Timeout, Backoff: 2 * time.Millisecond})
+	client, err := cachelink.New(cachelink.Config{Nodes: []string{c.Cache}, Timeout: c.Timeout, Backoff: 2 * time.Millisecond})
+	cfg.Cache = oneNode{client, c.Cache}
 	cfg.Wait, cfg.Grace = 20*time.Millisecond, time.Millisecond
 	return cfg, err
 }
@@ -124,7 +125,7 @@ func backendMain(arg string) error {
 	if err != nil {
 		return err
 	}
-	cfg.Cache.(*cachelink.Client).OnRestart(store.CacheRestarted)
+	cfg.Cache.(oneNode).watch(store)
 	if err := store.RefreshGeneration(ctx); err != nil {
 		return err
 	}
@@ -142,14 +143,13 @@ func backendMain(arg string) error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(l, &objectServer{Store: store, cache: cfg.Cache})
+	return http.Serve(l, &objectServer{Store: store})
 }
 
 // objectServer is a store over HTTP: GET, and POST to change something, which
 // no client sends twice. It opens every other object in two steps.
 type objectServer struct {
 	*storage.Store
-	cache storage.Cache
 	opens atomic.Int64
 }
 
@@ -205,7 +205,7 @@ func (s *objectServer) openInSteps(ctx context.Context, key string) (*storage.Co
 	if !ok {
 		return s.Open(ctx, key)
 	}
-	found, err := s.cache.Get(ctx, q.CacheKey)
+	found, err := q.Node().Get(ctx, q.CacheKey())
 	if err != nil {
 		found = storage.Lookup{}
 	}

@@ -286,12 +286,21 @@ type killerCache struct {
 	k *killer
 }
 
-func (c killerCache) Hold(ctx context.Context, key string) error {
-	return c.k.step(stepHold, func() error { return c.Cache.Hold(ctx, key) })
+func (c killerCache) Node(address string) storage.CacheNode {
+	return killerNode{c.Cache.Node(address), c.k}
 }
 
-func (c killerCache) Delete(ctx context.Context, key string) error {
-	return c.k.step(stepForget, func() error { return c.Cache.Delete(ctx, key) })
+type killerNode struct {
+	storage.CacheNode
+	k *killer
+}
+
+func (c killerNode) Hold(ctx context.Context, key string) error {
+	return c.k.step(stepHold, func() error { return c.CacheNode.Hold(ctx, key) })
+}
+
+func (c killerNode) Delete(ctx context.Context, key string) error {
+	return c.k.step(stepForget, func() error { return c.CacheNode.Delete(ctx, key) })
 }
 
 // The writers of one process, each with two keys of its own.

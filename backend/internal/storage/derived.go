@@ -64,9 +64,21 @@ func derivedKey(blob, kind string) string {
 	return "d:" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// spotOfDerived is where something derived is in the cache. It cannot be outdated, so
+// it has no epoch.
+func (s *Store) spotOfDerived(ctx context.Context, name string) spot {
+	if v := s.viewed(ctx); v != nil {
+		if at, ok := v.Read(hashOf(name).place()); ok {
+			return spot{v.nodes[at.Node], v.Nodes[at.Node].Address, name}
+		}
+	}
+	return spot{node: NoCache{}, name: name}
+}
+
 // derive asks the cache, and makes what is not there.
 func (s *Store) derive(ctx context.Context, key, name, blob string, derive Deriver) (Derived, error) {
-	found, err := s.cache.Get(ctx, name)
+	at := s.spotOfDerived(ctx, name)
+	found, err := at.node.Get(ctx, name)
 	if err == nil && found.Value != nil {
 		o, body, err := decodeValue(name, found.Value)
 		made := Derived{Type: o.Type, Bytes: slices.Clone(body), Source: Hit}
@@ -81,7 +93,7 @@ func (s *Store) derive(ctx context.Context, key, name, blob string, derive Deriv
 	if found.Lease != 0 {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		r.keepDerived(ctx, name, found.Lease, made, err)
+		r.keepDerived(ctx, at, found.Lease, made, err)
 	}
 	return made, err
 }
@@ -105,15 +117,15 @@ func (r *reading) derive(ctx context.Context, blob string, derive Deriver) (Deri
 }
 
 // keepDerived puts what was made into the cache, if it was.
-func (r *reading) keepDerived(ctx context.Context, name string, lease uint64, made Derived, failed error) {
+func (r *reading) keepDerived(ctx context.Context, at spot, lease uint64, made Derived, failed error) {
 	if failed != nil {
-		r.release(ctx, name, lease)
+		r.release(ctx, at, lease)
 		return
 	}
-	head := encodeHeader(api.Object{Key: name, Size: int64(len(made.Bytes)), Type: made.Type})
-	if err := r.cache.Fill(ctx, name, lease, head, made.Bytes); err != nil {
+	head := encodeHeader(api.Object{Key: at.name, Size: int64(len(made.Bytes)), Type: made.Type})
+	if err := at.node.Fill(ctx, at.name, lease, head, made.Bytes); err != nil {
 		r.log.Debug("what was derived is not cached", "key", r.key, "err", err)
-		r.release(ctx, name, lease)
+		r.release(ctx, at, lease)
 	}
 }
 

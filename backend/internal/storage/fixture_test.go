@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/filestore"
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 	"memcache/backend/internal/storage/storagetest"
 	"memcache/shared/api"
@@ -65,15 +67,39 @@ func (f *fixture) open(t *testing.T, change func(*storage.Config)) *storage.Stor
 	return s
 }
 
+// oneNode is a real cache of one node, which each backend may reach by another way.
+type oneNode struct {
+	*cachelink.Client
+	address string
+}
+
+func (c oneNode) Node(string) storage.CacheNode { return c.Client.Node(c.address) }
+
+func (c oneNode) Use([]string) {}
+
+// watch tells s when the node was restarted.
+func (c oneNode) watch(s *storage.Store) {
+	c.OnRestart(func(string) { s.CacheRestarted(nodeName) })
+}
+
+// nodeName is what package storage calls the node where it is told of none.
+const nodeName = "cache"
+
 // raise raises the generation as another backend does.
 func (f *fixture) raise(t *testing.T) {
 	t.Helper()
-	g, err := f.index.Generation(t.Context())
-	if err == nil {
-		_, err = f.index.RaiseGeneration(t.Context(), g, g+2)
-	}
-	if err != nil {
-		t.Fatal(err)
+	every := func(pool.Node) bool { return true }
+	for _, change := range []func(*pool.State) *pool.State{
+		func(s *pool.State) *pool.State { return s.Shut(every) },
+		func(s *pool.State) *pool.State { return s.Open(every) },
+	} {
+		s, err := f.index.Pool(t.Context())
+		if err == nil {
+			_, err = f.index.ChangePool(t.Context(), s.Generation, change(s))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -122,7 +148,7 @@ type index struct {
 	failPut  atomic.Pointer[error] // after the row is stored: the answer is lost
 	onGet    func()
 	onPut    func()
-	raised   atomic.Int64
+	raised   atomic.Int64 // the changes of the nodes since they were set
 	getCalls atomic.Int64
 }
 
@@ -177,19 +203,21 @@ func (f fencedIndex) Put(ctx context.Context, o storage.Object) (storage.Object,
 	return f.x.putIn(ctx, f.Index, o)
 }
 
-func (x *index) Generation(ctx context.Context) (int64, error) {
+func (x *index) Pool(ctx context.Context) (*pool.State, error) {
 	if err := x.down(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return x.MemIndex.Generation(ctx)
+	return x.MemIndex.Pool(ctx)
 }
 
-func (x *index) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
+func (x *index) ChangePool(ctx context.Context, from int64, to *pool.State) (*pool.State, error) {
 	if err := x.down(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	x.raised.Add(1)
-	return x.MemIndex.RaiseGeneration(ctx, from, to)
+	if was, err := x.MemIndex.Pool(ctx); err == nil && len(was.Nodes) > 0 {
+		x.raised.Add(1)
+	}
+	return x.MemIndex.ChangePool(ctx, from, to)
 }
 
 // cache can be made unreachable: then it keeps what it has.
@@ -219,6 +247,9 @@ func (c *cache) note(key string, not ...*atomic.Bool) error {
 	}
 	return nil
 }
+
+// Node is the cache itself.
+func (c *cache) Node(string) storage.CacheNode { return c }
 
 func (c *cache) content() *storagetest.MemCache {
 	if c.same != nil {

@@ -4,53 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/shared/api"
 )
 
-// The cache generation is a number in the database, and part of every key in
-// the cache: what was cached under an older one is never read again. While it is
-// odd, the cache is shut: no backend reads or fills it.
+// The cache generation is a number in the database that counts the states of the
+// cache nodes ([pool.State]). A state says of every key which node has it, under
+// which epoch, and whether that node is shut: then no backend reads or fills it.
 //
 // Every commit is fenced with a generation: it fails unless that is still the
-// one. Either the cache holds the keys under it, so that nobody finds their old
-// bytes there; or it is odd, and every backend has had the time to learn so.
+// one. Either the nodes of its keys hold these, so that nobody finds their old
+// bytes there; or they are shut, and every backend has had the time to learn so.
 // Either way, no reader gets old bytes after another one got the new ones.
 //
 // A backend may rely on what it knows of the generation for as long as
-// [Config.Lease] says, from the moment on at which it asked. Who shuts the cache
+// [Config.Lease] says, from the moment on at which it asked. Who shuts a node
 // waits as long before a commit, and before it is opened again: so nobody reads
-// under one even number while others commit under the next.
+// it under one epoch while others commit under the next. The steps of a change of
+// nodes are as far from each other.
 
 // view is what this process knows of the generation.
 type view struct {
-	generation int64
-	asked      time.Time // when the database was asked that answered so
-	since      time.Time // when it answered so for the first time
-	until      time.Time // as long as this may be relied on; not if there is no lease
+	*pool.State
+	nodes []CacheNode
+	asked time.Time   // when the database was asked that answered so
+	until time.Time   // as long as this may be relied on; not if there is no lease
+	since []time.Time // when this process learned that a node is as it is
+	step  time.Time   // when it learned of the step of the change under way
 }
-
-func (v *view) shut() bool { return v.generation%2 != 0 }
 
 // generation is what this process knows of the cache generation, and whether
 // it may use the cache at all.
-//
-// Whoever cannot confirm that the cache forgot an outdated value takes a doubt.
-// While a doubt is open, nothing is read from the cache. Shutting it settles every
-// doubt taken before.
 type generation struct {
 	lease    time.Duration
 	view     atomic.Pointer[view] // nil: not known yet
-	doubts   atomic.Int64         // taken so far
-	settled  atomic.Int64         // of those, the number settled
-	mine     atomic.Int64         // the generation under which this process shut the cache
+	doubts   doubts
 	renewing atomic.Bool
+	// configured: what Config.Nodes asks for was looked at.
+	configured atomic.Bool
 
 	asking sync.Mutex // held by the one who asks because the view has expired
 	noting sync.Mutex // held to change view
+
+	mu   sync.Mutex       // guards mine
+	mine map[string]int64 // the nodes that this process shut, and at which generation
 }
 
 const (
@@ -60,55 +63,119 @@ const (
 	// outageStep how long before it is asked again.
 	outage     = time.Minute
 	outageStep = 5 * time.Second
-	// abandoned is for how many leases others leave the cache shut for the one who
+	// abandoned is for how many leases others leave a node shut for the one who
 	// did it.
 	abandoned = 10
 )
 
-func (g *generation) init(lease time.Duration, distrust bool) {
-	g.lease = lease
-	if distrust {
-		g.doubts.Store(1)
-	}
+// probe is a key in the cache that no object has.
+const probe = "probe"
+
+// everyNode is the address that stands for all in a doubt.
+const everyNode = ""
+
+// doubts are about nodes. Whoever cannot confirm that a node forgot an outdated
+// value takes one. While it is open, nothing is read from that node. Shutting the
+// node settles every doubt about it that was taken before.
+type doubts struct {
+	any  atomic.Bool // there are some
+	mu   sync.Mutex
+	last int64
+	open map[string]int64 // the last doubt about a node
 }
 
-// doubt takes a doubt.
-func (g *generation) doubt() { g.doubts.Add(1) }
+func (d *doubts) take(address string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == nil {
+		d.open = map[string]int64{}
+	}
+	d.last++
+	d.open[address] = d.last
+	d.any.Store(true)
+}
 
-func (g *generation) doubted() bool { return g.settled.Load() < g.doubts.Load() }
+func (d *doubts) about(address string) bool {
+	if !d.any.Load() {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open[address] > 0 || d.open[everyNode] > 0
+}
 
-// CacheRestarted tells that a cache may have lost the holds of writers, because
+func (d *doubts) taken() map[string]int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.open)
+}
+
+// settle ends the doubts that were taken, but not later ones.
+func (d *doubts) settle(taken map[string]int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for address, number := range taken {
+		if d.open[address] == number {
+			delete(d.open, address)
+		}
+	}
+	d.any.Store(len(d.open) > 0)
+}
+
+// CacheRestarted tells that a cache node may have lost the holds of writers, because
 // its process is another one. Where other backends use it, too, one of them may
-// be committing what it believes to be held: until the generation is raised, which
-// its commit then notices, nothing is filled into the cache. A single backend
-// knows its own writers.
-func (s *Store) CacheRestarted() {
+// be committing what it believes to be held: until the node is shut, which its
+// commit then notices, nothing is filled into it. A single backend knows its own
+// writers.
+func (s *Store) CacheRestarted(address string) {
 	if s.gen.lease > 0 {
-		s.gen.doubt()
+		s.gen.doubts.take(address)
 	}
 }
 
 // DatabaseChanged tells that the database that was asked up to now takes no writes any
 // more: another may have, so that what was read of this one, and filled, may be out of
-// date. The generation is raised, after which none of it is read again.
-func (s *Store) DatabaseChanged() { s.gen.doubt() }
+// date. The cache is shut once, after which none of it is read again.
+func (s *Store) DatabaseChanged() { s.gen.doubts.take(everyNode) }
 
 // note notes an answer of the database; the view never goes back.
-func (g *generation) note(generation int64, asked time.Time) *view {
+func (s *Store) note(state *pool.State, asked time.Time) *view {
+	g := &s.gen
 	g.noting.Lock()
 	defer g.noting.Unlock()
 	old := g.view.Load()
-	v := &view{generation: generation, asked: asked, since: time.Now(), until: asked.Add(g.lease)}
-	if old != nil {
-		switch {
-		case generation < old.generation, generation == old.generation && asked.Before(old.asked):
-			return old
-		case generation == old.generation:
-			v.since = old.since
+	v := &view{State: state, asked: asked, until: asked.Add(g.lease)}
+	switch {
+	case old != nil && (state.Generation < old.Generation || state.Generation == old.Generation && asked.Before(old.asked)):
+		return old
+	case old != nil && state.Generation == old.Generation:
+		v.nodes, v.since, v.step = old.nodes, old.since, old.step
+	default:
+		s.cache.Use(state.Addresses())
+		v.compare(old, time.Now())
+		for _, n := range state.Nodes {
+			v.nodes = append(v.nodes, s.cache.Node(n.Address))
 		}
 	}
 	g.view.Store(v)
 	return v
+}
+
+// compare fills in since when what v says was known.
+func (v *view) compare(old *view, now time.Time) {
+	v.step = now
+	if old != nil && old.Step == v.Step && old.Changed == v.Changed {
+		v.step = old.step
+	}
+	for _, n := range v.Nodes {
+		since := now
+		if old != nil {
+			if i := old.Find(n.Address); i >= 0 && old.Nodes[i].Since == n.Since && old.Nodes[i].Shut == n.Shut {
+				since = old.since[i]
+			}
+		}
+		v.since = append(v.since, since)
+	}
 }
 
 // bridge lets the view be relied on though the database does not answer: then
@@ -135,11 +202,25 @@ func (s *Store) learn(ctx context.Context) (*view, error) {
 	asked := time.Now()
 	short, cancel := context.WithTimeout(ctx, learnTimeout)
 	defer cancel()
-	g, err := s.index.Generation(short)
+	state, err := s.index.Pool(short)
 	if err != nil {
 		return nil, indexError(err, "")
 	}
-	return s.gen.note(g, asked), nil
+	if len(state.Nodes) == 0 && len(s.cfg.Nodes) > 0 { // it is new
+		return s.setPool(ctx, state, state.Configure(s.cfg.Nodes))
+	}
+	return s.note(state, asked), nil
+}
+
+// setPool makes a state of the nodes the next one after from, if the generation is
+// still that, and returns what there is then.
+func (s *Store) setPool(ctx context.Context, from, to *pool.State) (*view, error) {
+	asked := time.Now()
+	state, err := s.index.ChangePool(ctx, from.Generation, to)
+	if err != nil {
+		return nil, indexError(err, "")
+	}
+	return s.note(state, asked), nil
 }
 
 // relearn is learn for many who find the view expired at once: one asks.
@@ -176,136 +257,223 @@ func (s *Store) renew() {
 	}
 }
 
-// readable returns the generation to read the cache with; false with the
-// reason when the cache must not be read.
-func (s *Store) readable(ctx context.Context) (int64, string, bool) {
-	if s.gen.doubted() {
-		return 0, DetailDistrusted, false
-	}
+// viewed returns a view that may be relied on; nil when there is none.
+func (s *Store) viewed(ctx context.Context) *view {
 	v, ok := s.gen.current()
 	if !ok {
 		v = s.relearn(ctx)
 	}
-	return s.usable(v)
+	return v
 }
 
-// usable is readable for a view that may be relied on; nil when there is none.
-func (s *Store) usable(v *view) (int64, string, bool) {
-	if v == nil || v.shut() {
-		return 0, DetailDistrusted, false
+// readable returns where the key is to be read in the cache; false with the
+// reason when it must not be.
+func (s *Store) readable(ctx context.Context, key hashed) (spot, string, bool) {
+	return s.usable(s.viewed(ctx), key)
+}
+
+// usable is readable in a view that may be relied on; nil when there is none.
+func (s *Store) usable(v *view, key hashed) (spot, string, bool) {
+	if v == nil {
+		return spot{}, DetailDistrusted, false
 	}
 	if s.gen.lease > 0 && time.Until(v.until) < s.gen.lease/2 {
 		s.renew()
 	}
-	return v.generation, "", true
+	at, ok := v.Read(key.place())
+	switch {
+	case !ok:
+		return spot{}, DetailNoCache, false
+	case v.Nodes[at.Node].Shut || s.gen.doubts.about(v.Nodes[at.Node].Address):
+		return spot{}, DetailDistrusted, false
+	}
+	return v.spot(at, key), "", true
 }
 
-// RefreshGeneration learns of a generation that another backend raised, raises
-// it itself where that is owed, and opens a cache that was shut and answers
-// again. It is to be called every second.
+// spot is the spot of a key at its place.
+func (v *view) spot(at pool.Place, key hashed) spot {
+	return spot{node: v.nodes[at.Node], address: v.Nodes[at.Node].Address, name: cacheKey(at.Epoch, key)}
+}
+
+// RefreshGeneration learns of a state that another backend made, shuts what is in
+// doubt, opens nodes that were shut and answer again, and goes on with a change of
+// nodes. It is to be called every second.
 func (s *Store) RefreshGeneration(ctx context.Context) error {
 	learn := s.learn
-	if s.gen.doubted() {
+	if s.gen.doubts.any.Load() {
 		learn = s.settle
 	}
 	v, err := learn(ctx)
-	if err != nil || !v.shut() {
-		return err
-	}
-	return s.reopen(ctx, v)
-}
-
-// reopen opens the cache, if this process shut it or the one who did seems to
-// be gone. What was cached before is not read again. It has been shut for a lease
-// then, so that nobody reads it under the generation before, either.
-func (s *Store) reopen(ctx context.Context, v *view) error {
-	leave := s.gen.lease
-	if s.gen.mine.Load() != v.generation {
-		leave *= abandoned
-	}
-	if time.Since(v.since) < leave {
-		return nil
-	}
-	if s.cache.Delete(ctx, cacheKey(v.generation, "")) != nil {
-		return nil // it would only be shut again
-	}
-	v, err := s.raise(ctx, v.generation, v.generation+1)
 	if err == nil {
-		s.log.Info("the cache is used again", "generation", v.generation)
+		v, err = s.reopen(ctx, v)
+	}
+	if err == nil {
+		_, err = s.advance(ctx, v)
 	}
 	return err
 }
 
-// raise makes the generation to, if it still is from, and returns what it is.
-func (s *Store) raise(ctx context.Context, from, to int64) (*view, error) {
-	asked := time.Now()
-	g, err := s.index.RaiseGeneration(ctx, from, to)
-	if err != nil {
-		return nil, indexError(err, "")
+// reopen opens the nodes that answer, if this process shut them or the one who did
+// seems to be gone. What they held is not read again. They have been shut for a
+// lease then, so that nobody reads it under the epoch before, either.
+func (s *Store) reopen(ctx context.Context, v *view) (*view, error) {
+	ready := map[string]bool{}
+	for i, n := range v.Nodes {
+		if !n.Shut || time.Since(v.since[i]) < s.leave(n) {
+			continue
+		}
+		if v.nodes[i].Delete(ctx, probe) == nil { // or it would only be shut again
+			ready[n.Address] = true
+		}
 	}
-	return s.gen.note(g, asked), nil
+	to := v.Open(func(n pool.Node) bool { return ready[n.Address] })
+	if to == nil {
+		return v, nil
+	}
+	v, err := s.setPool(ctx, v.State, to)
+	if err == nil {
+		s.log.Info("cache nodes are used again", "nodes", slices.Sorted(maps.Keys(ready)), "generation", v.Generation)
+	}
+	return v, err
 }
 
-// settle shuts the cache, which settles all doubts taken by now.
+// leave is how long a node that is shut is left so.
+func (s *Store) leave(n pool.Node) time.Duration {
+	s.gen.mu.Lock()
+	defer s.gen.mu.Unlock()
+	if s.gen.mine[n.Address] == n.Since {
+		return s.gen.lease
+	}
+	return s.gen.lease * abandoned
+}
+
+// settle shuts the nodes in doubt, which settles all doubts taken by now.
 func (s *Store) settle(ctx context.Context) (*view, error) {
-	doubts := s.gen.doubts.Load()
+	taken := s.gen.doubts.taken()
 	v, err := s.learn(ctx)
-	for err == nil && !v.shut() { // once more if another one opened it just then
-		if v, err = s.raise(ctx, v.generation, v.generation+1); err == nil && v.shut() {
-			s.gen.mine.Store(v.generation)
+	for err == nil { // once more if another one changed them just then
+		to := v.Shut(func(n pool.Node) bool { return taken[n.Address] > 0 || taken[everyNode] > 0 })
+		if to == nil {
+			break
+		}
+		if v, err = s.setPool(ctx, v.State, to); err == nil && v.Generation == to.Generation {
+			s.own(v.State)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	raiseTo(&s.gen.settled, doubts)
+	s.gen.doubts.settle(taken)
 	return v, nil
 }
 
-func raiseTo(v *atomic.Int64, to int64) {
-	for {
-		old := v.Load()
-		if old >= to || v.CompareAndSwap(old, to) {
-			return
+// own notes that this process shut the nodes that were shut at the generation of
+// state. Another one may have made that generation: then both open them.
+func (s *Store) own(state *pool.State) {
+	s.gen.mu.Lock()
+	defer s.gen.mu.Unlock()
+	if s.gen.mine == nil {
+		s.gen.mine = map[string]int64{}
+	}
+	for _, n := range state.Nodes {
+		if n.Shut && n.Since == state.Generation {
+			s.gen.mine[n.Address] = n.Since
 		}
 	}
 }
 
-// shut shuts the cache, unless it is, and waits until every backend knows.
+// shut shuts the nodes in doubt, unless they are, and waits until every backend
+// knows.
 func (s *Store) shut(ctx context.Context) (*view, error) {
 	v, err := s.settle(ctx)
-	if err == nil {
-		err = sleep(ctx, time.Until(v.since.Add(s.gen.lease)))
-	}
 	if err != nil {
 		return nil, err
 	}
-	return v, nil
+	return v, s.awaitShut(ctx, v, v.Addresses())
+}
+
+// shutAll shuts all nodes.
+func (s *Store) shutAll(ctx context.Context) (*view, error) {
+	s.gen.doubts.take(everyNode)
+	return s.shut(ctx)
+}
+
+// awaitShut waits until every backend knows of those of the nodes that are shut.
+func (s *Store) awaitShut(ctx context.Context, v *view, nodes []string) error {
+	for i, n := range v.Nodes {
+		if n.Shut && slices.Contains(nodes, n.Address) {
+			if err := sleep(ctx, time.Until(v.since[i].Add(s.gen.lease))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // hold makes sure that no reader finds the keys in the cache, and returns the
-// generation with which their change is to be fenced.
-func (s *Store) hold(ctx context.Context, keys []string) (fence int64, held bool, err error) {
-	if g, _, ok := s.readable(ctx); ok && s.holdAll(ctx, g, keys) {
-		return g, true, nil
+// view in which that is so: their change is to be fenced with its generation.
+func (s *Store) hold(ctx context.Context, keys []string) (*view, error) {
+	for {
+		v, err := s.viewed(ctx), error(nil)
+		if v == nil {
+			v, err = s.learn(ctx) // which tells why
+		}
+		if err != nil {
+			return nil, err
+		}
+		nodes := v.nodesOf(keys)
+		if slices.ContainsFunc(nodes, s.gen.doubts.about) {
+			if v, err = s.settle(ctx); err != nil {
+				return nil, err
+			}
+			nodes = v.nodesOf(keys)
+		}
+		if err := s.awaitShut(ctx, v, nodes); err != nil {
+			return nil, err
+		}
+		if s.holdAll(ctx, v, keys) {
+			return v, nil
+		}
 	}
-	v, err := s.shut(ctx)
-	if err != nil {
-		return 0, false, err
-	}
-	s.log.Warn("a write could not reach the cache: it is shut until it answers", "generation", v.generation)
-	return v.generation, false, nil
 }
 
-func (s *Store) holdAll(ctx context.Context, generation int64, keys []string) bool {
+// nodesOf returns the nodes that have the keys, or will have them.
+func (v *view) nodesOf(keys []string) (nodes []string) {
 	for _, key := range keys {
-		ck := cacheKey(generation, key)
-		if s.cache.Hold(ctx, ck) != nil {
-			return false
+		for _, at := range v.Written(hashOf(key).place()) {
+			nodes = append(nodes, v.Nodes[at.Node].Address)
 		}
-		s.flights.forget(ck) // a fill under way has lost its lease
 	}
-	return true
+	return nodes
+}
+
+// holdAll holds the keys at all nodes that are not shut; those that do not answer
+// are in doubt then.
+func (s *Store) holdAll(ctx context.Context, v *view, keys []string) bool {
+	all := true
+	for _, at := range v.written(keys) {
+		s.flights.forget(at.name) // a fill under way loses its lease
+		if err := at.node.Hold(ctx, at.name); err != nil {
+			s.log.Warn("a write could not reach a cache node: it is shut until it answers", "node", at.address, "err", err)
+			s.gen.doubts.take(at.address)
+			all = false
+		}
+		s.flights.forget(at.name)
+	}
+	return all
+}
+
+// written returns the spots at which writers have to see to the keys.
+func (v *view) written(keys []string) (spots []spot) {
+	for _, key := range keys {
+		h := hashOf(key)
+		for _, at := range v.Written(h.place()) {
+			if !v.Nodes[at.Node].Shut {
+				spots = append(spots, v.spot(at, h))
+			}
+		}
+	}
+	return spots
 }
 
 // held runs commit while the keys are kept out of the cache, and then makes sure
@@ -313,16 +481,17 @@ func (s *Store) holdAll(ctx context.Context, generation int64, keys []string) bo
 // when the generation was raised meanwhile.
 func (s *Store) held(ctx context.Context, keys []string, commit func(context.Context, Index) error) (failed, unsure error) {
 	for {
-		fence, held, err := s.hold(ctx, keys)
+		v, err := s.hold(ctx, keys)
 		if err != nil {
 			return err, nil
 		}
-		failed = commit(ctx, s.index.Fenced(fence))
-		switch {
-		case errors.Is(failed, ErrInDoubt):
-			s.gen.doubt() // what is cached until it happens is outdated then; a hold ends by itself
-		case held:
-			unsure = s.forget(ctx, fence, keys)
+		failed = commit(ctx, s.index.Fenced(v.Generation))
+		if errors.Is(failed, ErrInDoubt) {
+			for _, at := range v.written(keys) {
+				s.gen.doubts.take(at.address) // what is cached until it happens is outdated then; a hold ends by itself
+			}
+		} else {
+			unsure = s.forget(ctx, v, keys)
 		}
 		if !errors.Is(failed, ErrFenced) {
 			return failed, unsure
@@ -333,40 +502,35 @@ func (s *Store) held(ctx context.Context, keys []string, commit func(context.Con
 	}
 }
 
-// forget ends the holds of keys under a generation, so that readers may fill.
-// Where the cache does not confirm that, all backends are told to forget that
-// generation.
-func (s *Store) forget(ctx context.Context, generation int64, keys []string) error {
-	var errs []error
-	for _, key := range keys {
-		errs = append(errs, s.forgetIn(ctx, generation, key))
+// forget ends the holds of keys, so that readers may fill. Where a node does not
+// confirm that, all backends are told to forget what it has.
+func (s *Store) forget(ctx context.Context, v *view, keys []string) error {
+	doubt := false
+	for _, at := range v.written(keys) {
+		s.flights.forget(at.name)
+		if err := at.node.Delete(ctx, at.name); err != nil {
+			s.log.Warn("a cache node did not confirm a deletion", "node", at.address, "keys", keys, "err", err)
+			s.gen.doubts.take(at.address)
+			doubt = true
+		}
 	}
-	err := errors.Join(errs...)
-	if err == nil {
+	if !doubt {
 		return nil
 	}
-	s.log.Warn("the cache did not confirm a deletion", "keys", keys, "err", err)
 	return s.distrust(ctx)
 }
 
-// distrust has every backend forget what is cached; it returns when all have.
+// distrust has every backend forget what the nodes in doubt have; it returns when
+// all have.
 func (s *Store) distrust(ctx context.Context) error {
-	s.gen.doubt()
 	v, err := s.shut(ctx)
 	if err != nil {
 		return fmt.Errorf("shut the cache: %w", err)
 	}
 	if s.gen.lease == 0 {
-		return s.reopen(ctx, v)
+		_, err = s.reopen(ctx, v)
 	}
-	return nil
-}
-
-// forgetIn deletes key as it is called in one generation.
-func (s *Store) forgetIn(ctx context.Context, generation int64, key string) error {
-	ck := cacheKey(generation, key)
-	s.flights.forget(ck)
-	return s.cache.Delete(ctx, ck)
+	return err
 }
 
 // unconfirmed is the error of a write that was committed, but that other

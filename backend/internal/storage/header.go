@@ -61,8 +61,8 @@ func decodeValue(key string, value []byte) (api.Object, []byte, error) {
 func Recognize(ck string, head []byte) (api.Object, bool) {
 	o, _, err := decodeHead(head)
 	text, _, ok := strings.Cut(strings.TrimPrefix(ck, "g"), ":")
-	generation, numErr := strconv.ParseInt(text, 10, 64)
-	if err != nil || !ok || numErr != nil || cacheKey(generation, o.Key) != ck {
+	epoch, numErr := strconv.ParseInt(text, 10, 64)
+	if err != nil || !ok || numErr != nil || cacheKey(epoch, hashOf(o.Key)) != ck {
 		return api.Object{}, false
 	}
 	return o, true

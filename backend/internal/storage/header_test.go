@@ -70,7 +70,7 @@ func TestObjectsAreRecognizedByTheBeginningOfTheirValue(t *testing.T) {
 	if len(head) > 1280 {
 		t.Errorf("the header of a longest key has %d bytes: the cache tells 1280", len(head))
 	}
-	ck := cacheKey(12, o.Key)
+	ck := cacheKey(12, hashOf(o.Key))
 	if got, ok := Recognize(ck, append(head, "some bytes"...)); !ok || got != o {
 		t.Errorf("got %+v, %v", got, ok)
 	}
@@ -78,7 +78,7 @@ func TestObjectsAreRecognizedByTheBeginningOfTheirValue(t *testing.T) {
 		ck   string
 		head []byte
 	}{
-		"another key":  {cacheKey(12, "other"), head},
+		"another key":  {cacheKey(12, hashOf("other")), head},
 		"no key of us": {"plain", head}, "cut": {ck, head[:len(head)-1]}, "empty": {ck, nil}, "text": {ck, []byte("hello, this is not a header at all, but long enough")},
 	} {
 		if got, ok := Recognize(c.ck, c.head); ok {

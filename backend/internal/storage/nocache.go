@@ -2,9 +2,15 @@ package storage
 
 import "context"
 
-// NoCache is the [Cache] of a backend that has none. Nothing is ever cached in
+// NoCache is the [Cache] of a backend that has none, and its node. Nothing is ever cached in
 // it, so deletions are always true.
 type NoCache struct{}
+
+// Node is NoCache.
+func (NoCache) Node(string) CacheNode { return NoCache{} }
+
+// Use does nothing.
+func (NoCache) Use([]string) {}
 
 // Get fails with [ErrNoCache].
 func (NoCache) Get(context.Context, string) (Lookup, error) { return Lookup{}, ErrNoCache }

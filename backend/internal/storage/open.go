@@ -57,46 +57,45 @@ func (s *Store) read(key string, start time.Time) *reading {
 }
 
 func (r *reading) open(ctx context.Context) (*Content, error) {
-	waited := false
+	waited, name := false, hashOf(r.key)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		g, why, ok := r.readable(ctx)
+		at, why, ok := r.readable(ctx, name)
 		if !ok {
 			return r.direct(ctx, why)
 		}
-		ck := cacheKey(g, r.key)
-		if f := r.flights.running(ck); f != nil {
+		if f := r.flights.running(at.name); f != nil {
 			waited = true
 			if why, err := r.join(ctx, f); why != "" || err != nil {
 				return r.directUnless(ctx, err, why)
 			}
 		}
-		found, err := r.cache.Get(ctx, ck)
+		found, err := at.node.Get(ctx, at.name)
 		if err != nil {
 			return r.directUnless(ctx, ctx.Err(), cacheTrouble(err))
 		}
-		if c, err := r.take(ctx, ck, found, waited); c != nil || err != nil {
+		if c, err := r.take(ctx, at, found, waited); c != nil || err != nil {
 			return c, err
 		}
 		// Another reader fills: one of this process is joined at once, one of
 		// another backend is waited for.
-		if r.overdue.has(ck) {
+		if r.overdue.has(at.name) {
 			return r.direct(ctx, DetailTimeout)
 		}
 		waited = true
-		if r.flights.running(ck) == nil {
+		if r.flights.running(at.name) == nil {
 			if err := sleep(ctx, pause); err != nil {
 				return nil, err
 			}
 		}
 		if time.Since(r.start) > r.cfg.Wait {
-			r.overdue.add(ck)
+			r.overdue.add(at.name)
 			return r.direct(ctx, DetailTimeout)
 		}
 	}
 }
 
 // take goes on with what the cache found; nil when it must be asked again.
-func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool) (*Content, error) {
+func (r *reading) take(ctx context.Context, at spot, found Lookup, waited bool) (*Content, error) {
 	size := int64(len(found.Value))
 	switch {
 	case found.Value != nil && !r.memory.TryAcquire(size):
@@ -109,14 +108,14 @@ func (r *reading) take(ctx context.Context, ck string, found Lookup, waited bool
 			return r.c, nil
 		}
 		r.log.Warn("a cached value is damaged: it is dropped", "key", r.key)
-		if err := r.cache.Delete(ctx, ck); err != nil {
+		if err := at.node.Delete(ctx, at.name); err != nil {
 			return r.directUnless(ctx, ctx.Err(), DetailCacheDown)
 		}
-	case found.Lease != 0 && r.gen.doubted(): // since the question
-		r.release(ctx, ck, found.Lease)
+	case found.Lease != 0 && r.gen.doubts.about(at.address): // since the question
+		r.release(ctx, at, found.Lease)
 		return r.direct(ctx, DetailDistrusted)
 	case found.Lease != 0:
-		return r.load(ctx, ck, found.Lease)
+		return r.load(ctx, at, found.Lease)
 	case found.Held:
 		return r.direct(ctx, DetailWriting)
 	}
@@ -201,16 +200,16 @@ func (r *reading) stream(row Object, blob io.ReadSeekCloser, why string) *Conten
 }
 
 // load reads the object for its caller and fills the cache under the lease.
-func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, error) {
+func (r *reading) load(ctx context.Context, at spot, lease uint64) (*Content, error) {
 	r.c.Steps.Cache = time.Since(r.start)
-	f := r.flights.begin(ck)
+	f := r.flights.begin(at.name)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	filling := false
 	defer func() {
 		if !filling {
-			r.release(ctx, ck, lease)
-			r.flights.end(ck, f, notCached)
+			r.release(ctx, at, lease)
+			r.flights.end(at.name, f, notCached)
 		}
 	}()
 	// A cache that restarted no longer knows that a writer holds the key.
@@ -239,7 +238,7 @@ func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, 
 	r.c.setBytes(content.b, content.done)
 	filling = r.background(func() {
 		defer content.done()
-		r.fill(context.WithoutCancel(ctx), f, ck, lease, head, content)
+		r.fill(context.WithoutCancel(ctx), f, at, lease, head, content)
 	})
 	if !filling {
 		content.done()
@@ -248,24 +247,24 @@ func (r *reading) load(ctx context.Context, ck string, lease uint64) (*Content, 
 }
 
 // fill puts a value into the cache and ends the flight.
-func (r *reading) fill(ctx context.Context, f *flight, ck string, lease uint64, head []byte, content *body) {
-	err := r.cache.Fill(ctx, ck, lease, head, content.b)
+func (r *reading) fill(ctx context.Context, f *flight, at spot, lease uint64, head []byte, content *body) {
+	err := at.node.Fill(ctx, at.name, lease, head, content.b)
 	content.lent.Store(err != nil)
 	switch {
 	case err == nil:
-		r.flights.end(ck, f, filled)
+		r.flights.end(at.name, f, filled)
 	case errors.Is(err, ErrLeaseLost):
-		r.flights.end(ck, f, lost)
+		r.flights.end(at.name, f, lost)
 	default:
 		r.log.Debug("the cache was not filled", "key", r.key, "err", err)
-		r.release(ctx, ck, lease)
-		r.flights.end(ck, f, notCached)
+		r.release(ctx, at, lease)
+		r.flights.end(at.name, f, notCached)
 	}
 }
 
 // release gives a lease up. It may fail: the lease then expires by itself.
-func (r *reading) release(ctx context.Context, ck string, lease uint64) {
-	if err := r.cache.Release(ctx, ck, lease); err != nil {
+func (r *reading) release(ctx context.Context, at spot, lease uint64) {
+	if err := at.node.Release(ctx, at.name, lease); err != nil {
 		r.log.Debug("a lease was not given back", "key", r.key, "err", err)
 	}
 }

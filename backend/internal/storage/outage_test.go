@@ -46,7 +46,7 @@ func startOutage(t *testing.T, address string, deadline time.Duration) *outage {
 	}
 	t.Cleanup(func() { closed(t, client) })
 	o.client = client
-	o.fixture = start(t, func(cfg *storage.Config) { cfg.Cache = client })
+	o.fixture = start(t, func(cfg *storage.Config) { cfg.Cache = oneNode{client, address} })
 	for i := range outageKeys {
 		key := fmt.Sprint("key", i)
 		o.objects[key] = strings.Repeat(key+" ", 1+i*i*20)
@@ -193,8 +193,8 @@ func TestFault72_ManyMissesOnRealCache(t *testing.T) {
 		t.Cleanup(func() { closed(t, client) })
 		clients[i] = client
 	}
-	f := start(t, func(cfg *storage.Config) { cfg.Cache = clients[0] })
-	stores := [2]*storage.Store{f.Store, f.open(t, func(cfg *storage.Config) { cfg.Cache = clients[1] })}
+	f := start(t, func(cfg *storage.Config) { cfg.Cache = oneNode{clients[0], process.Address} })
+	stores := [2]*storage.Store{f.Store, f.open(t, func(cfg *storage.Config) { cfg.Cache = oneNode{clients[1], process.Address} })}
 	content := strings.Repeat("content ", 1000)
 	put(t, f.Store, "k", content)
 	var all sync.WaitGroup

@@ -144,13 +144,12 @@ func (s *Store) Invalidate(ctx context.Context, key string) error {
 	if err := api.CheckKey(key); err != nil {
 		return err
 	}
-	g, why, ok := s.readable(ctx)
+	at, why, ok := s.readable(ctx, hashOf(key))
 	if !ok {
 		return api.Errorf(api.Unavailable, "the cache is not in use just now (%s), so %q was not dropped from it: try again", why, key)
 	}
-	ck := cacheKey(g, key)
-	s.flights.forget(ck)
-	if err := s.cache.Drop(ctx, ck); err != nil { // a writer's hold stays, also that of another backend
+	s.flights.forget(at.name)
+	if err := at.node.Drop(ctx, at.name); err != nil { // a writer's hold stays, also that of another backend
 		return api.Errorf(api.Unavailable, "the cache does not answer, so %q was not dropped from it: try again", key).Because(err)
 	}
 	return nil
@@ -162,11 +161,11 @@ func (s *Store) Cached(ctx context.Context, key string) (api.Cached, error) {
 	if err := api.CheckKey(key); err != nil {
 		return api.Cached{}, err
 	}
-	g, why, ok := s.readable(ctx)
+	at, why, ok := s.readable(ctx, hashOf(key))
 	if !ok {
 		return api.Cached{}, api.Errorf(api.Unavailable, "the cache is not in use just now (%s): try again", why)
 	}
-	d, err := s.cache.Describe(ctx, cacheKey(g, key))
+	d, err := at.node.Describe(ctx, at.name)
 	if err != nil {
 		return api.Cached{}, api.Errorf(api.Unavailable, "the cache does not answer, so it is not known whether %q is in it: try again", key).Because(err)
 	}
@@ -191,11 +190,13 @@ func (s *Store) clear(ctx context.Context) error {
 	if s.gen.lease == 0 {
 		return s.cache.Clear(ctx)
 	}
-	v, err := s.shut(ctx)
+	v, err := s.shutAll(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.cache.Clear(ctx), s.reopen(ctx, v))
+	failed := s.cache.Clear(ctx)
+	_, err = s.reopen(ctx, v)
+	return errors.Join(failed, err)
 }
 
 // Sweep removes the blobs that no row has named for the grace period.

@@ -13,12 +13,19 @@ import (
 
 // holding is a cache that calls held after a Hold, if that is not nil.
 type holding struct {
-	*cachelink.Client
+	oneNode
 	held func()
 }
 
-func (c *holding) Hold(ctx context.Context, key string) error {
-	err := c.Client.Hold(ctx, key)
+func (c *holding) Node(string) storage.CacheNode { return holdingNode{c.oneNode.Node(""), c} }
+
+type holdingNode struct {
+	storage.CacheNode
+	*holding
+}
+
+func (c holdingNode) Hold(ctx context.Context, key string) error {
+	err := c.CacheNode.Hold(ctx, key)
 	if held := c.held; held != nil {
 		c.held = nil
 		held()
@@ -35,11 +42,11 @@ func (f *fixture) backendOn(t *testing.T, p *storagetest.Process) (*storage.Stor
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closed(t, client) })
-	h := &holding{Client: client}
+	h := &holding{oneNode: oneNode{client, p.Address}}
 	s := f.open(t, func(c *storage.Config) {
 		c.Cache, c.Lease, c.Wait = h, 20*time.Millisecond, 10*time.Millisecond
 	})
-	client.OnRestart(s.CacheRestarted)
+	h.watch(s)
 	return s, h
 }
 
@@ -135,8 +142,8 @@ func TestFault70_OneBackendUsesARestartedCacheAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closed(t, client) })
-	s := f.open(t, func(c *storage.Config) { c.Cache = client })
-	client.OnRestart(s.CacheRestarted)
+	s := f.open(t, func(c *storage.Config) { c.Cache = oneNode{client, p.Address} })
+	oneNode{client, p.Address}.watch(s)
 	put(t, s, "k", "content")
 	for range 2 {
 		warm(t, s, "k")

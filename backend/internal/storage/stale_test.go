@@ -17,14 +17,14 @@ import (
 )
 
 // link connects to a cache process, with budgets that a test does not wait for.
-func link(t testing.TB, p *storagetest.Process) *cachelink.Client {
+func link(t testing.TB, p *storagetest.Process) oneNode {
 	t.Helper()
 	c, err := cachelink.New(cachelink.Config{Nodes: []string{p.Address}, Timeout: 30 * time.Millisecond, Backoff: 2 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c
+	return oneNode{c, p.Address}
 }
 
 // TestNeverStale has one writer count up while readers check that no read
@@ -126,7 +126,7 @@ func TestRealCaches(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { c.Close() })
-			f := start(t, func(cfg *storage.Config) { cfg.Cache = c })
+			f := start(t, func(cfg *storage.Config) { cfg.Cache = oneNode{c, p.Address} })
 			for i := range 5 {
 				content := strings.Repeat(fmt.Sprint("version ", i, " "), 10_000)
 				put(t, f.Store, "k", content)

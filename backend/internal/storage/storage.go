@@ -5,9 +5,8 @@
 //
 // Writing: the bytes become a durable blob, the row that names it is
 // committed, the cached copy is deleted, and only then the caller hears of
-// success. A write that cannot reach the cache shuts it for every backend, by a
-// number in the database, the cache generation, so that nothing cached before is
-// read again.
+// success. A write that cannot reach a cache node shuts it for every backend, by the
+// state of the nodes in the database, so that nothing it had before is read again.
 //
 // Reading: a hit comes from the cache. On a miss, the one reader that holds the
 // lease reads the blob and fills the cache; a fill that lost a race with a write
@@ -22,6 +21,7 @@ import (
 	"io"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/shared/api"
 )
 
@@ -126,11 +126,12 @@ type Index interface {
 	// BlobsInUse tells which of the blobs are named by a row, also by one that was
 	// discarded and is still kept.
 	BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error)
-	// Generation returns the cache generation.
-	Generation(ctx context.Context) (int64, error)
-	// RaiseGeneration makes the cache generation to if it is from, and returns what
-	// it is then.
-	RaiseGeneration(ctx context.Context, from, to int64) (int64, error)
+	// Pool returns the state of the cache nodes with its generation; without nodes as
+	// long as none were set.
+	Pool(ctx context.Context) (*pool.State, error)
+	// ChangePool makes the state to, if the generation is from, and returns what there
+	// is then.
+	ChangePool(ctx context.Context, from int64, to *pool.State) (*pool.State, error)
 	// Fenced returns the Index whose changes of rows happen only if the cache
 	// generation is this one at that moment; [ErrFenced] if not.
 	Fenced(generation int64) Index
@@ -152,10 +153,23 @@ type Page struct {
 	Exact   bool
 }
 
-// Cache keeps copies of objects in the memory of other processes. Every method
-// has a small time budget of its own; any error means that the cache could not
-// be asked.
+// Cache is the cache nodes.
 type Cache interface {
+	// Node returns the node with an address; one that is not among those of Use
+	// fails to answer.
+	Node(address string) CacheNode
+	// Use says which nodes there are.
+	Use(addresses []string)
+	// Clear does as Delete for every key.
+	Clear(ctx context.Context) error
+	// MaxItem is the size of the largest value worth filling, in bytes.
+	MaxItem() int64
+}
+
+// CacheNode keeps copies of objects in the memory of another process. Every method
+// has a small time budget of its own; any error means that the node could not be
+// asked.
+type CacheNode interface {
 	// Get looks key up. On a miss the caller may have won the lease.
 	Get(ctx context.Context, key string) (Lookup, error)
 	// Fill stores head followed by body under the lease that Get gave.
@@ -172,12 +186,8 @@ type Cache interface {
 	Delete(ctx context.Context, key string) error
 	// Drop does so, too, but leaves a hold.
 	Drop(ctx context.Context, key string) error
-	// Clear does as Delete for every key.
-	Clear(ctx context.Context) error
 	// Describe tells what is known of key's value. It is no access.
 	Describe(ctx context.Context, key string) (Cached, error)
-	// MaxItem is the size of the largest value worth filling, in bytes.
-	MaxItem() int64
 }
 
 // Cached is what a cache knows of a value.

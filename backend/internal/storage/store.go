@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -26,6 +27,9 @@ type Config struct {
 	Blobs Blobs
 	Index Index
 	Cache Cache // nil: NoCache
+	// Nodes are the addresses of the cache nodes, for a database that knows none yet,
+	// or had others from here before; nil: one.
+	Nodes []string
 	Log   *slog.Logger
 
 	MaxObject int64 // bytes of the largest object; 0: 1 GiB
@@ -96,6 +100,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Cache == nil {
 		cfg.Cache = NoCache{}
 	}
+	if len(cfg.Nodes) == 0 {
+		cfg.Nodes = []string{"cache"}
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -111,7 +118,10 @@ func New(cfg Config) (*Store, error) {
 		memory: semaphore.NewWeighted(cfg.ReadMemory),
 		locks:  newKeyLocks(),
 	}
-	s.gen.init(cfg.Lease, cfg.Distrust)
+	s.gen.lease = cfg.Lease
+	if cfg.Distrust {
+		s.gen.doubts.take(everyNode)
+	}
 	return s, nil
 }
 
@@ -130,7 +140,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.closed = true
 	s.mu.Unlock()
 	s.fills.Wait()
-	if !s.gen.doubted() {
+	if !s.gen.doubts.any.Load() {
 		return nil
 	}
 	if err := s.RefreshGeneration(ctx); err != nil {
@@ -151,14 +161,27 @@ func (s *Store) background(fill func()) bool {
 	return true
 }
 
-// cacheKey is what key is called in the cache: no text of the user reaches the
-// protocol, and no key of an older generation is read again.
-func cacheKey(generation int64, key string) string {
-	sum := sha256.Sum256([]byte(key))
+// hashed stands for a key in the cache: no text of the user reaches the protocol.
+type hashed [sha256.Size]byte
+
+func hashOf(key string) hashed { return sha256.Sum256([]byte(key)) }
+
+// place is the key as package pool knows it.
+func (h hashed) place() uint64 { return binary.LittleEndian.Uint64(h[:]) }
+
+// cacheKey is what a key is called in a node: no key of an older epoch is read again.
+func cacheKey(epoch int64, key hashed) string {
 	b := make([]byte, 0, 64)
-	b = strconv.AppendInt(append(b, 'g'), generation, 10)
-	b = base64.RawURLEncoding.AppendEncode(append(b, ':'), sum[:])
+	b = strconv.AppendInt(append(b, 'g'), epoch, 10)
+	b = base64.RawURLEncoding.AppendEncode(append(b, ':'), key[:])
 	return string(b)
+}
+
+// spot is where a key is in the cache.
+type spot struct {
+	node    CacheNode
+	address string
+	name    string // what it is called there
 }
 
 // etagOf returns the strong ETag of a blob.

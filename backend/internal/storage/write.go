@@ -262,8 +262,8 @@ func (s *Store) DeleteAll(ctx context.Context) (int64, error) {
 func (s *Store) deleteRows(ctx context.Context) (n int64, err error) {
 	var v *view
 	for err = ErrFenced; errors.Is(err, ErrFenced); {
-		if v, err = s.shut(ctx); err == nil {
-			n, err = s.index.Fenced(v.generation).DeleteAll(ctx)
+		if v, err = s.shutAll(ctx); err == nil {
+			n, err = s.index.Fenced(v.Generation).DeleteAll(ctx)
 		}
 	}
 	if v == nil {
@@ -271,7 +271,9 @@ func (s *Store) deleteRows(ctx context.Context) (n int64, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	if failed := errors.Join(s.cache.Clear(ctx), s.reopen(ctx, v)); failed != nil {
+	failed := s.cache.Clear(ctx)
+	_, reopened := s.reopen(ctx, v)
+	if failed = errors.Join(failed, reopened); failed != nil {
 		s.log.Warn("the cache stays shut for a moment", "err", failed) // what it holds is not read again
 	}
 	return n, err

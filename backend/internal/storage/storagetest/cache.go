@@ -12,13 +12,20 @@ import (
 	"memcache/backend/internal/storage"
 )
 
-// Cache runs the conformance suite of [storage.Cache]. open returns an empty
+// CacheUnderTest is a cache of one node.
+type CacheUnderTest interface {
+	storage.CacheNode
+	Clear(ctx context.Context) error
+	MaxItem() int64
+}
+
+// Cache runs the conformance suite of [storage.Cache] and [storage.CacheNode]. open returns an empty
 // cache of the test's own that takes items of 512 KiB at least, and closes it
 // at the test's end.
-func Cache(t *testing.T, open func(t *testing.T) storage.Cache) {
+func Cache(t *testing.T, open func(t *testing.T) CacheUnderTest) {
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, storage.Cache)
+		run  func(*testing.T, CacheUnderTest)
 	}{
 		{"OneLease", cacheOneLease},
 		{"FillWithoutLease", cacheFillWithoutLease},
@@ -44,7 +51,7 @@ func Cache(t *testing.T, open func(t *testing.T) storage.Cache) {
 }
 
 // get looks key up and gives the memory back.
-func get(t *testing.T, c storage.Cache, key string) storage.Lookup {
+func get(t *testing.T, c CacheUnderTest, key string) storage.Lookup {
 	t.Helper()
 	l, err := c.Get(t.Context(), key)
 	if err != nil {
@@ -58,7 +65,7 @@ func get(t *testing.T, c storage.Cache, key string) storage.Lookup {
 	return l
 }
 
-func mustLease(t *testing.T, c storage.Cache, key string) uint64 {
+func mustLease(t *testing.T, c CacheUnderTest, key string) uint64 {
 	t.Helper()
 	l := get(t, c, key)
 	if l.Value != nil || l.Lease == 0 {
@@ -67,21 +74,21 @@ func mustLease(t *testing.T, c storage.Cache, key string) uint64 {
 	return l.Lease
 }
 
-func mustFill(t *testing.T, c storage.Cache, key string, lease uint64, value string) {
+func mustFill(t *testing.T, c CacheUnderTest, key string, lease uint64, value string) {
 	t.Helper()
 	if err := c.Fill(t.Context(), key, lease, []byte("head "), []byte(value)); err != nil {
 		t.Fatalf("Fill(%q): %v", key, err)
 	}
 }
 
-func wantLost(t *testing.T, c storage.Cache, key string, lease uint64) {
+func wantLost(t *testing.T, c CacheUnderTest, key string, lease uint64) {
 	t.Helper()
 	if err := c.Fill(t.Context(), key, lease, []byte("old "), []byte("bytes")); !errors.Is(err, storage.ErrLeaseLost) {
 		t.Fatalf("Fill(%q) under a lost lease: %v", key, err)
 	}
 }
 
-func wantValue(t *testing.T, c storage.Cache, key, value string) {
+func wantValue(t *testing.T, c CacheUnderTest, key, value string) {
 	t.Helper()
 	if l := get(t, c, key); string(l.Value) != "head "+value {
 		t.Fatalf("Get(%q) = %q, want %q", key, l.Value, "head "+value)
@@ -89,7 +96,7 @@ func wantValue(t *testing.T, c storage.Cache, key, value string) {
 }
 
 // wantNothing checks that key has neither a value nor a lease to give.
-func wantNothing(t *testing.T, c storage.Cache, key string, held bool) {
+func wantNothing(t *testing.T, c CacheUnderTest, key string, held bool) {
 	t.Helper()
 	if l := get(t, c, key); l.Value != nil || l.Lease != 0 || l.Held != held {
 		t.Fatalf("Get(%q) = %q, lease %d, held %t; want nothing, held %t", key, l.Value, l.Lease, l.Held, held)
@@ -103,7 +110,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func cacheOneLease(t *testing.T, c storage.Cache) {
+func cacheOneLease(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	wantNothing(t, c, "k", false)
 	mustFill(t, c, "k", lease, "value")
@@ -111,20 +118,20 @@ func cacheOneLease(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "k", "value")
 }
 
-func cacheFillWithoutLease(t *testing.T, c storage.Cache) {
+func cacheFillWithoutLease(t *testing.T, c CacheUnderTest) {
 	wantLost(t, c, "k", 0)
 	wantLost(t, c, "k", 12345)
 	mustLease(t, c, "k")
 }
 
-func cacheDeleteEndsLease(t *testing.T, c storage.Cache) {
+func cacheDeleteEndsLease(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	must(t, c.Delete(t.Context(), "k"))
 	wantLost(t, c, "k", lease)
 	mustLease(t, c, "k") // and so nothing was stored
 }
 
-func cacheOldLease(t *testing.T, c storage.Cache) {
+func cacheOldLease(t *testing.T, c CacheUnderTest) {
 	older := mustLease(t, c, "k")
 	must(t, c.Delete(t.Context(), "k"))
 	newer := mustLease(t, c, "k")
@@ -134,14 +141,14 @@ func cacheOldLease(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "k", "new")
 }
 
-func cacheFillTwice(t *testing.T, c storage.Cache) {
+func cacheFillTwice(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	mustFill(t, c, "k", lease, "first")
 	wantLost(t, c, "k", lease)
 	wantValue(t, c, "k", "first")
 }
 
-func cacheRelease(t *testing.T, c storage.Cache) {
+func cacheRelease(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	must(t, c.Release(t.Context(), "k", lease))
 	if next := mustLease(t, c, "k"); next == lease {
@@ -150,7 +157,7 @@ func cacheRelease(t *testing.T, c storage.Cache) {
 	wantLost(t, c, "k", lease)
 }
 
-func cacheReleaseOfOther(t *testing.T, c storage.Cache) {
+func cacheReleaseOfOther(t *testing.T, c CacheUnderTest) {
 	older := mustLease(t, c, "k")
 	must(t, c.Delete(t.Context(), "k"))
 	newer := mustLease(t, c, "k")
@@ -160,7 +167,7 @@ func cacheReleaseOfOther(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "k", "value")
 }
 
-func cacheHold(t *testing.T, c storage.Cache) {
+func cacheHold(t *testing.T, c CacheUnderTest) {
 	mustFill(t, c, "k", mustLease(t, c, "k"), "old")
 	must(t, c.Hold(t.Context(), "k"))
 	wantNothing(t, c, "k", true)
@@ -169,7 +176,7 @@ func cacheHold(t *testing.T, c storage.Cache) {
 	mustLease(t, c, "k")
 }
 
-func cacheHoldOfNothing(t *testing.T, c storage.Cache) {
+func cacheHoldOfNothing(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	must(t, c.Hold(t.Context(), "k"))
 	wantLost(t, c, "k", lease)
@@ -180,7 +187,7 @@ func cacheHoldOfNothing(t *testing.T, c storage.Cache) {
 	mustLease(t, c, "k")
 }
 
-func cacheDrop(t *testing.T, c storage.Cache) {
+func cacheDrop(t *testing.T, c CacheUnderTest) {
 	must(t, c.Drop(t.Context(), "k"))
 	lease := mustLease(t, c, "k")
 	must(t, c.Drop(t.Context(), "k"))
@@ -193,12 +200,12 @@ func cacheDrop(t *testing.T, c storage.Cache) {
 	wantNothing(t, c, "k", true)
 }
 
-func cacheDeleteAbsent(t *testing.T, c storage.Cache) {
+func cacheDeleteAbsent(t *testing.T, c CacheUnderTest) {
 	must(t, c.Delete(t.Context(), "absent"))
 	must(t, c.Delete(t.Context(), "absent"))
 }
 
-func cacheClear(t *testing.T, c storage.Cache) {
+func cacheClear(t *testing.T, c CacheUnderTest) {
 	mustFill(t, c, "a", mustLease(t, c, "a"), "value")
 	lease := mustLease(t, c, "b")
 	must(t, c.Clear(t.Context()))
@@ -207,7 +214,7 @@ func cacheClear(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "a", "again")
 }
 
-func cacheSizes(t *testing.T, c storage.Cache) {
+func cacheSizes(t *testing.T, c CacheUnderTest) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{0, 1, 511, 512, 513, 4096, 65535, 65536, 100_000, 500_000} {
 		key := fmt.Sprint("size-", size)
@@ -232,7 +239,7 @@ func randomBytes(random *rand.Rand, n int) []byte {
 	return b
 }
 
-func cacheTooLarge(t *testing.T, c storage.Cache) {
+func cacheTooLarge(t *testing.T, c CacheUnderTest) {
 	lease := mustLease(t, c, "k")
 	if c.MaxItem() < 512<<10 {
 		t.Fatalf("MaxItem is %d", c.MaxItem())
@@ -246,7 +253,7 @@ func cacheTooLarge(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "k", "small")
 }
 
-func cacheValueStays(t *testing.T, c storage.Cache) {
+func cacheValueStays(t *testing.T, c CacheUnderTest) {
 	for _, key := range []string{"a", "b"} {
 		mustFill(t, c, key, mustLease(t, c, key), key+key+key)
 	}
@@ -260,7 +267,7 @@ func cacheValueStays(t *testing.T, c storage.Cache) {
 	wantValue(t, c, "a", "aaa")
 }
 
-func cacheCancelled(t *testing.T, c storage.Cache) {
+func cacheCancelled(t *testing.T, c CacheUnderTest) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Get(ctx, "k"); err == nil {
@@ -273,7 +280,7 @@ func cacheCancelled(t *testing.T, c storage.Cache) {
 
 // cacheConcurrent has many clients fill, read and delete few keys; every value
 // must be one that was filled under its key.
-func cacheConcurrent(t *testing.T, c storage.Cache) {
+func cacheConcurrent(t *testing.T, c CacheUnderTest) {
 	inParallel(16, func(i int) {
 		random := rand.New(rand.NewPCG(uint64(i), 7))
 		for range 100 {
@@ -286,7 +293,7 @@ func cacheConcurrent(t *testing.T, c storage.Cache) {
 	})
 }
 
-func concurrentStep(ctx context.Context, c storage.Cache, key string, random *rand.Rand) error {
+func concurrentStep(ctx context.Context, c CacheUnderTest, key string, random *rand.Rand) error {
 	if random.IntN(10) == 0 {
 		return c.Delete(ctx, key)
 	}
@@ -309,7 +316,7 @@ func concurrentStep(ctx context.Context, c storage.Cache, key string, random *ra
 }
 
 // cacheDescribe checks that only a value is described, and that this is no access.
-func cacheDescribe(t *testing.T, c storage.Cache) {
+func cacheDescribe(t *testing.T, c CacheUnderTest) {
 	describe := func() storage.Cached {
 		t.Helper()
 		d, err := c.Describe(t.Context(), "k")

@@ -10,7 +10,7 @@ import (
 	"memcache/backend/internal/storage"
 )
 
-// MemCache is a [storage.Cache] in this process, for tests of what stands above
+// MemCache is a [storage.Cache], and its node, in this process, for tests of what stands above
 // a cache. Its zero value is empty and takes items up to 1 MiB. It forgets
 // nothing by itself: neither leases nor holds expire.
 type MemCache struct {
@@ -28,7 +28,16 @@ type entry struct {
 	read  bool
 }
 
-var _ storage.Cache = (*MemCache)(nil)
+var (
+	_ storage.Cache     = (*MemCache)(nil)
+	_ storage.CacheNode = (*MemCache)(nil)
+)
+
+// Node is the MemCache itself: all nodes are one.
+func (c *MemCache) Node(string) storage.CacheNode { return c }
+
+// Use does nothing.
+func (c *MemCache) Use([]string) {}
 
 func (c *MemCache) put(key string, e entry) {
 	if c.entries == nil {

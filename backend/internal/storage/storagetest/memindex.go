@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -22,6 +23,7 @@ type MemIndex struct {
 	rows       map[string]storage.Object
 	trash      map[string]discarded
 	generation int64
+	nodes      string // the text of the pool
 }
 
 // discarded is a row that can be restored; it is kept until another one of its
@@ -344,22 +346,26 @@ func (x *MemIndex) BlobsInUse(ctx context.Context, ids []string) (map[string]boo
 	return used, ctx.Err()
 }
 
-// Generation returns the cache generation.
-func (x *MemIndex) Generation(ctx context.Context) (int64, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.generation, ctx.Err()
-}
-
-// RaiseGeneration makes the cache generation to if it is from.
-func (x *MemIndex) RaiseGeneration(ctx context.Context, from, to int64) (int64, error) {
+// Pool returns the state of the cache nodes.
+func (x *MemIndex) Pool(ctx context.Context) (*pool.State, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return nil, err
+	}
+	return pool.Parse(x.generation, x.nodes)
+}
+
+// ChangePool makes the state to, if the generation is from.
+func (x *MemIndex) ChangePool(ctx context.Context, from int64, to *pool.State) (*pool.State, error) {
+	x.mu.Lock()
+	if err := ctx.Err(); err != nil {
+		x.mu.Unlock()
+		return nil, err
 	}
 	if x.generation == from {
-		x.generation = to
+		x.generation, x.nodes = to.Generation, to.Text()
 	}
-	return x.generation, nil
+	x.mu.Unlock()
+	return x.Pool(ctx)
 }

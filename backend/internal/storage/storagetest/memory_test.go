@@ -12,5 +12,5 @@ func TestMemIndex(t *testing.T) {
 }
 
 func TestMemCache(t *testing.T) {
-	storagetest.Cache(t, func(*testing.T) storage.Cache { return &storagetest.MemCache{} })
+	storagetest.Cache(t, func(*testing.T) storagetest.CacheUnderTest { return &storagetest.MemCache{} })
 }

@@ -2,52 +2,81 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
 
-func mustGeneration(t *testing.T, x storage.Index) int64 {
+func mustPool(t *testing.T, x storage.Index) *pool.State {
 	t.Helper()
-	g, err := x.Generation(t.Context())
+	s, err := x.Pool(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g
+	return s
 }
 
-func indexGeneration(t *testing.T, x storage.Index) {
-	first := mustGeneration(t, x)
-	for n := range int64(3) {
-		raised, err := x.RaiseGeneration(t.Context(), first+n, first+n+1)
-		if err != nil || raised != first+n+1 || mustGeneration(t, x) != raised {
-			t.Fatalf("RaiseGeneration = %d, %v; it is %d, want %d", raised, err, mustGeneration(t, x), first+n+1)
+// after is a state of one generation more, whose node tells by which call it was made.
+func after(s *pool.State, call int) *pool.State {
+	next := &pool.State{Generation: s.Generation + 1, Nodes: []pool.Node{{Address: fmt.Sprint("node-", call), Since: s.Generation}}}
+	return next
+}
+
+func mustRaise(t *testing.T, x storage.Index) {
+	t.Helper()
+	s := mustPool(t, x)
+	if _, err := x.ChangePool(t.Context(), s.Generation, after(s, 0)); err != nil {
+		t.Error(err)
+	}
+}
+
+func indexPool(t *testing.T, x storage.Index) {
+	first := mustPool(t, x)
+	if len(first.Nodes) != 0 {
+		t.Errorf("at first there are the nodes %v", first.Nodes)
+	}
+	last := first
+	for call := range 3 {
+		to := after(last, call)
+		got, err := x.ChangePool(t.Context(), last.Generation, to)
+		if err != nil {
+			t.Fatal(err)
 		}
+		now := mustPool(t, x)
+		for _, s := range []*pool.State{got, now} {
+			if s.Generation != to.Generation || !slices.Equal(s.Nodes, to.Nodes) {
+				t.Fatalf("the state is %+v, want %+v", s, to)
+			}
+		}
+		last = now
 	}
-	if now, err := x.RaiseGeneration(t.Context(), first+1, first+9); err != nil || now != first+3 || mustGeneration(t, x) != now {
-		t.Errorf("from another one than it is: RaiseGeneration = %d, %v; it is %d, want %d", now, err, mustGeneration(t, x), first+3)
+	got, err := x.ChangePool(t.Context(), first.Generation+1, after(last, 9))
+	if err != nil || got.Generation != last.Generation || !slices.Equal(got.Nodes, last.Nodes) || mustPool(t, x).Generation != last.Generation {
+		t.Errorf("from another generation than it is: %+v, %v; want %+v", got, err, last)
 	}
 }
 
-// indexConcurrentGenerations: of those who raise it at once, each from what it
-// has just read, every one sees it rise, and none raises it twice.
-func indexConcurrentGenerations(t *testing.T, x storage.Index) {
+// indexConcurrentPools: of those who change it at once, each from what it
+// has just read, every one sees the generation rise, and none raises it twice.
+func indexConcurrentPools(t *testing.T, x storage.Index) {
 	const n = 24
-	first := mustGeneration(t, x)
-	inParallel(n, func(int) {
-		before, err := x.Generation(t.Context())
+	first := mustPool(t, x).Generation
+	inParallel(n, func(call int) {
+		before, err := x.Pool(t.Context())
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		if after, err := x.RaiseGeneration(t.Context(), before, before+1); err != nil || after <= before {
-			t.Errorf("raised from %d it is %d, %v", before, after, err)
+		if s, err := x.ChangePool(t.Context(), before.Generation, after(before, call)); err != nil || s.Generation <= before.Generation {
+			t.Errorf("changed from %d there is %+v, %v", before.Generation, s, err)
 		}
 	})
-	if now := mustGeneration(t, x); now <= first || now > first+n {
+	if now := mustPool(t, x).Generation; now <= first || now > first+n {
 		t.Errorf("%d calls raised it from %d to %d", n, first, now)
 	}
 }
@@ -83,7 +112,7 @@ func indexFenced(t *testing.T, x storage.Index) {
 	if err := x.Discard(t.Context(), "gone", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	g := mustGeneration(t, x)
+	g := mustPool(t, x).Generation
 	for _, other := range []int64{g - 1, g + 1} {
 		for name, change := range changes {
 			if err := change(x.Fenced(other)); !errors.Is(err, storage.ErrFenced) {
@@ -108,7 +137,7 @@ func indexFenced(t *testing.T, x storage.Index) {
 // indexFenceRace: once the generation was raised, no change that was fenced with
 // the old one comes after it.
 func indexFenceRace(t *testing.T, x storage.Index) {
-	g := mustGeneration(t, x)
+	g := mustPool(t, x).Generation
 	var raisedAt int64 // the version then
 	inParallel(5, func(i int) {
 		for n := 0; i > 0 || n < 20; n++ {
@@ -121,9 +150,7 @@ func indexFenceRace(t *testing.T, x storage.Index) {
 				return
 			}
 		}
-		if _, err := x.RaiseGeneration(t.Context(), g, g+1); err != nil {
-			t.Error(err)
-		}
+		mustRaise(t, x)
 		raisedAt = mustGet(t, x, "k").Version
 	})
 	if end := mustGet(t, x, "k").Version; end != raisedAt {
