@@ -17,7 +17,7 @@ set -euo pipefail
 root=$(dirname -- "$(readlink -f -- "$0")")
 data=${MEMCACHE_DATA:-$root/data}
 nodes=${MEMCACHE_CACHE-}              # cache nodes that run elsewhere; empty for our own
-cache_nodes=${MEMCACHE_CACHE_NODES-1} # how many those are
+cache_nodes=${MEMCACHE_CACHE_NODES-} # how many those are; empty for as many as the last time
 arguments=()                          # of the backend
 readonly most_nodes=8
 
@@ -97,9 +97,9 @@ read_arguments() {
     shift
   done
   [[ -n $data ]] || die "the data folder has an empty name: give -data the path of a folder"
-  [[ $cache_nodes =~ ^[1-$most_nodes]$ ]] ||
+  [[ $cache_nodes =~ ^[1-$most_nodes]?$ ]] ||
     die "-cache-nodes \"$cache_nodes\" cannot be had: give a number from 1 to $most_nodes"
-  [[ -z $nodes || $cache_nodes == 1 ]] ||
+  [[ -z $nodes || -z $cache_nodes || $cache_nodes == 1 ]] ||
     die "-cache names nodes that run elsewhere, and -cache-nodes $cache_nodes asks for our own: give one of the two"
 }
 
@@ -110,7 +110,8 @@ tell() {
   "$root/bin/memcache-backend" "$1" || status=$?
   [[ $1 == *version ]] || cat <<TEXT
   -cache-nodes number
-    	number of cache processes that start.sh runs, each with the whole capacity, from 1 to $most_nodes (default 1)
+    	number of cache processes that start.sh runs, each with the whole capacity, from 1 to $most_nodes (default as
+    	many as the last time, 1 at first; the app can change it)
 
 start.sh install [flags], uninstall [-data] and status are about a service of systemd,
 login, backup and restore act on its data. They take root: sudo ./start.sh install
@@ -141,17 +142,50 @@ lock_data() {
   echo $$ >"$data/start.lock"
 }
 
-# launch_caches starts the cache processes; several are named to the backend.
+# launch_caches starts the cache processes. How many is kept in a file, by which the
+# backend asks for more or fewer.
 launch_caches() {
-  local i name names=(cache) addresses=
-  for ((i = 2; i <= cache_nodes; i++)); do names+=("cache-$i"); done
-  check_socket "$data/${names[-1]}.sock"
-  for name in "${names[@]}"; do
-    programs+=("$name")
-    launch "$name"
-    addresses+=,unix:$data/$name.sock
+  local i count_file=$data/cache-nodes
+  [[ -n $cache_nodes ]] || asked_nodes "$count_file" || cache_nodes=1
+  check_socket "$data/$(cache_name "$most_nodes").sock"
+  echo "$cache_nodes" >"$count_file"
+  arguments+=(-local-nodes "$count_file")
+  for ((i = 1; i <= cache_nodes; i++)); do add_cache "$i"; done
+}
+
+# asked_nodes reads how many caches a file asks for; it fails without a good number.
+asked_nodes() {
+  local number=
+  read -r number 2>/dev/null <"$1" || return 1
+  [[ $number =~ ^[1-$most_nodes]$ ]] && cache_nodes=$number
+}
+
+cache_name() { (($1 == 1)) && echo cache || echo "cache-$1"; }
+
+add_cache() {
+  local name
+  name=$(cache_name "$1")
+  programs=("$name" "${programs[@]}") # before the backend, which ends first
+  launch "$name"
+}
+
+end_cache() {
+  local name kept=() program
+  name=$(cache_name "$1")
+  for program in "${programs[@]}"; do
+    [[ $program == "$name" ]] || kept+=("$program")
   done
-  ((cache_nodes == 1)) || arguments+=(-cache "${addresses#,}")
+  programs=("${kept[@]}")
+  [[ -z ${pid[$name]-} ]] || end "$name"
+  unset "pid[$name]"
+}
+
+# follow_caches starts and ends caches as the backend asks for.
+follow_caches() {
+  local running=$cache_nodes
+  [[ -z $nodes ]] && asked_nodes "$data/cache-nodes" || return 0
+  while ((running < cache_nodes)); do add_cache $((++running)); done
+  while ((running > cache_nodes)); do end_cache $((running--)); done
 }
 
 # check_socket refuses what the system would cut off or refuse less clearly.
@@ -238,6 +272,7 @@ supervise() {
   local name line
   while true; do
     ! next_line || printf '%s\n' "$line"
+    follow_caches
     for name in "${programs[@]}"; do
       if [[ -n ${pid[$name]-} ]]; then
         running "$name" || start_later "$name"
@@ -294,14 +329,18 @@ force() {
 
 # end_all ends the programs, the last one started first, and waits for each.
 end_all() {
-  local i name status
+  local i
   for ((i = ${#programs[@]} - 1; i >= 0; i--)); do
-    name=${programs[i]} status=0
-    [[ -n ${pid[$name]-} ]] || continue
-    kill -TERM "${pid[$name]}" 2>/dev/null || true
-    wait "${pid[$name]}" 2>/dev/null || status=$?
-    ((status == 0)) || say "the $name did not end well ($(describe "$status"))"
+    [[ -z ${pid[${programs[i]}]-} ]] || end "${programs[i]}"
   done
+}
+
+# end ends a program that runs.
+end() {
+  local status=0
+  kill -TERM "${pid[$1]}" 2>/dev/null || true
+  wait "${pid[$1]}" 2>/dev/null || status=$?
+  ((status == 0)) || say "the $1 did not end well ($(describe "$status"))"
 }
 
 # --- As a service of systemd ---
@@ -346,8 +385,9 @@ build_as_owner() {
 stage() {
   local new=$home.new name
   load_settings
-  cache_nodes=${MEMCACHE_CACHE_NODES-1}
+  cache_nodes=${MEMCACHE_CACHE_NODES-}
   read_arguments "$@"
+  : "${cache_nodes:=1}"
   rm -rf -- "$new"
   mkdir -p -- "$new/bin" "$units" "${settings%/*}"
   MEMCACHE_DATA=$data MEMCACHE_CACHE_NODES=$cache_nodes "$root/bin/memcache-backend" service "$new/service" "${arguments[@]}"

@@ -147,7 +147,7 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs b
 	}
 	control := cachectl.New(cachectl.Config{
 		Name: cfg.name(), Reads: a.counts.Reads, Recognize: storage.Recognize,
-		Database: index, Nodes: nodes, Follows: elector.Follows, MaxCapacity: most, Log: a.log,
+		Database: index, Nodes: nodes, Pool: objects, Local: cfg.local(), Follows: elector.Follows, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },
 	})

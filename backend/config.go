@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"memcache/backend/internal/cachectl"
 	"memcache/backend/internal/sqlindex"
 	"memcache/cache/policy"
 	"memcache/shared/api"
@@ -31,6 +32,7 @@ type config struct {
 	databaseLifetime    time.Duration
 	store               string
 	cache               string
+	localNodes          string
 	capacity            int // MB
 	policy              string
 
@@ -85,6 +87,7 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.DurationVar(&c.databaseLifetime, "database-lifetime", sqlindex.DefaultLifetime, "`time` after which a connection to MySQL is made anew, so that servers behind a name or a proxy are all used")
 	fs.StringVar(&c.store, "store", "", "`s3://bucket/prefix?region=…&endpoint=…` for the objects; empty for files in the data folder")
 	fs.StringVar(&c.cache, "cache", "", "`addresses` of cache nodes, separated by commas: unix:/path or host:port; empty for unix:DATA/cache.sock")
+	fs.StringVar(&c.localNodes, "local-nodes", "", "`file` with the number of cache processes that run in the data folder, cache.sock, cache-2.sock and so on; who wrote it, as start.sh does, follows when the server changes it")
 	fs.IntVar(&c.capacity, "capacity", defaultCapacity, "`MB` of cache that a new database starts with; later it is set in the app")
 	fs.IntVar(&c.maxCapacity, "max-capacity", 0, "most `MB` of cache that may be set in the app; 0 for the machine's memory")
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
@@ -226,10 +229,21 @@ func (c config) generationLease() time.Duration {
 }
 
 func (c config) cacheNodes() []string {
-	if c.cache == "" {
-		return []string{"unix:" + filepath.Join(c.data, "cache.sock")}
+	switch local := c.local(); {
+	case c.cache != "":
+		return splitList(c.cache)
+	case local != nil:
+		return local.Addresses(local.Count())
 	}
-	return splitList(c.cache)
+	return []string{"unix:" + filepath.Join(c.data, "cache.sock")}
+}
+
+// local is the cache processes beside this server, where their number can be changed.
+func (c config) local() *cachectl.Local {
+	if c.localNodes == "" || c.cache != "" {
+		return nil
+	}
+	return &cachectl.Local{File: c.localNodes, Data: c.data}
 }
 
 func splitList(s string) []string {

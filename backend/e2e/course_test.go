@@ -136,7 +136,9 @@ func TestCourseAPIErrors(t *testing.T) {
 		{"capacity above memory", "/api/configure_cache?cacheSize=1000000000", "", "", 400},
 		{"unknown policy", "/api/configure_cache?policy=FANCY", "", "", 400},
 		{"other mode", "/api/configure_cache?mode=auto", "", "", 400},
-		{"more nodes", "/api/configure_cache?numNodes=2", "", "", 400},
+		{"too many nodes", "/api/configure_cache?numNodes=9", "", "", 400},
+		{"no nodes", "/api/configure_cache?numNodes=0", "", "", 400},
+		{"nodes abc", "/api/configure_cache?numNodes=abc", "", "", 400},
 	} {
 		resp, got := s.courseForm(c.path, c.key, c.file, []byte("x"))
 		s.courseError(c.name, resp, got, c.code)

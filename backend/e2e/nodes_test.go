@@ -7,8 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"memcache/backend/internal/storage/storagetest"
 	"memcache/shared/api"
 )
+
+// nodes are the cache nodes.
+func (s *site) nodes() []api.Node {
+	s.t.Helper()
+	var cache api.Cache
+	if err := json.Unmarshal(s.do("GET", "/api/v1/cache", nil, http.StatusOK).body, &cache); err != nil {
+		s.t.Fatal(err)
+	}
+	return cache.Nodes
+}
 
 // Several cache processes share the keys; one that is killed costs nothing but its
 // share, and is started again.
@@ -22,17 +33,9 @@ func TestSeveralCacheNodes(t *testing.T) {
 	for i := range objects {
 		s.do("GET", fmt.Sprintf("/objects/%d", i), nil, http.StatusOK)
 	}
-	nodes := func() []api.Node {
-		t.Helper()
-		var cache api.Cache
-		if err := json.Unmarshal(s.do("GET", "/api/v1/cache", nil, http.StatusOK).body, &cache); err != nil {
-			t.Fatal(err)
-		}
-		return cache.Nodes
-	}
 	eventually(t, patience, "three nodes share the objects", func() error {
 		items := int64(0)
-		all := nodes()
+		all := s.nodes()
 		for _, n := range all {
 			if items += n.Items; !n.Up || n.Items == 0 {
 				return fmt.Errorf("the node %s is up: %t, and has %d objects", n.Name, n.Up, n.Items)
@@ -48,11 +51,98 @@ func TestSeveralCacheNodes(t *testing.T) {
 		s.do("GET", fmt.Sprintf("/objects/%d", i), nil, http.StatusOK)
 	}
 	eventually(t, patience, "the node is back", func() error {
-		for _, n := range nodes() {
+		for _, n := range s.nodes() {
 			if !n.Up || n.Items == 0 && !strings.Contains(n.Name, "cache-2") {
 				return fmt.Errorf("the node %s is up: %t, and has %d objects", n.Name, n.Up, n.Items)
 			}
 		}
 		return nil
 	})
+}
+
+// The number of cache processes is changed while the server runs, by the course's API
+// and by ours, and what stays where it is stays cached. A memcached elsewhere joins and
+// leaves. The next start has as many.
+func TestCacheNodesComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	const objects = 60
+	for i := range objects {
+		s.do("PUT", fmt.Sprintf("/objects/%d", i), strings.NewReader("content"), http.StatusCreated)
+	}
+	hits := func() (n int) {
+		for i := range objects {
+			if r := s.do("GET", fmt.Sprintf("/objects/%d", i), nil, http.StatusOK); strings.Contains(r.Header.Get("Cache-Status"), "; hit") {
+				n++
+			}
+		}
+		return n
+	}
+	warm := func() {
+		t.Helper()
+		eventually(t, patience, "all are cached", func() error {
+			if n := hits(); n != objects {
+				return fmt.Errorf("%d of %d are hits", n, objects)
+			}
+			return nil
+		})
+	}
+	programs := func(want int) {
+		t.Helper()
+		eventually(t, patience, fmt.Sprint(want, " cache processes run"), func() error {
+			for i := 1; i <= 8; i++ {
+				name := map[bool]string{true: "cache -s " + s.data + "/cache.sock", false: fmt.Sprintf("cache -s %s/cache-%d.sock", s.data, i)}[i == 1]
+				if _, runs := s.find(name); runs != (i <= want) {
+					return fmt.Errorf("number %d runs: %t", i, runs)
+				}
+			}
+			return nil
+		})
+	}
+	warm()
+	s.expect("/api/configure_cache?mode=manual&numNodes=3&cacheSize=64&policy=LRU", `{"success":"true","mode":"manual","numNodes":3,"cacheSize":64,"policy":"LRU"}`)
+	s.expect("/api/getNumNodes", `{"success":"true","numNodes":3}`)
+	programs(3)
+	if n := hits(); n < objects/6 || n > objects*3/5 {
+		t.Errorf("after two nodes more, %d of %d are still cached, want about a third", n, objects)
+	}
+	warm()
+	for _, n := range s.nodes() {
+		if n.Share < 0.33 || n.Share > 0.34 || n.Items == 0 || n.Policy != "lru" || n.State != "" {
+			t.Errorf("a node of three: %+v", n)
+		}
+	}
+
+	if program := storagetest.Memcached(); program != "" {
+		m := storagetest.StartCacheTCP(t, program)
+		s.do("POST", "/api/v1/cache/nodes", strings.NewReader(`{"address":"`+m.Address+`"}`), http.StatusOK)
+		s.do("POST", "/api/v1/cache/nodes", strings.NewReader(`{"address":"`+m.Address+`"}`), http.StatusConflict)
+		warm()
+		if all := s.nodes(); len(all) != 4 || all[3].Name != m.Address || all[3].Items == 0 || all[3].Capacity != 64<<20 {
+			t.Errorf("with a memcached: %+v", all)
+		}
+		s.do("DELETE", "/api/v1/cache/nodes?address="+m.Address, nil, http.StatusOK)
+		if n := hits(); n < objects/2 {
+			t.Errorf("after the memcached left, %d of %d are still cached", n, objects)
+		}
+	}
+	s.do("POST", "/api/v1/cache/nodes", strings.NewReader(`{"address":"127.0.0.1:1"}`), http.StatusBadRequest)
+	s.do("PUT", "/api/v1/cache/nodes", strings.NewReader(`{"nodes":2}`), http.StatusOK)
+	programs(2)
+	warm()
+	s.stop()
+	s.start()
+	programs(2)
+	s.expect("/api/getNumNodes", `{"success":"true","numNodes":2}`)
+	s.stop()
+	s.args = []string{"-cache-nodes", "1"}
+	s.start()
+	programs(1)
+	eventually(t, patience, "the nodes are those of the flag", func() error {
+		if all := s.nodes(); len(all) != 1 {
+			return fmt.Errorf("they are %+v", all)
+		}
+		return nil
+	})
+	s.stop()
 }

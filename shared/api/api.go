@@ -214,6 +214,8 @@ type Cache struct {
 	MinCapacity int64    `json:"minCapacity"` // bytes
 	MaxCapacity int64    `json:"maxCapacity"` // bytes: the memory of the machine
 	Nodes       []Node   `json:"nodes"`
+	MaxPool     int      `json:"maxPool,omitempty"` // how many cache processes can run beside the server; 0 when it does not run them
+	Pool        int      `json:"pool,omitempty"`    // how many do
 }
 
 // Items is how many items are in all nodes.

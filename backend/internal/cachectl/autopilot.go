@@ -101,7 +101,7 @@ func (c *Controller) changed(ctx context.Context) (api.Autopilot, error) {
 	settings, err := c.cfg.Database.Settings(ctx)
 	if err == nil {
 		c.reconcile(ctx, settings, c.cfg.Nodes.Stats(ctx))
-		c.tell(c.describe(settings, c.nodes(ctx)))
+		c.tell(c.describe(ctx, settings, c.nodes(ctx)))
 	}
 	c.settingsMu.Unlock()
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/sqlindex"
 	"memcache/cache/policy"
 	"memcache/shared/api"
@@ -52,9 +53,17 @@ type Nodes interface {
 	StopRecording(ctx context.Context) error
 	Recording(ctx context.Context) (api.Recording, error)
 	ReadRecording(ctx context.Context, w io.Writer) error
+	Probe(ctx context.Context, address string) (cachelink.NodeStats, error)
+	Prepare(ctx context.Context, address string, capacity int64, policy string) error
 }
 
-// Config is what a Controller is made of. All fields but Now and Follows are needed.
+// Pool is which nodes there are.
+type Pool interface {
+	Pool(ctx context.Context) (*pool.State, error)
+	ChangeNodes(ctx context.Context, change func(*pool.State) (*pool.State, error)) (*pool.State, error)
+}
+
+// Config is what a Controller is made of. All fields but Local, Now and Follows are needed.
 type Config struct {
 	Name  string           // of this backend, among others on the same database
 	Reads func() api.Reads // what it read since its start
@@ -62,6 +71,8 @@ type Config struct {
 	Recognize   func(cacheKey string, head []byte) (api.Object, bool)
 	Database    Database
 	Nodes       Nodes
+	Pool        Pool
+	Local       *Local          // the processes beside this server; nil where their number cannot be changed
 	Follows     func() bool     // tells whether another backend leads, and records the nodes
 	MaxCapacity int64           // bytes; see [MaxCapacity]
 	Changed     func(api.Cache) // told when settings or the health of a node changed
@@ -75,6 +86,7 @@ type Controller struct {
 	cfg Config
 
 	settingsMu sync.Mutex // held while settings are read, changed and applied
+	resizing   sync.Mutex // held while the number of processes beside this server is changed
 
 	mu       sync.Mutex
 	counters map[string]*counter // by node
@@ -99,7 +111,7 @@ func (c *Controller) Cache(ctx context.Context) (api.Cache, error) {
 	if err != nil {
 		return api.Cache{}, unavailable("read the cache's settings", err)
 	}
-	return c.describe(settings, c.nodes(ctx)), nil
+	return c.describe(ctx, settings, c.nodes(ctx)), nil
 }
 
 // Configure stores a change and applies it at once. A node that does not
@@ -128,7 +140,7 @@ func (c *Controller) Configure(ctx context.Context, change api.CacheChange) (api
 	remarkSettings(ctx, was, settings)
 	c.reconcile(ctx, settings, nodes)
 	c.keepPromise(ctx, promise)
-	cache := c.describe(settings, c.nodes(ctx))
+	cache := c.describe(ctx, settings, c.nodes(ctx))
 	c.tell(cache)
 	return cache, nil
 }
@@ -206,16 +218,24 @@ func (c *Controller) report(what string, err error) {
 	}
 }
 
-func (c *Controller) describe(settings sqlindex.Settings, nodes []cachelink.NodeStats) api.Cache {
+func (c *Controller) describe(ctx context.Context, settings sqlindex.Settings, nodes []cachelink.NodeStats) api.Cache {
 	cache := api.Cache{
 		Capacity: c.within(settings), Policy: settings.Policy, Policies: policies(),
 		MinCapacity: MinCapacity, MaxCapacity: c.cfg.MaxCapacity,
+	}
+	if c.cfg.Local != nil {
+		cache.Pool, cache.MaxPool = c.cfg.Local.Count(), MaxLocal
+	}
+	state, err := c.cfg.Pool.Pool(ctx)
+	if err != nil {
+		state = &pool.State{} // their part in it is not known
 	}
 	for _, n := range nodes {
 		node := api.Node{
 			Name: n.Name, Up: n.Up, Version: n.Version, Features: n.Features,
 			Capacity: n.Capacity, Policy: n.Policy, Items: n.Items, Bytes: n.Bytes,
 		}
+		c.place(&node, state)
 		if n.Err != nil {
 			node.Error = n.Err.Error()
 		}
@@ -228,7 +248,7 @@ func (c *Controller) describe(settings sqlindex.Settings, nodes []cachelink.Node
 func (c *Controller) tell(cache api.Cache) {
 	news := fmt.Sprint(cache.Capacity, cache.Policy)
 	for _, n := range cache.Nodes {
-		news += fmt.Sprint(n.Name, n.Up, n.Capacity, n.Policy)
+		news += fmt.Sprint(n.Name, n.Up, n.Capacity, n.Policy, n.State, n.Share)
 	}
 	c.mu.Lock()
 	same := news == c.last

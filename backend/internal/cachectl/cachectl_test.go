@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"memcache/backend/internal/cachelink"
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/sqlindex"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -27,6 +28,11 @@ type nodes struct {
 	hour   *api.CurveWindow                      // in the place of the usual one
 	curves func(capacity int64) []api.NodeCurves // nil for those of Curves
 	top    []cachelink.NodeTop
+
+	state    *pool.State
+	there    map[string]cachelink.NodeStats // those that Probe finds
+	prepared []string
+	local    *Local
 }
 
 func (n *nodes) Stats(context.Context) []cachelink.NodeStats {
@@ -120,11 +126,64 @@ func start(t *testing.T, list ...cachelink.NodeStats) *fixture {
 	f := &fixture{nodes: &nodes{list: list}, db: db}
 	f.Controller = New(Config{
 		Name: "backend", Reads: func() api.Reads { return f.reads }, Recognize: storage.Recognize,
-		Database: db, Nodes: f.nodes, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
+		Database: db, Nodes: f.nodes, Pool: f.nodes, Local: f.nodes.local, MaxCapacity: 1024 * api.MB, Log: slog.New(slog.DiscardHandler),
 		Changed: func(c api.Cache) { f.told = append(f.told, c) },
 		Piloted: func(a api.Autopilot) { f.piloted = append(f.piloted, a) },
 	})
 	return f
+}
+
+// Pool is the state of the nodes; at first, all of the list are there.
+func (n *nodes) Pool(context.Context) (*pool.State, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state == nil {
+		var all []string
+		for _, node := range n.list {
+			all = append(all, node.Name)
+		}
+		n.state = (&pool.State{}).Change(all)
+	}
+	return n.state, nil
+}
+
+// ChangeNodes makes a change at once.
+func (n *nodes) ChangeNodes(ctx context.Context, change func(*pool.State) (*pool.State, error)) (*pool.State, error) {
+	now, _ := n.Pool(ctx)
+	next, err := change(now)
+	if err != nil {
+		return nil, err
+	}
+	for next.Step != pool.Settled {
+		next = next.Advance()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state = next
+	var list []cachelink.NodeStats
+	for _, address := range next.Addresses() {
+		list = append(list, node(address))
+	}
+	n.list = list
+	return next, nil
+}
+
+// Probe finds a cache at every address that is not elsewhere.
+func (n *nodes) Probe(_ context.Context, address string) (cachelink.NodeStats, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	st, ok := n.there[address]
+	if !ok {
+		return st, api.Errorf(api.Invalid, "no cache answers at %q: start one there, or check the address", address)
+	}
+	return st, nil
+}
+
+func (n *nodes) Prepare(_ context.Context, address string, capacity int64, policy string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.prepared = append(n.prepared, fmt.Sprint(address, " ", capacity/api.MB, " ", policy))
+	return nil
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -16,7 +16,11 @@ type counter struct {
 	at       time.Time
 	stats    cachelink.NodeStats
 	open     api.Sample // what happened since the last recorded sample
+	rate     float64    // requests a second, lately
 }
+
+// lately is how many seconds a counter's rate is about.
+const lately = 10
 
 // Tick reads every node's counters and returns what happened since the tick
 // before, over all nodes and in this backend. It also keeps the nodes in step with the settings.
@@ -44,7 +48,7 @@ func (c *Controller) followSettings(ctx context.Context, nodes []cachelink.NodeS
 	}
 	c.settings = &settings
 	c.reconcile(ctx, settings, nodes)
-	c.tell(c.describe(settings, nodes))
+	c.tell(c.describe(ctx, settings, nodes))
 	return marks, nil
 }
 
@@ -86,6 +90,9 @@ func (k *counter) advance(n cachelink.NodeStats, now time.Time) api.Sample {
 		s.Hits = max(0, n.Hits-before.Hits)
 		s.Misses = max(0, n.Misses-before.Misses)
 		s.Evictions = max(0, n.Evictions-before.Evictions)
+	}
+	if s.Seconds > 0 {
+		k.rate += (float64(s.Requests)/s.Seconds - k.rate) * min(1, s.Seconds/lately)
 	}
 	k.instance, k.at, k.stats = n.Instance, now, n
 	k.open.Join(s)

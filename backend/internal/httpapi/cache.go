@@ -41,6 +41,41 @@ func (s *server) readChange(w http.ResponseWriter, r *http.Request) (api.CacheCh
 	return change, err
 }
 
+// postNode adds a cache node.
+func (s *server) postNode(w http.ResponseWriter, r *http.Request) error {
+	var node api.NodeParams
+	if err := readJSON(w, r, &node, `{"address": "host:port or unix:/path"}`); err != nil {
+		return err
+	}
+	cache, err := s.Cache.AddNode(r.Context(), node.Address)
+	return s.nodesChanged(w, r, node.Address, cache, err)
+}
+
+// deleteNode removes the cache node that the query names.
+func (s *server) deleteNode(w http.ResponseWriter, r *http.Request) error {
+	address := r.URL.Query().Get("address")
+	cache, err := s.Cache.RemoveNode(r.Context(), address)
+	return s.nodesChanged(w, r, address, cache, err)
+}
+
+// putNodes sets how many cache processes run beside the server.
+func (s *server) putNodes(w http.ResponseWriter, r *http.Request) error {
+	var size api.PoolSize
+	if err := readJSON(w, r, &size, `{"nodes": number}`); err != nil {
+		return err
+	}
+	cache, err := s.Cache.ResizePool(r.Context(), size.Nodes)
+	return s.nodesChanged(w, r, size.Nodes, cache, err)
+}
+
+func (s *server) nodesChanged(w http.ResponseWriter, r *http.Request, what any, cache api.Cache, err error) error {
+	if err != nil {
+		return err
+	}
+	audit.Remark(r.Context(), "nodes", what)
+	return reply(w, r, http.StatusOK, cache)
+}
+
 // deleteItems clears the cache, or drops the one key that the query names.
 func (s *server) deleteItems(w http.ResponseWriter, r *http.Request) error {
 	if strings.Contains(r.URL.RawQuery, "key=") {

@@ -213,14 +213,15 @@ func (s *server) courseConfigure(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := checkNodes(r.FormValue("numNodes"), len(before.Nodes)); err != nil {
-		return err
-	}
 	change, err := courseChange(r, before)
 	if err != nil {
 		return err
 	}
-	after, err := s.configureIfAsked(r.Context(), change, before)
+	after, err := s.resizeIfAsked(r, before)
+	if err != nil {
+		return err
+	}
+	after, err = s.configureIfAsked(r.Context(), change, after)
 	if err != nil {
 		return err
 	}
@@ -235,21 +236,28 @@ func (s *server) courseConfigure(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) configureIfAsked(ctx context.Context, change api.CacheChange, before api.Cache) (api.Cache, error) {
 	if change == (api.CacheChange{}) {
-		audit.Ordinary(ctx)
 		return before, nil
 	}
 	return s.Cache.Configure(ctx, change)
 }
 
-func checkNodes(text string, running int) error {
-	if text == "" {
-		return nil
+func (s *server) resizeIfAsked(r *http.Request, before api.Cache) (api.Cache, error) {
+	text := r.FormValue("numNodes")
+	if text == "" || text == strconv.Itoa(len(before.Nodes)) {
+		if r.FormValue("cacheSize") == "" && r.FormValue("policy") == "" {
+			audit.Ordinary(r.Context()) // nothing is asked for
+		}
+		return before, nil
 	}
-	asked, err := strconv.Atoi(text)
-	if err != nil || asked != running {
-		return api.Errorf(api.Invalid, "numNodes %q cannot be had: %d node(s) are running; to add nodes, start more cache processes and name them all with the backend's -cache flag", text, running)
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		return before, api.Errorf(api.Invalid, "numNodes %q is not a number", text)
 	}
-	return nil
+	after, err := s.Cache.ResizePool(r.Context(), count)
+	if err == nil {
+		audit.Remark(r.Context(), "nodes", count)
+	}
+	return after, err
 }
 
 func courseChange(r *http.Request, now api.Cache) (api.CacheChange, error) {

@@ -7,6 +7,7 @@
 //	POST /api/v1/objects/copy, /rename, /delete, /restore   (transfer.go)
 //	GET, POST /api/v1/archives            several objects as one ZIP file (archives.go)
 //	GET, PUT /api/v1/cache                capacity and policy (cache.go)
+//	POST, DELETE, PUT /api/v1/cache/nodes add, remove, number of those of start.sh
 //	GET, DELETE /api/v1/cache/items[/KEY] is it cached?; clear; invalidate
 //	GET /api/v1/thumbnails/KEY            a picture, small (thumbnails.go)
 //	GET /api/v1/stats                     samples (stats.go)
@@ -51,6 +52,9 @@ import (
 type Cache interface {
 	Cache(ctx context.Context) (api.Cache, error)
 	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
+	AddNode(ctx context.Context, address string) (api.Cache, error)
+	RemoveNode(ctx context.Context, address string) (api.Cache, error)
+	ResizePool(ctx context.Context, count int) (api.Cache, error)
 	Autopilot(ctx context.Context) (api.Autopilot, error)
 	SetAutopilot(ctx context.Context, set api.AutopilotSet) (api.Autopilot, error)
 	UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) (api.Autopilot, error)
@@ -162,6 +166,8 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}, change: api.ScopeAdmin, audit: noted{"PUT": "cache settings changed"}},
 		{path: api.Base + "/cache/top", methods: map[string]handler{"GET": s.topKeys}},
 		{path: api.Base + "/cache/evictions", methods: map[string]handler{"GET": s.evictions}},
+		{path: api.Base + "/cache/nodes", methods: map[string]handler{"POST": s.postNode, "DELETE": s.deleteNode, "PUT": s.putNodes}, change: api.ScopeAdmin,
+			audit: noted{"POST": "cache node added", "DELETE": "cache node removed", "PUT": "number of cache nodes set"}},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}, change: api.ScopeAdmin, audit: noted{"DELETE": "cache cleared"}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},

@@ -266,6 +266,7 @@ func TestEveryReplyIsDescribed(t *testing.T) {
 		"get /api/v1/thumbnails/p?size=128", "get /api/v1/thumbnails?key=p",
 		`post /api/v1/objects/restore 200 {"keys":["a3"]}`,
 		`post /api/v1/archives 201 {"keys":["a"]}`, "get /api/v1/archives 404", "get /api/v1/cache/items?key=a 503", "get /api/v1/cache/items/a 503",
+		`post /api/v1/cache/nodes 200 {"address":"unix:/there"}`, "delete /api/v1/cache/nodes?address=unix:/there", `put /api/v1/cache/nodes 400 {"nodes":2}`,
 		"delete /api/v1/cache/items 204", "delete /api/v1/cache/items/a 204",
 		"get /api/v1/autopilot", `put /api/v1/autopilot 200 {"on":true}`, `post /api/v1/autopilot/undo 404 {"id":1}`,
 		"get /api/v1/cache/top", "get /api/v1/cache/evictions", "get /api/v1/insight", "get /api/v1/insight/history?hours=2", `post /api/v1/recording 201 {"seconds":60}`, "get /api/v1/recording",

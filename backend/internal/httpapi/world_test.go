@@ -50,7 +50,7 @@ func start(t *testing.T, edit ...func(*Config)) *world {
 	counts := metrics.New("test")
 	control := cachectl.New(cachectl.Config{
 		Name: "backend", Reads: counts.Reads, Recognize: func(ck string, _ []byte) (api.Object, bool) { return api.Object{Key: "object " + ck}, true },
-		Database: index, Nodes: oneNode{}, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
+		Database: index, Nodes: oneNode{}, Pool: objects, MaxCapacity: 1024 * api.MB, Log: log, Changed: func(api.Cache) {}, Piloted: func(api.Autopilot) {},
 	})
 	server := httptest.NewUnstartedServer(nil)
 	rules, err := access.New(access.Config{Listen: server.Listener.Addr().String()})
@@ -83,6 +83,15 @@ func (oneNode) Top(context.Context) []cachelink.NodeTop {
 func (oneNode) Evictions(context.Context) []cachelink.NodeTop {
 	return []cachelink.NodeTop{{Name: "unix:cache.sock", OK: true, Evictions: []cachelink.Known{{Key: "b", Why: api.WhyRoom, At: time.Unix(9, 0), Idle: 2}}}}
 }
+
+func (oneNode) Probe(_ context.Context, address string) (cachelink.NodeStats, error) {
+	if address != "unix:/there" {
+		return cachelink.NodeStats{}, api.Errorf(api.Invalid, "no cache answers at %q: start one there, or check the address", address)
+	}
+	return cachelink.NodeStats{Name: address, Up: true, Version: "1.6.40"}, nil
+}
+
+func (oneNode) Prepare(context.Context, string, int64, string) error { return nil }
 
 func (oneNode) SetCapacity(context.Context, int64) error { return nil }
 

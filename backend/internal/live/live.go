@@ -45,6 +45,9 @@ type Objects interface {
 type Cache interface {
 	Cache(ctx context.Context) (api.Cache, error)
 	Configure(ctx context.Context, change api.CacheChange) (api.Cache, error)
+	AddNode(ctx context.Context, address string) (api.Cache, error)
+	RemoveNode(ctx context.Context, address string) (api.Cache, error)
+	ResizePool(ctx context.Context, count int) (api.Cache, error)
 	Autopilot(ctx context.Context) (api.Autopilot, error)
 	SetAutopilot(ctx context.Context, set api.AutopilotSet) (api.Autopilot, error)
 	UndoAutopilot(ctx context.Context, undo api.AutopilotUndo) (api.Autopilot, error)

@@ -160,6 +160,27 @@ func (m *memory) Configure(ctx context.Context, change api.CacheChange) (api.Cac
 	return m.Cache(ctx)
 }
 
+func (m *memory) AddNode(_ context.Context, address string) (api.Cache, error) {
+	if address == "" {
+		return api.Cache{}, api.Errorf(api.Invalid, "the address %q is none", address)
+	}
+	return api.Cache{Policy: "added " + address}, nil
+}
+
+func (m *memory) RemoveNode(_ context.Context, address string) (api.Cache, error) {
+	if address == "" {
+		return api.Cache{}, api.Errorf(api.NotFound, "there is no node %q", address)
+	}
+	return api.Cache{Policy: "removed " + address}, nil
+}
+
+func (m *memory) ResizePool(_ context.Context, count int) (api.Cache, error) {
+	if count == 0 {
+		return api.Cache{}, api.Errorf(api.Invalid, "%d nodes cannot be had", count)
+	}
+	return api.Cache{Pool: count}, nil
+}
+
 func (m *memory) Autopilot(context.Context) (api.Autopilot, error) {
 	return api.Autopilot{State: api.AutopilotOff}, nil
 }

@@ -24,6 +24,9 @@ func (h *Hub) table() map[string]method {
 		api.MethodCache:      with(h.cache),
 		api.MethodCached:     with(h.cached),
 		api.MethodConfigure:  with(h.configure),
+		api.MethodAddNode:    with(h.addNode),
+		api.MethodRemoveNode: with(h.removeNode),
+		api.MethodResizePool: with(h.resizePool),
 		api.MethodClear:      with(h.clear),
 		api.MethodInvalidate: with(h.invalidate),
 		api.MethodSubscribe:  with(h.subscribe),
@@ -56,6 +59,7 @@ func scopeOf(method string) api.Scope {
 // audited are the methods whose use is noted, and what they do.
 var audited = map[string]string{
 	api.MethodConfigure: "cache settings changed", api.MethodClear: "cache cleared", api.MethodDeleteMany: "objects deleted",
+	api.MethodAddNode: "cache node added", api.MethodRemoveNode: "cache node removed", api.MethodResizePool: "number of cache nodes set",
 	api.MethodSetPilot: "autopilot set", api.MethodUndoPilot: "autopilot undone",
 }
 
@@ -165,6 +169,21 @@ func (h *Hub) setAutopilot(ctx context.Context, _ *conn, set api.AutopilotSet) (
 
 func (h *Hub) undoAutopilot(ctx context.Context, _ *conn, undo api.AutopilotUndo) (any, error) {
 	return h.config.Cache.UndoAutopilot(ctx, undo)
+}
+
+func (h *Hub) addNode(ctx context.Context, _ *conn, node api.NodeParams) (any, error) {
+	audit.Remark(ctx, "nodes", node.Address)
+	return h.config.Cache.AddNode(ctx, node.Address)
+}
+
+func (h *Hub) removeNode(ctx context.Context, _ *conn, node api.NodeParams) (any, error) {
+	audit.Remark(ctx, "nodes", node.Address)
+	return h.config.Cache.RemoveNode(ctx, node.Address)
+}
+
+func (h *Hub) resizePool(ctx context.Context, _ *conn, size api.PoolSize) (any, error) {
+	audit.Remark(ctx, "nodes", size.Nodes)
+	return h.config.Cache.ResizePool(ctx, size.Nodes)
 }
 
 func (h *Hub) clear(ctx context.Context, _ *conn, _ api.Empty) (any, error) {
