@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"memcache/backend/internal/storage/storagetest"
 	"memcache/shared/api"
 )
@@ -145,4 +147,60 @@ func TestCacheNodesComeAndGo(t *testing.T) {
 		return nil
 	})
 	s.stop()
+}
+
+// Nodes on the Cache page: the number of those beside the server, one more elsewhere, how
+// they share the load, and the way back.
+func TestCacheNodesFromThePage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	program := storagetest.Memcached()
+	if program == "" {
+		t.Skip("there is no memcached on this machine")
+	}
+	elsewhere := storagetest.StartCacheTCP(t, program)
+	p := openPage(t)
+	p.ready(s, "/cache")
+	p.until(`document.querySelectorAll("#nodes .node").length === 1`)
+	p.hasNot(".remove-node")
+	p.until(`!document.querySelector("#pool").disabled`)
+	p.choice("#pool", "3")
+	p.shows("#toasts", "3 cache processes run beside the server now.")
+	p.until(`document.querySelectorAll("#nodes .node[data-up]").length === 3`)
+
+	p.fill("#node-address", "127.0.0.1:1")
+	p.click("#node-add")
+	p.shows("#node-problem", "no cache answers at")
+	p.fill("#node-address", elsewhere.Address)
+	p.press(kb.Enter)
+	p.shows("#toasts", elsewhere.Address+" is a cache node now.")
+	row := `[data-node="` + elsewhere.Address + `"]`
+	p.shows(row, "25.0 % of the keys")
+	p.shows(row, "It is a memcached")
+	p.until(`document.querySelector("#node-address").value === ""`)
+	for i := range 40 {
+		s.do("PUT", fmt.Sprintf("/objects/%d", i), strings.NewReader("content"), http.StatusCreated)
+	}
+	for range 3 {
+		for i := range 40 {
+			s.do("GET", fmt.Sprintf("/objects/%d", i), nil, http.StatusOK)
+		}
+	}
+	p.shows(row, "of the requests")
+	p.shows(row, "of what is cached")
+	p.scrollUntil("#nodes-panel")
+	for _, width := range []int64{390, 1440} {
+		p.setWidth(width)
+		p.run(`document.querySelector("#nodes-panel").scrollIntoView()`)
+		p.bothSchemes(t, fmt.Sprintf("nodes-%d", width))
+	}
+
+	p.click(row + " .remove-node")
+	p.shows("#confirm", "Remove this cache node?")
+	p.click("#confirm-yes")
+	p.shows("#toasts", elsewhere.Address+" is no cache node any more.")
+	p.hasNot(row)
+	if all := s.nodes(); len(all) != 3 {
+		t.Errorf("the nodes are %+v", all)
+	}
 }

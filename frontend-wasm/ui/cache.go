@@ -229,21 +229,3 @@ func policyTitle(c *api.Cache, name string) string {
 	}
 	return name
 }
-
-// nodeText says how a node is.
-func nodeText(n api.Node) string {
-	if !n.Up {
-		if n.Error != "" {
-			return tf("not answering: %s", n.Error)
-		}
-		return t("not answering")
-	}
-	parts := []string{size(n.Capacity)}
-	if n.Policy != "" {
-		parts = append(parts, n.Policy)
-	}
-	if n.Version != "" {
-		parts = append(parts, tf("version %s", n.Version))
-	}
-	return strings.Join(parts, " · ")
-}

@@ -21,7 +21,7 @@ func (p *cachePage) Render() app.UI {
 		&autopilotCard{s: p.s},
 		&keysPanels{s: p.s},
 		p.forget(),
-		p.nodes(),
+		&nodesPanel{s: p.s},
 	)
 }
 
@@ -235,34 +235,5 @@ func (p *cachePage) forget() app.UI {
 			app.Div().Class("with-button").Body(field, one),
 			app.P().ID("invalidate-problem").Class("bad").Role("alert").Text(p.keyErr),
 		),
-	)
-}
-
-func (p *cachePage) nodes() app.UI {
-	rows := []app.UI{}
-	for _, n := range p.known().Nodes {
-		rows = append(rows, p.node(n))
-	}
-	if p.s.cache == nil {
-		rows = append(rows, app.Li().Class("node").Body(app.Span().Class("bone bone-long")))
-	}
-	return app.Section().Class("panel").Aria("labelledby", "nodes-title").Body(
-		app.Div().Class("panel-head").Body(app.H2().ID("nodes-title").Text(t("Cache processes"))),
-		app.Ul().ID("nodes").Class("nodes").Body(rows...),
-	)
-}
-
-func (p *cachePage) node(n api.Node) app.UI {
-	state, word := "on", t("Up")
-	if !n.Up {
-		state, word = "warn", t("Down")
-	}
-	var note app.UI
-	if n.Up && !slices.Contains(n.Features, api.FeaturePolicy) {
-		note = app.P().Class("muted").Text(t("It keeps its own replacement policy."))
-	}
-	return app.Li().Class("node").DataSet("up", n.Up).Body(
-		app.Span().Class("light", "light-"+state).Body(app.Span().Class("light-dot"), app.Span().Text(word)),
-		app.Div().Body(app.P().Class("node-name").Text(n.Name), app.P().Class("muted").Text(nodeText(n)), note),
 	)
 }
