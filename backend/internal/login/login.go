@@ -69,6 +69,8 @@ const (
 	// trustTime is how long a login may be taken for good without a look at the
 	// database, which another backend may have told that it is not.
 	trustTime = 2 * time.Second
+	// lookTime is how long that look may take: longer, and what was known before counts.
+	lookTime = time.Second
 	// seeEvery is how exact it is kept when a login was used last.
 	seeEvery = time.Minute
 	// maxKnown bounds how many logins are remembered.
@@ -149,21 +151,39 @@ func (k *Keeper) Still(ctx context.Context, who api.Who) bool {
 	return !errors.Is(err, fs.ErrNotExist) // what the database cannot tell now is not held against anybody
 }
 
+// recall returns what is known of a login, and whether it is to be looked up anew. Of
+// many who ask at once, one is told so.
+func (k *Keeper) recall(id [32]byte, now time.Time) (kept known, found, look bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	kept, found = k.known[id]
+	if found && now.Sub(kept.checked) < trustTime {
+		return kept, true, false
+	}
+	if found && !kept.login.expired(now) {
+		k.known[id] = known{kept.login, now}
+	}
+	return kept, found, true
+}
+
 // find returns a session or a token that has not expired, and notes that it is used,
 // from this address; "" is from where it was before.
 func (k *Keeper) find(ctx context.Context, id [32]byte, address string) (Login, error) {
 	now := k.now()
-	k.mu.Lock()
-	kept, found := k.known[id]
-	k.mu.Unlock()
-	if found && now.Sub(kept.checked) < trustTime {
+	kept, found, look := k.recall(id, now)
+	if !look {
 		return kept.login, nil
+	}
+	if found {
+		short, cancel := context.WithTimeout(ctx, lookTime)
+		defer cancel()
+		ctx = short
 	}
 	l, err := k.store.Login(ctx, id)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		if found && !kept.login.expired(now) {
-			return kept.login, nil // the database is down
+			return kept.login, nil // the database is down, or hangs: the next look is a trustTime later
 		}
 		return l, err
 	case err != nil || l.expired(now) || l.Kind != api.LoginSession && l.Kind != api.LoginToken:

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"memcache/shared/api"
@@ -20,6 +22,7 @@ type memory struct {
 	mu   sync.Mutex
 	all  map[[32]byte]Login
 	down bool
+	hang bool        // there is no answer
 	save func(Login) // is called before a login is saved
 }
 
@@ -35,7 +38,11 @@ func (m *memory) locked(f func()) error {
 	return nil
 }
 
-func (m *memory) Login(_ context.Context, id [32]byte) (l Login, err error) {
+func (m *memory) Login(ctx context.Context, id [32]byte) (l Login, err error) {
+	if m.hang {
+		<-ctx.Done()
+		return l, ctx.Err()
+	}
 	found := false
 	if err = m.locked(func() { l, found = m.all[id] }); err == nil && !found {
 		err = fs.ErrNotExist
@@ -301,9 +308,41 @@ func TestARevokedSessionIsNoticed(t *testing.T) {
 	}
 	w.store.down = false
 	clear(w.store.all)
+	w.clock = w.clock.Add(trustTime)
 	if _, err := w.Who(r); codeOf(err) != api.Unauthorized {
 		t.Errorf("with the database back: %v", err)
 	}
+}
+
+// While the database hangs, one request in two seconds waits for it a moment, and the
+// others of the same login do not.
+func TestADatabaseThatHangsHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, _ := w.enter("admin", api.ScopeAdmin)
+		if _, err := w.Who(r); err != nil {
+			t.Fatal(err)
+		}
+		w.store.hang = true
+		w.clock = w.clock.Add(trustTime)
+		began := time.Now()
+		var waited atomic.Int64
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if _, err := w.Who(r); err != nil {
+					t.Error(err)
+				}
+				if time.Since(began) > 0 {
+					waited.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took != lookTime || waited.Load() != 1 {
+			t.Errorf("%d of 10 requests waited, for %v; want one for %v", waited.Load(), took, lookTime)
+		}
+	})
 }
 
 func TestTokensDoNoMoreThanTheyMay(t *testing.T) {
