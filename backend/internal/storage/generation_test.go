@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
@@ -52,6 +53,29 @@ func TestFault74_CacheUnreachableAtAWrite(t *testing.T) {
 			warm(t, f.Store, "overwritten")
 		})
 	}
+}
+
+// A write at a backend that has only heard that the cache was shut, since when another
+// one opened it, leaves it open.
+func TestFault74_TheCacheStaysOpenWhereWritersMissedIt(t *testing.T) {
+	f := start(t, nil)
+	other := f.open(t, func(cfg *storage.Config) { cfg.Lease = 300 * time.Millisecond })
+	f.cache.cut.Store(true)
+	put(t, f.Store, "k", "old")
+	f.cache.cut.Store(false)
+	if err := errors.Join(other.RefreshGeneration(t.Context()), f.RefreshGeneration(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	before, err := f.index.Pool(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, other, "k", "new")
+	if after, err := f.index.Pool(t.Context()); err != nil || after.Generation != before.Generation || after.Nodes[0].Shut {
+		t.Errorf("after the write the nodes are %+v, %v, and were %+v", after, err, before)
+	}
+	warm(t, f.Store, "k")
+	wantCached(t, other, "k", "new")
 }
 
 func TestFault74_CacheUnreachableAtDeleteAll(t *testing.T) {
