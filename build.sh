@@ -19,8 +19,8 @@ usage: ./build.sh [build | release | test | screenshots | help]
           commit gives the same bytes.
   test    build, then run every check and every test, up to the first that
           fails. Installs what they need (MariaDB, memcached, libmemcached's
-          tools, Chromium, Node.js, zstd, ShellCheck, gcc) with apt-get where
-          it may; says what is missing and how to get it where it may not.
+          tools, haproxy, Chromium, Node.js, zstd, ShellCheck, gcc) with apt-get
+          where it may; says what is missing and how to get it where it may not.
           With npm, axe-core is fetched into bin/ and checks the pages, too.
   screenshots [FOLDER]
           build, then write a picture of each page, in widths of 320, 390 and
@@ -298,6 +298,7 @@ missing_packages() {
   have zstd || echo zstd
   have memcached && [[ -x /usr/share/memcached/scripts/memcached-tool ]] || echo memcached
   have memccapable || echo libmemcached-tools
+  have haproxy || echo haproxy
   [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18)) || echo nodejs
   compiles_c || printf '%s\n' gcc libc6-dev
   browser_works || echo chromium
@@ -368,6 +369,7 @@ explain() {
       zstd) echo "  zstd, for the tests with recorded traces: apt-get install zstd" ;;
       memcached) echo "  memcached with memcached-tool, which the cache's answers are compared with: apt-get install memcached" ;;
       libmemcached-tools) echo "  libmemcached's tools, for the tests of the cache's protocol: apt-get install libmemcached-tools" ;;
+      haproxy) echo "  haproxy, the load balancer of the tests with several backends: apt-get install haproxy" ;;
       nodejs) echo "  Node.js 18 or newer, for the tests in WebAssembly: apt-get install nodejs, or https://nodejs.org where that is older" ;;
       gcc) echo "  a C compiler, for the race detector: apt-get install gcc libc6-dev" ;;
       chromium)

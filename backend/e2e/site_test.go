@@ -225,10 +225,12 @@ type transcript struct {
 	text bytes.Buffer
 }
 
-func (t *transcript) add(line string) {
+func (t *transcript) add(line string) { _, _ = t.Write([]byte(line + "\n")) }
+
+func (t *transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.text.WriteString(line + "\n")
+	return t.text.Write(p)
 }
 
 func (t *transcript) reset() {

@@ -30,6 +30,7 @@ type Server struct {
 	Folder  string // with a folder for each bucket
 	restart func()
 	stop    func()
+	signal  func(os.Signal) error
 }
 
 // Start runs a server with one bucket, "objects".
@@ -67,6 +68,9 @@ func (s *Server) Stop() { s.stop() }
 
 // Restart runs it again after Stop.
 func (s *Server) Restart() { s.restart() }
+
+// Signal sends the server a signal. Whatever that does, Stop ends it.
+func (s *Server) Signal(which os.Signal) error { return s.signal(which) }
 
 // Environment is what lets a program in as the server's account.
 func Environment() []string {
@@ -120,6 +124,7 @@ func run(t testing.TB, s *Server, program string) (stop func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.signal = cmd.Process.Signal
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -141,6 +141,9 @@ func socketIn(dir string) string { return filepath.Join(dir, "s") }
 // those that it finds, also another's.
 func tempIn(dir string) string { return filepath.Join(dir, "tmp") }
 
+// pidIn is the file in which the server of dir tells its process, as long as it runs.
+func pidIn(dir string) string { return filepath.Join(dir, "pid") }
+
 func environment(dir string) []string { return append(os.Environ(), "TMPDIR="+tempIn(dir)) }
 
 // find looks for a program of MariaDB, also where users other than root do not.
@@ -233,7 +236,7 @@ func launch(dir, remove string, more ...string) (*server, error) {
 // options make the server small, quick and forgetful.
 func options(dir, socket string) []string {
 	return append([]string{
-		"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--socket=" + socket, "--pid-file=" + filepath.Join(dir, "pid"),
+		"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--socket=" + socket, "--pid-file=" + pidIn(dir),
 		"--skip-networking", "--skip-name-resolve", "--skip-log-bin", "--performance-schema=OFF", "--max-connections=500",
 		"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
 		"--innodb-doublewrite=0", "--innodb-use-native-aio=0",

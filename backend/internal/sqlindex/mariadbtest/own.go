@@ -2,8 +2,13 @@ package mariadbtest
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // Server is a MariaDB of a test's own, which can be killed and started again.
@@ -66,6 +71,37 @@ func (s *Server) Start(options ...string) {
 		s.t.Fatalf("start the test's MariaDB: %v", err)
 	}
 	s.running = running
+}
+
+// Signal sends the server, which runs, a signal.
+func (s *Server) Signal(which syscall.Signal) {
+	s.t.Helper()
+	text, err := os.ReadFile(pidIn(s.dir))
+	if err != nil {
+		s.t.Fatalf("find the test's MariaDB: %v", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil {
+		err = syscall.Kill(pid, which)
+	}
+	if err != nil {
+		s.t.Fatalf("signal %v to the test's MariaDB, process %q: %v", which, text, err)
+	}
+}
+
+// Stop asks the server to end, and waits until it has.
+func (s *Server) Stop() {
+	s.t.Helper()
+	s.Signal(syscall.SIGTERM)
+	for deadline := time.Now().Add(startLimit); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(pidIn(s.dir)); errors.Is(err, fs.ErrNotExist) { // it removes that at last
+			break
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the test's MariaDB has not ended within %v", startLimit)
+		}
+	}
+	s.Kill()
 }
 
 // Kill ends the server as kill -9 does, if it runs.

@@ -89,12 +89,12 @@ func StartCache(t testing.TB, program string, args ...string) *Process {
 // StartCacheTCP does as StartCache on a loopback TCP port of its own.
 func StartCacheTCP(t testing.TB, program string, args ...string) *Process {
 	t.Helper()
-	return startCache(t, freeAddress(t), program, args...)
+	return startCache(t, FreeAddress(t), program, args...)
 }
 
-// freeAddress returns an address below the ports that are given out by
+// FreeAddress returns an address below the ports that are given out by
 // themselves, so that nobody takes it while a process restarts.
-func freeAddress(t testing.TB) string {
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
@@ -155,6 +155,14 @@ func (p *Process) dial() (net.Conn, error) {
 		return net.Dial("unix", socket)
 	}
 	return net.Dial("tcp", p.Address)
+}
+
+// Stop asks the process to end, and waits until it has.
+func (p *Process) Stop(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGTERM)
+	_ = p.cmd.Wait() // it may say that it was asked to
+	p.cmd = nil
 }
 
 // Kill ends the process at once, if it runs.
