@@ -22,11 +22,14 @@ var sample = flag.Int("sample", 8192, "sample so many keys")
 
 const seed = 42
 
-// measure feeds the requests to curves of a cache that can hold a quarter of all
-// objects, so that the curves go from 1/256 to more than all of them.
-func measure(t *testing.T, c mrc.Config, requests []request) (*mrc.Curves, mrc.Snapshot) {
+// quarter is a capacity that holds a quarter of all objects, so that the curves go from
+// 1/256 to more than all of them.
+func quarter(requests []request) int64 { return workingSet(requests) / 4 }
+
+// measure feeds the requests to curves of a cache.
+func measure(t *testing.T, c mrc.Config, capacity int64, requests []request) (*mrc.Curves, mrc.Snapshot) {
 	t.Helper()
-	c.Capacity, c.Seed = workingSet(requests)/4, seed
+	c.Capacity, c.Seed = capacity, seed
 	curves := newCurves(t, c)
 	for _, r := range requests {
 		curves.Pass(mrc.Traffic{Requests: 1, HitBytes: r.size})
@@ -49,7 +52,7 @@ func TestSampledCurvesAreNearTheSimulation(t *testing.T) {
 	errors := map[string]*deviations{}
 	t.Run("traces", func(t *testing.T) {
 		forEachTrace(t, func(t *testing.T, name string, requests []request) {
-			curves, got := measure(t, mrc.Config{ExactKeys: *sample, SampleKeys: *sample}, requests)
+			curves, got := measure(t, mrc.Config{ExactKeys: *sample, SampleKeys: *sample}, quarter(requests), requests)
 			if curves.Memory() > 16<<20 {
 				t.Errorf("%d bytes are taken", curves.Memory())
 			}
@@ -113,21 +116,26 @@ func deviation(t *testing.T, curve mrc.Curve, requests []request) (d deviations)
 // Curves that say they are exact equal the simulation, request for request.
 func TestExactCurvesEqualTheSimulation(t *testing.T) {
 	forEachTrace(t, func(t *testing.T, name string, requests []request) {
-		curves, got := measure(t, mrc.Config{}, requests)
+		curves, got := measure(t, mrc.Config{}, quarter(requests), requests)
 		t.Logf("%s: exact %v, rate %.4f, %d keys, %d KB", name, got.Exact, got.Rate, got.Keys, curves.Memory()>>10)
 		if !got.Exact {
 			return
 		}
-		for _, curve := range got.Curves {
-			for _, p := range curve.Points {
-				r := replay(t, curve.Policy, p.Capacity, requests)
-				want := fmt.Sprintf("%.9f %.9f", r.ObjectMissRatio(), r.ByteMissRatio())
-				if is := fmt.Sprintf("%.9f %.9f", p.Objects, p.Bytes); is != want {
-					t.Errorf("%s, capacity %d: missed %s, want %s", curve.Policy, p.Capacity, is, want)
-				}
+		equalSimulation(t, got, requests)
+	})
+}
+
+func equalSimulation(t *testing.T, got mrc.Snapshot, requests []request) {
+	t.Helper()
+	for _, curve := range got.Curves {
+		for _, p := range curve.Points {
+			r := replay(t, curve.Policy, p.Capacity, requests)
+			want := fmt.Sprintf("%.9f %.9f", r.ObjectMissRatio(), r.ByteMissRatio())
+			if is := fmt.Sprintf("%.9f %.9f", p.Objects, p.Bytes); is != want {
+				t.Errorf("%s, capacity %d: missed %s, want %s", curve.Policy, p.Capacity, is, want)
 			}
 		}
-	})
+	}
 }
 
 func replay(t *testing.T, name string, capacity int64, requests []request) sim.Result {
@@ -143,6 +151,33 @@ func replay(t *testing.T, name string, capacity int64, requests []request) sim.R
 			}
 		}
 	})
+}
+
+// With photographs, GDSF and W-TinyLFU keep nearly all keys in half of the bytes, so
+// that the miniatures hold the most. All keys that there may be are exact even so, and
+// within 16 MiB, wherever the capacities lie.
+func TestExactUpTo64kKeys(t *testing.T) {
+	const keys, most = 1<<16 - 1, 16 << 20
+	var requests []request
+	for key := range uint64(keys) {
+		requests = append(requests, request{key, sim.Photograph(key)})
+	}
+	for key := range sim.Zipf(6, 60_000, keys) {
+		requests = append(requests, request{key, sim.Photograph(key)})
+	}
+	for _, part := range []int64{97, 75, 55} { // so many percent of all bytes is the largest capacity that overflows
+		before := heap()
+		curves, got := measure(t, mrc.Config{}, workingSet(requests)*part/400, requests)
+		taken := heap() - before
+		t.Logf("%d %%: exact %v, %d keys, %d KB of the heap, %d KB by its own count", part, got.Exact, got.Keys, taken>>10, curves.Memory()>>10)
+		if !got.Exact || got.Keys != keys || taken > most {
+			t.Errorf("%d %%: exact is %v, with %d keys in %d bytes", part, got.Exact, got.Keys, taken)
+		}
+		runtime.KeepAlive(curves)
+		if part == 75 {
+			equalSimulation(t, got, requests)
+		}
+	}
 }
 
 // The heap grows by no more than 16 MiB, whatever the keys.

@@ -114,14 +114,14 @@ func (c *Curves) resize(id uint16, e Event) {
 	c.flush()
 	uses := make([]uint8, len(c.caches))
 	for i, m := range c.caches {
-		uses[i] = m.take(&c.keys, id)
+		uses[i] = m.take(id)
 	}
 	c.keys.resize(id, e.Size, e.Charge, c.gate)
 	if !c.keys.all[id].is(live) {
 		return
 	}
 	for i, m := range c.caches {
-		m.put(&c.keys, id, uses[i])
+		m.put(id, uses[i])
 	}
 }
 
@@ -132,7 +132,7 @@ func (c *Curves) ask(id uint16, times int, missed bool) {
 	if missed {
 		c.windows.current.missedBytes += weight * float64(at.size)
 	}
-	s := step{kind: ask, id: id, group: groupOf(at.hash), objects: weight, bytes: weight * float64(at.size)}
+	s := step{kind: ask, id: id, group: groupOf(at.hash, c.windows.current.groups), objects: weight, bytes: weight * float64(at.size)}
 	if s.wasLive = c.keys.enliven(id); !s.wasLive && c.isWarming(at) {
 		s.objects, s.bytes = 0, 0
 	}
@@ -157,7 +157,7 @@ func (c *Curves) remove(id uint16) {
 func (c *Curves) drop(id uint16) {
 	c.flush()
 	for _, m := range c.caches {
-		m.take(&c.keys, id)
+		m.take(id)
 	}
 	c.keys.remove(id)
 }
@@ -169,32 +169,33 @@ func (c *Curves) flush() {
 		return
 	}
 	for i, m := range c.caches {
-		m.run(&c.keys, c.batch, &c.windows.current.misses[i])
+		m.run(c.batch, c.windows.current.missesOf(i))
 	}
 	c.batch = c.batch[:0]
 	for _, m := range c.caches {
 		if m.roomy() && c.keys.live > m.room {
 			c.rebuild(m)
 		}
+		m.renumber()
 	}
 	c.saveMemory()
 }
 
 // run carries out the steps, and counts what misses.
-func (m *miniature) run(k *keys, batch []step, misses *[groups]tally) {
+func (m *miniature) run(batch []step, misses []tally) {
 	for i := range batch {
 		s := &batch[i]
 		switch s.kind {
 		case ask:
-			if !m.request(k, s.id, s.wasLive) {
+			if !m.request(s.id, s.wasLive) {
 				t := &misses[s.group]
 				t.objects += s.objects
 				t.bytes += s.bytes
 			}
 		case put:
-			m.put(k, s.id, m.take(k, s.id))
+			m.put(s.id, m.take(s.id))
 		default:
-			m.take(k, s.id)
+			m.take(s.id)
 		}
 	}
 }
@@ -233,7 +234,7 @@ func (c *Curves) settle() {
 
 func (c *Curves) settleOne(p *pending) {
 	if c.gate.takes(p.hash, 0) {
-		c.windows.current.nowhere[groupOf(p.hash)] += float64(p.times) / c.gate.rate()
+		c.windows.current.nowhere[groupOf(p.hash, c.windows.current.groups)] += float64(p.times) / c.gate.rate()
 	}
 	*p = pending{}
 }

@@ -8,14 +8,14 @@ func (c *Curves) Check() string {
 	holders := make([]uint8, len(c.keys.all))
 	for i, m := range c.caches {
 		used, n := int64(0), 0
-		m.each(func(id uint16) {
+		m.slots.each(func(id uint16) {
 			holders[id]++
 			used += int64(c.keys.all[id].scaled)
 			n++
 		})
 		switch {
 		case m.roomy():
-		case used != m.used || n != m.n || n != m.policy.Len():
+		case used != m.used || n != m.slots.n || n != m.policy.Len():
 			return m.name + " " + strconv.Itoa(i) + " holds other keys than it says"
 		case used > m.room:
 			return m.name + " " + strconv.Itoa(i) + " holds more than it may"

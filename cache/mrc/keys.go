@@ -1,5 +1,7 @@
 package mrc
 
+import "memcache/cache/policy"
+
 // keys are the keys of the sample. Each has an id, by which the miniatures know it.
 type keys struct {
 	all      []key    // by id
@@ -151,6 +153,12 @@ func (k *keys) kill(id uint16) {
 	}
 	at.marks &^= live | awaited
 	at.uses, at.expire = 0, 0
+}
+
+// object is what the miniatures tell their policies of a key.
+func (k *keys) object(id uint16) policy.Object {
+	at := &k.all[id]
+	return policy.Object{Hash: at.hash, Size: int64(at.size), Charge: int64(at.scaled)}
 }
 
 // each calls f with every key; f may remove it.

@@ -2,8 +2,8 @@
 // with other capacities and other replacement policies: miss-ratio curves, live.
 //
 // For every policy and a range of capacities it keeps a miniature cache, which is
-// fed with the requests for a sample of the keys and holds no values. Up to some
-// 64,000 keys the sample is all of them, and the curves are exact. Beyond, keys
+// fed with the requests for a sample of the keys and holds no values. Up to
+// 65,535 keys the sample is all of them, and the curves are exact. Beyond, keys
 // are sampled by size: see gate. The method, its references and its limits are in
 // the README.md of the cache.
 //
@@ -22,13 +22,13 @@ type Config struct {
 	Seed       uint64   // for policies that use chance
 	ExactKeys  int      // so many keys at most without sampling: 65,535, and at most that
 	SampleKeys int      // beyond, sample so many: 32,768, as far as Memory allows
-	Memory     int64    // bytes that all of it may take: 15.5 MiB
+	Memory     int64    // bytes that all of it may take: 15.75 MiB
 }
 
 const (
 	maxKeys       = 1<<16 - 1
 	defaultSample = 1 << 15
-	defaultMemory = 31 << 19
+	defaultMemory = 63 << 18
 	batchSize     = 1024
 	pendings      = 4096
 )
@@ -101,7 +101,7 @@ func New(c Config) (*Curves, error) {
 	c.SampleKeys = min(orDefault(c.SampleKeys, defaultSample), c.ExactKeys)
 	c.Memory = int64(orDefault(int(c.Memory), defaultMemory))
 	curves := &Curves{config: c, pending: make([]pending, pendings), batch: make([]step, 0, batchSize)}
-	curves.windows.init(len(c.Policies) * points)
+	curves.windows = newWindows(len(c.Policies) * points)
 	curves.Clear()
 	return curves, nil
 }
@@ -122,7 +122,7 @@ func (c *Curves) Clear() {
 	c.caches = nil
 	for _, name := range c.config.Policies {
 		for i := range points {
-			c.caches = append(c.caches, newMiniature(name, c.config.Seed, c.capacity(i)))
+			c.caches = append(c.caches, newMiniature(name, c.config.Seed, &c.keys, c.capacity(i)))
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (c *Curves) forget(useless func(at *key) bool) {
 		if useless(at) {
 			for _, m := range c.caches {
 				if at.holders > 0 {
-					m.take(&c.keys, id)
+					m.take(id)
 				}
 			}
 			c.keys.remove(id)
@@ -66,6 +66,7 @@ func (c *Curves) lower(want int) {
 	slices.Sort(places)
 	g.threshold = max(1, min(g.threshold-1, places[max(want, leastKeys/2)]))
 	c.forget(func(at *key) bool { return !g.takes(at.hash, int64(at.size)) })
+	c.windows.divide()
 	c.warming.scale = g.scale
 	c.warming.threshold = min(c.warming.threshold, g.threshold)
 	c.regate(g)
@@ -111,26 +112,29 @@ func (c *Curves) regate(g gate) {
 	c.keys.each(func(id uint16, _ *key) { c.keys.rescale(id, g) })
 	for _, m := range c.caches {
 		m.setRate(g.rate())
-		m.setRoom(&c.keys, g.room(m.capacity))
-		m.compact(&c.keys)
+		m.setRoom(g.room(m.capacity))
+		m.renumber()
 	}
 }
 
 // setRoom is for when the keys charge something else: it sums up what it holds, and
 // evicts what is too much.
-func (m *miniature) setRoom(k *keys, room int64) {
+func (m *miniature) setRoom(room int64) {
 	m.room = room
 	if m.roomy() {
 		return
 	}
 	m.used = 0
-	m.each(func(id uint16) { m.used += int64(k.all[id].scaled) })
-	m.fit(k, 0)
+	m.slots.each(func(id uint16) { m.used += int64(m.keys.all[id].scaled) })
+	if m.summing != nil {
+		m.summing.Sum()
+	}
+	m.fit(0)
 }
 
 // rebuild fills a miniature with what was used last: about what it would hold.
 func (c *Curves) rebuild(m *miniature) {
-	m.forgo(&c.keys)
+	m.forgo()
 	m.empty()
 	c.exact = false
 	var ids []uint16
@@ -147,7 +151,7 @@ func (c *Curves) rebuild(m *miniature) {
 		n++
 	}
 	for _, id := range slices.Backward(ids[:n]) {
-		m.put(&c.keys, id, c.keys.all[id].uses)
+		m.put(id, c.keys.all[id].uses)
 	}
 	m.partial = n < len(ids)
 }
@@ -198,7 +202,7 @@ func (c *Curves) forgoLargest() bool {
 		some := false
 		for i := point; i < len(c.caches); i += points {
 			if m := c.caches[i]; !m.roomy() && !m.partial {
-				m.forgo(&c.keys)
+				m.forgo()
 				some = true
 			}
 		}

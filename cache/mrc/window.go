@@ -1,12 +1,16 @@
 package mrc
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
-// groups is into how many groups the keys are divided, by chance, to see how
-// much they differ.
+// groups is into how many groups the keys of a sample are divided, by chance, to see
+// how much they differ. All keys together are one group.
 const groups = 32
 
-func groupOf(hash uint64) uint8 { return uint8(hash >> 33 % groups) }
+// groupOf returns the group of a key, of so many as divide 256.
+func groupOf(hash uint64, of int) uint8 { return uint8(hash >> 33 % uint64(of)) }
 
 // tally counts requests or misses, each as often as its key stands for others.
 type tally struct{ objects, bytes float64 }
@@ -16,39 +20,50 @@ func (t *tally) add(u tally) {
 	t.bytes += u.bytes
 }
 
+func (t tally) times(f float64) tally { return tally{f * t.objects, f * t.bytes} }
+
 // row is what was counted in a while.
 type row struct {
 	traffic     Traffic
-	missedBytes float64         // of requests that the cache itself missed
-	nowhere     [groups]float64 // requests for what is not there
-	asked       [groups]tally   // of the sample, without these
-	misses      [][groups]tally // by miniature
+	missedBytes float64 // of requests that the cache itself missed
+	groups      int
+	nowhere     []float64 // by group: requests for what is not there
+	asked       []tally   // by group: of the sample, without these
+	misses      []tally   // by miniature, and of each by group
 }
 
-func newRow(n int) *row { return &row{misses: make([][groups]tally, n)} }
+func newRow(n, groups int) *row {
+	return &row{groups: groups, nowhere: make([]float64, groups), asked: make([]tally, groups), misses: make([]tally, n*groups)}
+}
 
+func (r *row) missesOf(miniature int) []tally {
+	return r.misses[miniature*r.groups:][:r.groups]
+}
+
+// add adds up what has the same groups, or one, which counts for all alike.
 func (r *row) add(from *row) {
 	r.traffic.Requests += from.traffic.Requests
 	r.traffic.Hits += from.traffic.Hits
 	r.traffic.HitBytes += from.traffic.HitBytes
 	r.missedBytes += from.missedBytes
-	for g, n := range from.nowhere {
-		r.nowhere[g] += n
+	each := r.groups / from.groups
+	part := 1 / float64(each)
+	for g := range r.nowhere {
+		r.nowhere[g] += part * from.nowhere[g/each]
 	}
-	for g, t := range from.asked {
-		r.asked[g].add(t)
+	for g := range r.asked {
+		r.asked[g].add(from.asked[g/each].times(part))
 	}
-	for i := range from.misses {
-		for g, t := range from.misses[i] {
-			r.misses[i][g].add(t)
-		}
+	for i := range r.misses {
+		r.misses[i].add(from.misses[i/each].times(part))
 	}
 }
 
 func (r *row) reset() {
-	misses := r.misses
-	clear(misses)
-	*r = row{misses: misses}
+	r.traffic, r.missedBytes = Traffic{}, 0
+	clear(r.nowhere)
+	clear(r.asked)
+	clear(r.misses)
 }
 
 // A row is for half a minute; in the hour's window, ten of them are one.
@@ -62,6 +77,7 @@ const (
 // windows are the rows of the last five minutes and of the last hour. The window
 // of five minutes has the present row and nine before it.
 type windows struct {
+	n        int // miniatures
 	current  *row
 	recent   [recentRows]*row // a ring
 	hour     [hourRows]*row   // a ring; the present one has what recent has already
@@ -71,30 +87,49 @@ type windows struct {
 	requests [rowsInHour]uint32 // how many requests of the sample there were, row by row
 }
 
-func (w *windows) init(n int) {
-	w.current, w.end = newRow(n), rowTicks
-	for i := range w.recent {
-		w.recent[i] = newRow(n)
+func newWindows(n int) windows {
+	w := windows{n: n, end: rowTicks}
+	for r := range w.rows() {
+		*r = newRow(n, 1)
 	}
-	for i := range w.hour {
-		w.hour[i] = newRow(n)
+	return w
+}
+
+func (w *windows) rows() iter.Seq[**row] {
+	return func(yield func(**row) bool) {
+		more := yield(&w.current)
+		for i := 0; more && i < len(w.recent); i++ {
+			more = yield(&w.recent[i])
+		}
+		for i := 0; more && i < len(w.hour); i++ {
+			more = yield(&w.hour[i])
+		}
 	}
 }
 
 func (w *windows) reset(now uint32) {
 	w.since = now
-	w.current.reset()
-	for _, r := range w.recent {
-		r.reset()
+	for r := range w.rows() {
+		(*r).reset()
 	}
-	for _, r := range w.hour {
-		r.reset()
+}
+
+// divide begins to count by groups, because of now on only a sample is seen. What was
+// counted until then has no error, as if all groups had been alike.
+func (w *windows) divide() {
+	if w.current.groups == groups {
+		return
+	}
+	for r := range w.rows() {
+		divided := newRow(w.n, groups)
+		divided.add(*r)
+		*r = divided
 	}
 }
 
 func (w *windows) memory() int64 {
 	const rows = 1 + recentRows + hourRows
-	return rows * int64(len(w.current.misses)) * groups * 16
+	return rows * int64(len(w.current.misses)) * 16
 }
 
 func (w *windows) pass(t Traffic) {
@@ -148,7 +183,7 @@ func (w *windows) ticks(of Window, now uint32) uint32 {
 }
 
 func (w *windows) sum(of Window) *row {
-	sum := newRow(len(w.current.misses))
+	sum := newRow(w.n, groups)
 	sum.add(w.current)
 	if of == Hour {
 		for _, r := range w.hour {
@@ -215,7 +250,7 @@ func (c *Curves) Snapshot(of Window) Snapshot {
 func (c *Curves) point(sum *row, i int) Point {
 	p := Point{Capacity: c.caches[i].capacity}
 	var objects, bytes estimate
-	for g, missed := range sum.misses[i] {
+	for g, missed := range sum.missesOf(i) {
 		asked, nowhere := sum.asked[g], sum.nowhere[g]
 		objects.asked[g], objects.missed[g] = asked.objects+nowhere, missed.objects+nowhere
 		bytes.asked[g], bytes.missed[g] = asked.bytes, missed.bytes
@@ -237,7 +272,8 @@ type estimate struct{ asked, missed [groups]float64 }
 // some keys in it, or not in it, are asked for often. How many of these requests
 // missed, the groups tell: where one has more requests than another, it has so many
 // more misses (the regression estimator of survey sampling). What the groups
-// differ by beyond that is the error.
+// differ by beyond that is the error. All keys together, of whose requests a few are
+// not known, differ in nothing.
 func (e *estimate) ratio(all float64) (r, band float64) {
 	if all <= 0 {
 		return 0, 0
@@ -252,7 +288,7 @@ func (e *estimate) ratio(all float64) (r, band float64) {
 		both += a * (e.missed[g] - missed/groups)
 		squares += a * a
 	}
-	slope := 0.0
+	slope := missed / max(1, asked)
 	if squares > 0 {
 		slope = max(0, min(1, both/squares))
 	}

@@ -9,7 +9,9 @@ type fifo struct {
 	n     int
 }
 
-func newFIFO(few bool) *fifo { return &fifo{links: links{few: few}, queue: newList()} }
+func newFIFO(few bool) *fifo {
+	return &fifo{uses: uses{no: few}, links: links{few: few}, queue: newList()}
+}
 
 func (f *fifo) Len() int { return f.n }
 
@@ -36,4 +38,15 @@ func (f *fifo) Evict() (uint32, bool) {
 	}
 	f.Remove(slot)
 	return slot, true
+}
+
+func (f *fifo) Renumber(to func(slot uint32) uint32) {
+	old := *f
+	f.links, f.queue, f.marks = links{few: old.links.few}, newList(), nil
+	old.queue.backwards(&old.links, func(slot uint32) {
+		if !f.no {
+			*f.marks.grow(to(slot)) = *old.marks.at(slot)
+		}
+		f.queue.pushFront(&f.links, to(slot))
+	})
 }

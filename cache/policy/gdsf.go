@@ -7,18 +7,13 @@ import "memcache/cache/internal/splitmix"
 // the age is the priority of what was evicted last. It evicts the lowest
 // priority of samples objects drawn at random.
 type gdsf struct {
-	at         slots // by slot: its place among candidates
-	candidates pages[candidate]
-	n          int
+	place      slots           // by slot: its place among the candidates
+	sizes      sizes           // by slot
+	candidates slots           // by place, in no order
+	priorities pages[priority] // by place
+	n          uint32
 	age        priority
 	rng        splitmix.Source
-}
-
-// candidate is an object to choose from.
-type candidate struct {
-	priority priority
-	slot     uint32
-	size     weight
 }
 
 // priority is a number with scale bits after the point, above the uses after the
@@ -37,45 +32,50 @@ func (p priority) uses() uint64 { return uint64(p & usesMask) }
 
 func (p priority) below(other priority) bool { return int64(p-other) < 0 }
 
-func newGDSF(seed uint64, few bool) *gdsf {
-	return &gdsf{at: slots{few: few}, rng: splitmix.New(seed)}
+func newGDSF(seed uint64, told Objects) *gdsf {
+	few := told != nil
+	return &gdsf{place: slots{few: few}, sizes: sizes{told: told}, candidates: slots{few: few}, rng: splitmix.New(seed)}
 }
 
-func (g *gdsf) Len() int { return g.n }
+func (g *gdsf) Len() int { return int(g.n) }
 
 func (g *gdsf) Add(slot uint32, o Object) {
-	g.at.set(slot, uint32(g.n))
-	c := g.candidates.grow(uint32(g.n))
-	*c = candidate{slot: slot, size: weigh(o.Size)}
-	g.rank(c, uint64(min(o.Uses, maxUses)))
+	g.sizes.add(slot, o)
+	g.place.set(slot, g.n)
+	g.candidates.set(g.n, slot)
+	*g.priorities.grow(g.n) = g.rank(slot, uint64(min(o.Uses, maxUses)))
 	g.n++
 }
 
 func (g *gdsf) Access(slot uint32) {
-	c := g.candidate(slot)
-	g.rank(c, min(c.priority.uses()+1, usesMask))
+	p := g.priorities.at(g.place.at(slot))
+	*p = g.rank(slot, min(p.uses()+1, usesMask))
 }
 
-func (g *gdsf) candidate(slot uint32) *candidate { return g.candidates.at(g.at.at(slot)) }
-
-// rank gives c, asked for so many times after the first, the priority that it
-// deserves now.
-func (g *gdsf) rank(c *candidate, uses uint64) {
-	worth := (1 + uses) << scale / uint64(max(1, c.size.bytes()))
-	c.priority = (g.age+priority(worth<<usesBits))&^usesMask | priority(uses)
+// rank is the priority that an object deserves now, which was asked for so many times
+// after the first.
+func (g *gdsf) rank(slot uint32, uses uint64) priority {
+	worth := (1 + uses) << scale / uint64(max(1, g.sizes.at(slot)))
+	return (g.age+priority(worth<<usesBits))&^usesMask | priority(uses)
 }
 
 func (g *gdsf) usesOf(slot uint32) uint8 {
-	return uint8(min(g.candidate(slot).priority.uses(), maxUses))
+	return uint8(min(g.priorities.at(g.place.at(slot)).uses(), maxUses))
 }
 
 // Remove leaves the candidate behind the others, for Uses.
 func (g *gdsf) Remove(slot uint32) {
 	g.n--
-	hole, last := g.candidate(slot), g.candidates.at(uint32(g.n))
-	*hole, *last = *last, *hole
-	g.at.set(hole.slot, g.at.at(slot))
-	g.at.set(slot, uint32(g.n))
+	hole, last := g.place.at(slot), g.candidates.at(g.n)
+	p, q := g.priorities.at(hole), g.priorities.at(g.n)
+	*p, *q = *q, *p
+	g.put(last, hole)
+	g.put(slot, g.n)
+}
+
+func (g *gdsf) put(slot, place uint32) {
+	g.candidates.set(place, slot)
+	g.place.set(slot, place)
 }
 
 func (g *gdsf) Evict() (uint32, bool) {
@@ -83,19 +83,29 @@ func (g *gdsf) Evict() (uint32, bool) {
 		return 0, false
 	}
 	victim := g.draw()
+	least := *g.priorities.at(victim)
 	for range samples - 1 {
-		if c := g.draw(); c.priority.below(victim.priority) {
-			victim = c
+		c := g.draw()
+		if p := *g.priorities.at(c); p.below(least) {
+			victim, least = c, p
 		}
 	}
-	if g.age.below(victim.priority) {
-		g.age = victim.priority
+	if g.age.below(least) {
+		g.age = least
 	}
-	slot := victim.slot
+	slot := g.candidates.at(victim)
 	g.Remove(slot)
 	return slot, true
 }
 
-func (g *gdsf) draw() *candidate {
-	return g.candidates.at(uint32(g.rng.Below(uint64(g.n))))
+// draw returns the place of any candidate.
+func (g *gdsf) draw() uint32 { return uint32(g.rng.Below(uint64(g.n))) }
+
+func (g *gdsf) Renumber(to func(slot uint32) uint32) {
+	g.place = slots{few: g.place.few}
+	g.candidates.cut(g.n)
+	g.priorities.cut(g.n)
+	for i := range g.n {
+		g.put(to(g.candidates.at(i)), i)
+	}
 }

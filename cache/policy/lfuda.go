@@ -7,7 +7,7 @@ package policy
 type lfuda struct {
 	links   links
 	objects pages[lfuObject]
-	queues  [priorities]list // by priority modulo priorities
+	queues  lists // by priority modulo priorities
 	age     uint32
 	n       int
 }
@@ -26,11 +26,7 @@ const (
 )
 
 func newLFUDA(few bool) *lfuda {
-	l := &lfuda{links: links{few: few}}
-	for i := range l.queues {
-		l.queues[i] = newList()
-	}
-	return l
+	return &lfuda{links: links{few: few}, queues: newLists(priorities, few)}
 }
 
 func (l *lfuda) Len() int { return l.n }
@@ -57,10 +53,10 @@ func (l *lfuda) Evict() (uint32, bool) {
 	if l.n == 0 {
 		return 0, false
 	}
-	for l.queues[l.age%priorities].tail == none {
+	for l.queues.at(l.age%priorities).tail == none {
 		l.age++
 	}
-	slot := l.queues[l.age%priorities].tail
+	slot := l.queues.at(l.age % priorities).tail
 	l.Remove(slot)
 	return slot, true
 }
@@ -70,7 +66,30 @@ func (l *lfuda) usesOf(slot uint32) uint8 { return uint8(min(l.objects.at(slot).
 func (l *lfuda) enqueue(slot uint32) {
 	o := l.objects.at(slot)
 	o.queue = uint16((l.age + 1 + again*uint32(o.uses)) % priorities)
-	l.queues[o.queue].pushFront(&l.links, slot)
+	l.put(slot, uint32(o.queue))
 }
 
-func (l *lfuda) dequeue(slot uint32) { l.queues[l.objects.at(slot).queue].remove(&l.links, slot) }
+func (l *lfuda) put(slot, queue uint32) {
+	q := l.queues.at(queue)
+	q.pushFront(&l.links, slot)
+	l.queues.set(queue, q)
+}
+
+func (l *lfuda) dequeue(slot uint32) {
+	queue := uint32(l.objects.at(slot).queue)
+	q := l.queues.at(queue)
+	q.remove(&l.links, slot)
+	l.queues.set(queue, q)
+}
+
+func (l *lfuda) Renumber(to func(slot uint32) uint32) {
+	old := *l
+	l.links, l.objects, l.queues = links{few: old.links.few}, nil, newLists(priorities, old.links.few)
+	for i := range uint32(priorities) {
+		q := old.queues.at(i)
+		q.backwards(&old.links, func(slot uint32) {
+			*l.objects.grow(to(slot)) = *old.objects.at(slot)
+			l.put(to(slot), i)
+		})
+	}
+}

@@ -58,6 +58,40 @@ type list struct{ head, tail uint32 }
 
 func newList() list { return list{none, none} }
 
+// lists are many lists. Where there are few slots, each takes half the memory.
+type lists struct {
+	wide   []list
+	narrow [][2]uint16
+}
+
+func newLists(n int, few bool) lists {
+	var l lists
+	if few {
+		l.narrow = make([][2]uint16, n)
+	} else {
+		l.wide = make([]list, n)
+	}
+	for i := range n {
+		l.set(uint32(i), newList())
+	}
+	return l
+}
+
+func (l *lists) at(i uint32) list {
+	if l.wide == nil {
+		return list{widen(l.narrow[i][0]), widen(l.narrow[i][1])}
+	}
+	return l.wide[i]
+}
+
+func (l *lists) set(i uint32, to list) {
+	if l.wide == nil {
+		l.narrow[i] = [2]uint16{uint16(to.head), uint16(to.tail)}
+		return
+	}
+	l.wide[i] = to
+}
+
 func (l *list) pushFront(all *links, slot uint32) {
 	all.set(slot, link{none, l.head})
 	if l.head != none {
@@ -86,6 +120,13 @@ func (l *list) moveToFront(all *links, slot uint32) {
 	if l.head != slot {
 		l.remove(all, slot)
 		l.pushFront(all, slot)
+	}
+}
+
+// backwards calls f with each slot, from the tail on; f may not change the list.
+func (l *list) backwards(all *links, f func(slot uint32)) {
+	for slot := l.tail; slot != none; slot = all.towardsHead(slot) {
+		f(slot)
 	}
 }
 

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // pageSize is small, because miniature caches (package mrc) use many arrays.
 const pageSize = 512
 
@@ -23,6 +25,11 @@ func (p *pages[T]) grow(slot uint32) *T {
 	return &(*page)[slot%pageSize]
 }
 
+// cut leaves n places, and gives back the memory of others.
+func (p *pages[T]) cut(n uint32) {
+	*p = slices.Clone((*p)[:min(len(*p), int(n+pageSize-1)/pageSize)])
+}
+
 // slots is an array by slot of other slots. Where there are few, each takes half
 // the memory.
 type slots struct {
@@ -44,4 +51,9 @@ func (s *slots) set(slot, to uint32) {
 		return
 	}
 	*s.wide.grow(slot) = to
+}
+
+func (s *slots) cut(n uint32) {
+	s.wide.cut(n)
+	s.narrow.cut(n)
 }

@@ -88,31 +88,26 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
-// Few is how many slots a policy of NewFew has.
-const Few = 1<<16 - 1
-
 // New returns an empty policy by name. Policies that use chance draw it from
 // seed alone. The error lists the names that are known.
-func New(name string, seed uint64) (Policy, error) { return build(name, seed, false) }
+func New(name string, seed uint64) (Policy, error) { return build(name, seed, nil) }
 
-// NewFew is New for slots below Few, which take less memory then. It evicts the same.
-func NewFew(name string, seed uint64) (Policy, error) { return build(name, seed, true) }
-
-func build(name string, seed uint64, few bool) (Policy, error) {
+func build(name string, seed uint64, told Objects) (Policy, error) {
+	few := told != nil
 	switch name {
 	case "wtinylfu":
-		return newWTinyLFU(few), nil
+		return newWTinyLFU(told), nil
 	case "lfuda":
 		return newLFUDA(few), nil
 	case "s3fifo":
-		return newS3FIFO(few), nil
+		return newS3FIFO(told), nil
 	case "sieve":
 		if few {
 			return newSampledSieve(seed), nil
 		}
 		return newSieve(few), nil
 	case "gdsf":
-		return newGDSF(seed, few), nil
+		return newGDSF(seed, told), nil
 	case "lru":
 		return newLRU(few), nil
 	case "fifo":
@@ -121,18 +116,6 @@ func build(name string, seed uint64, few bool) (Policy, error) {
 		return newRandom(seed, few), nil
 	}
 	return nil, errors.New("unknown policy " + strconv.Quote(name) + ": choose one of " + Names())
-}
-
-// Sampled is a policy of NewFew that a sample of the objects would mislead, unless it
-// knows.
-type Sampled interface {
-	Policy
-	// SetRate tells which part of all objects the policy sees, from 0 to 1, which is
-	// what it takes it for at first.
-	SetRate(rate float64)
-	// Gone is asked before Access: it tells that the object would have been evicted by
-	// now if all were seen. It is to be removed then.
-	Gone(slot uint32) bool
 }
 
 // Saturable is a policy that need not be told of every access: who keeps in mind

@@ -14,7 +14,7 @@ type random struct {
 }
 
 func newRandom(seed uint64, few bool) *random {
-	return &random{slots: slots{few: few}, place: slots{few: few}, rng: splitmix.New(seed)}
+	return &random{uses: uses{no: few}, slots: slots{few: few}, place: slots{few: few}, rng: splitmix.New(seed)}
 }
 
 func (r *random) Len() int { return int(r.n) }
@@ -45,4 +45,14 @@ func (r *random) Evict() (uint32, bool) {
 	slot := r.slots.at(uint32(r.rng.Below(uint64(r.n))))
 	r.Remove(slot)
 	return slot, true
+}
+
+func (r *random) Renumber(to func(slot uint32) uint32) {
+	r.place = slots{few: r.place.few}
+	r.slots.cut(r.n)
+	for i := range r.n {
+		slot := to(r.slots.at(i))
+		r.slots.set(i, slot)
+		r.place.set(slot, i)
+	}
 }

@@ -12,18 +12,12 @@ type s3fifo struct {
 	uses
 	decay
 	links       links
-	objects     pages[trace]
+	objects     traces
 	small, main list
 	ghosts      ghost
 	smallBytes  int64
 	bytes       int64 // of both queues
 	n           int
-}
-
-// trace is what S3-FIFO and W-TinyLFU know of the object in a slot.
-type trace struct {
-	charge weight
-	hash   uint32
 }
 
 const (
@@ -33,8 +27,8 @@ const (
 	inMain     = 1 << 7
 )
 
-func newS3FIFO(few bool) *s3fifo {
-	s := &s3fifo{links: links{few: few}, small: newList(), main: newList()}
+func newS3FIFO(told Objects) *s3fifo {
+	s := &s3fifo{links: links{few: told != nil}, objects: traces{told: told}, small: newList(), main: newList()}
 	s.ghosts.fit(0)
 	return s
 }
@@ -43,8 +37,7 @@ func (s *s3fifo) Len() int { return s.n }
 
 func (s *s3fifo) Add(slot uint32, o Object) {
 	s.begin(slot, o)
-	t := trace{weigh(o.Charge), o.hash()}
-	*s.objects.grow(slot) = t
+	t := s.objects.add(slot, o)
 	s.n++
 	s.ghosts.fit(s.n)
 	charge := t.charge.bytes()
@@ -130,4 +123,23 @@ func (s *s3fifo) evictMain() (slot uint32, out bool) {
 	s.decayed(slot)
 	s.main.moveToFront(&s.links, slot)
 	return slot, false
+}
+
+func (s *s3fifo) Renumber(to func(slot uint32) uint32) {
+	old := *s
+	s.links, s.marks = links{few: old.links.few}, nil
+	s.small, s.main = newList(), newList()
+	for from, into := range map[*list]*list{&old.small: &s.small, &old.main: &s.main} {
+		from.backwards(&old.links, func(slot uint32) {
+			*s.marks.grow(to(slot)) = *old.marks.at(slot)
+			into.pushFront(&s.links, to(slot))
+		})
+	}
+}
+
+func (s *s3fifo) Sum() {
+	s.bytes, s.smallBytes = 0, 0
+	s.main.backwards(&s.links, func(slot uint32) { s.bytes += s.objects.at(slot).charge.bytes() })
+	s.small.backwards(&s.links, func(slot uint32) { s.smallBytes += s.objects.at(slot).charge.bytes() })
+	s.bytes += s.smallBytes
 }

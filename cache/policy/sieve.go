@@ -11,7 +11,11 @@ type sieve struct {
 
 const visited = 1 << 7 // in uses.marks: asked for since the hand came by
 
-func newSieve(few bool) *sieve { return &sieve{fifo: *newFIFO(few), hand: none} }
+func newSieve(few bool) *sieve {
+	s := &sieve{fifo: *newFIFO(few), hand: none}
+	s.no = false // for the marks
+	return s
+}
 
 func (s *sieve) Access(slot uint32) {
 	s.count(slot)
@@ -50,5 +54,12 @@ func (s *sieve) Evict() (uint32, bool) {
 		*mark &^= visited
 		s.decayed(slot)
 		s.hand = s.links.towardsHead(slot)
+	}
+}
+
+func (s *sieve) Renumber(to func(slot uint32) uint32) {
+	s.fifo.Renumber(to)
+	if s.hand != none {
+		s.hand = to(s.hand)
 	}
 }

@@ -67,6 +67,13 @@ func (s *sampledSieve) Evict() (uint32, bool) {
 	return slot, ok
 }
 
+func (s *sampledSieve) Renumber(to func(slot uint32) uint32) {
+	s.sieve.Renumber(to)
+	if s.newest != none {
+		s.newest = to(s.newest)
+	}
+}
+
 // shrink makes the gap a part of what it was.
 func (s *sampledSieve) shrink(from float64) {
 	if s.gap = from * s.draw(); s.gap < s.rate {

@@ -12,7 +12,7 @@ const sampleSlots = 100
 // have been asked for but that.
 func sampledSieve(t *testing.T, seed uint64, rate float64) policy.Sampled {
 	t.Helper()
-	p, err := policy.NewFew("sieve", seed)
+	p, err := policy.NewFew("sieve", seed, func(uint32) policy.Object { return policy.Object{Size: 1, Charge: 1} })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import "slices"
 // written where another choice was tried.
 type wtinylfu struct {
 	links   links
-	objects pages[resident]
+	objects residents
 	queues  [3]list
 	bytes   [3]int64 // of each queue
 	sketch  *sketch
@@ -30,7 +30,7 @@ type wtinylfu struct {
 
 type resident struct {
 	charge weight
-	hash   uint32 // of the key, but for the low three bits: the queue, and touched
+	hash   uint32 // of the key, but for the low three bits, the marks: the queue, and touched
 }
 
 const (
@@ -41,17 +41,17 @@ const (
 	queueBits = 3
 	touched   = 4 // asked for since it got its place
 	ownBits   = 3 // how many these are
+	ownMask   = 1<<ownBits - 1
 
 	windowPercent    = 10 // of all bytes
 	protectedPercent = 80 // of those of the main part
 )
 
-func newWTinyLFU(few bool) *wtinylfu {
-	w := &wtinylfu{links: links{few: few}, sketch: newSketch(), roomy: true}
-	for i := range w.queues {
-		w.queues[i] = newList()
+func newWTinyLFU(told Objects) *wtinylfu {
+	return &wtinylfu{
+		links: links{few: told != nil}, objects: residents{told: told}, queues: [3]list{newList(), newList(), newList()},
+		sketch: newSketch(), roomy: true,
 	}
-	return w
 }
 
 func (w *wtinylfu) Len() int { return w.n }
@@ -59,8 +59,7 @@ func (w *wtinylfu) Len() int { return w.n }
 // Add puts an object into the window, or on probation when it is larger than
 // the window: Admit let it compete.
 func (w *wtinylfu) Add(slot uint32, o Object) {
-	r := resident{weigh(o.Charge), o.hash() >> ownBits << ownBits}
-	*w.objects.grow(slot) = r
+	r := w.objects.add(slot, o)
 	w.n++
 	w.sketch.fit(w.n)
 	w.sketch.add(r.sketched(), 1+w.unknown(r, o.Uses))
@@ -114,7 +113,7 @@ func (w *wtinylfu) accessAll(slots []uint32) {
 func (w *wtinylfu) touch(slot uint32) uint32 {
 	r := w.objects.at(slot)
 	if r.hash&touched == 0 { // what need not be written stays shared between processors
-		r.hash |= touched
+		w.objects.mark(slot, r.queue()|touched)
 	}
 	return r.sketched()
 }
@@ -143,7 +142,7 @@ func (w *wtinylfu) last(queue uint32) uint32 {
 		if r.hash&touched == 0 {
 			return slot
 		}
-		r.hash &^= touched
+		w.objects.mark(slot, queue)
 		w.promote(slot, queue)
 	}
 }
@@ -197,7 +196,7 @@ func (w *wtinylfu) Admit(o Object, room int64) bool {
 	if room <= 0 || charge <= windowOf(w.total()+charge-room) {
 		return true
 	}
-	hash := resident{hash: o.hash()}.sketched()
+	hash := residentOf(o, 0).sketched()
 	if w.worthier(w.sketch.estimate(hash)+1, room) {
 		return true
 	}
@@ -249,7 +248,7 @@ func (w *wtinylfu) usesOf(slot uint32) uint8 {
 
 func (w *wtinylfu) push(slot uint32, queue uint32) {
 	r := w.objects.at(slot)
-	r.hash = r.hash&^queueBits | queue
+	w.objects.mark(slot, r.hash&touched|queue)
 	w.bytes[queue] += r.charge.bytes()
 	w.queues[queue].pushFront(&w.links, slot)
 }
@@ -265,11 +264,37 @@ func (w *wtinylfu) move(slot, queue uint32) {
 	w.push(slot, queue)
 }
 
+// Renumber leaves the sketch, which knows no slots.
+func (w *wtinylfu) Renumber(to func(slot uint32) uint32) {
+	old := *w
+	w.links, w.objects.marks = links{few: old.links.few}, nil
+	for i := range w.queues {
+		w.queues[i] = newList()
+		old.queues[i].backwards(&old.links, func(slot uint32) {
+			*w.objects.marks.grow(to(slot)) = *old.objects.marks.at(slot)
+			w.queues[i].pushFront(&w.links, to(slot))
+		})
+	}
+}
+
+// Sum takes what is present for what there is room for.
+func (w *wtinylfu) Sum() {
+	for i := range w.queues {
+		w.bytes[i] = 0
+		w.queues[i].backwards(&w.links, func(slot uint32) { w.bytes[i] += w.objects.at(slot).charge.bytes() })
+	}
+	w.full = w.total()
+}
+
 func (w *wtinylfu) main() int64  { return w.bytes[probation] + w.bytes[protected] }
 func (w *wtinylfu) total() int64 { return w.bytes[window] + w.main() }
 
 // windowOf is the window's share of n bytes.
 func windowOf(n int64) int64 { return n * windowPercent / 100 }
+
+func residentOf(o Object, marks uint32) resident {
+	return resident{weigh(o.Charge), o.hash()&^ownMask | marks}
+}
 
 func (r resident) queue() uint32 { return r.hash & queueBits }
 
