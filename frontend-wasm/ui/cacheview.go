@@ -106,6 +106,9 @@ func (p *cachePage) capacityField(problem string, o *outlook) app.UI {
 	if c := p.s.cache; c != nil {
 		least, most := capacityRange(c)
 		hint = tf("From %s to %s MB. What still fits stays in memory.", count(least), count(most))
+		if n := len(p.s.cache.Nodes); n > 1 {
+			hint += " " + tf("Each of the %d nodes has this capacity.", n)
+		}
 	}
 	step := "1"
 	if p.unit == unitGB {

@@ -35,7 +35,11 @@ func TestOnlyWhatMayBeDoneIsOffered(t *testing.T) {
 			s.uploads.add("name", "key", 1, nil)
 			return &uploadsPanel{s: s}
 		},
-		"cache":     func(s *session) app.Composer { return &cachePage{s: s} },
+		"cache": func(s *session) app.Composer { return &cachePage{s: s} },
+		"nodes": func(s *session) app.Composer {
+			s.cache = &api.Cache{MaxPool: 8, Pool: 2, Nodes: []api.Node{{Name: "a", Up: true}, {Name: "b", Up: true}}}
+			return &nodesPanel{s: s}
+		},
 		"autopilot": func(s *session) app.Composer { return &autopilotCard{s: s} },
 		"keys": func(s *session) app.Composer {
 			return &keysPanels{s: s, keys: &api.CacheKeys{Top: api.TopKeys{Largest: []api.TopKey{{Key: "a"}}}}}
@@ -46,6 +50,9 @@ func TestOnlyWhatMayBeDoneIsOffered(t *testing.T) {
 		page, markup string
 		needs        api.Scope
 	}{
+		{"nodes", `remove-node`, api.ScopeAdmin},
+		{"nodes", `id="node-add"`, api.ScopeAdmin},
+		{"nodes", `id="pool"`, api.ScopeAdmin},
 		{"objects", `id="files"`, api.ScopeWrite},
 		{"objects", `id="folder"`, api.ScopeWrite},
 		{"objects", `class="button-icon delete"`, api.ScopeWrite},

@@ -293,7 +293,7 @@ func (s *session) setCache(c *api.Cache) {
 func (s *session) addTicks(ticks []api.Tick) {
 	for _, t := range ticks {
 		s.stats.add(t)
-		if s.long.Seconds > 0 {
+		if s.long.Seconds > 0 && s.long.Node == "" {
 			s.long.add(t)
 		}
 		s.cacheDown = !t.Up
@@ -316,22 +316,23 @@ func (s *session) shown() *window {
 	return &s.stats
 }
 
-// show asks for a longer window of statistics; the last ten minutes are there.
-// What comes live is added until it is asked for again.
-func (s *session) show(seconds int) {
-	if seconds <= api.DefaultWindow {
+// show asks for a longer window of statistics, or for that of one node; the last ten
+// minutes of all are there. What comes live is of all, and is added to that until it is
+// asked for again.
+func (s *session) show(seconds int, node string) {
+	if seconds <= api.DefaultWindow && node == "" {
 		s.long, s.longErr = window{}, ""
 		s.notify(changeWindow, nil)
 		return
 	}
-	if s.long.Seconds != seconds {
-		s.long = window{Seconds: seconds, Now: s.stats.Now}
+	if s.long.Seconds != seconds || s.long.Node != node {
+		s.long = window{Seconds: seconds, Node: node, Now: s.stats.Now}
 	}
 	s.longAt = wallNow()
 	s.notify(changeWindow, nil)
 	stats := new(api.Stats)
-	s.call(api.MethodSubscribe, api.StatsQuery{Seconds: seconds}, stats, func(err error) {
-		if s.long.Seconds != seconds {
+	s.call(api.MethodSubscribe, api.StatsQuery{Seconds: seconds, Node: node}, stats, func(err error) {
+		if s.long.Seconds != seconds || s.long.Node != node {
 			return // another one is wanted by now
 		}
 		s.longErr = ""
@@ -339,6 +340,7 @@ func (s *session) show(seconds int) {
 			s.longErr = failure(err)
 		} else {
 			s.long.renew(*stats)
+			s.long.Node = node
 		}
 		s.notify(changeWindow, nil)
 	})

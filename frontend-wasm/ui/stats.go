@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/url"
 	"strconv"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -47,19 +48,23 @@ func spanOf(id string) span {
 // what was added to it live is of single seconds.
 const renewEvery = 60_000
 
+// renewNode is the same where they are of one node, to which nothing is added live.
+const renewNode = 5_000
+
 // OnMount follows the statistics, which the session receives all the time.
 func (p *statsPage) OnMount(ctx app.Context) {
 	p.ctx = ctx
 	ctx.Page().SetTitle(t("Statistics") + " – MemCache")
 	p.s.watch(p)
-	p.s.show(spanOf(pageQuery(ctx).Get("window")).Seconds)
+	p.s.show(spanOf(pageQuery(ctx).Get("window")).Seconds, pageQuery(ctx).Get("node"))
 	app.Window().Call("scrollTo", 0, 0)
 }
 
 // OnNav follows the address.
 func (p *statsPage) OnNav(ctx app.Context) {
-	if x := spanOf(pageQuery(ctx).Get("window")); p.ctx != nil && x.Seconds != p.s.shown().Seconds {
-		p.s.show(x.Seconds)
+	x, node := spanOf(pageQuery(ctx).Get("window")), pageQuery(ctx).Get("node")
+	if p.ctx != nil && (x.Seconds != p.s.shown().Seconds || node != p.s.shown().Node) {
+		p.s.show(x.Seconds, node)
 	}
 }
 
@@ -71,10 +76,14 @@ func (p *statsPage) OnDismount() {
 
 func (p *statsPage) sessionChanged(c change, _ *news) {
 	back := c&changeConn != 0 && p.s.live()
-	if p.s.long.Seconds > 0 && p.s.live() && (back || wallNow()-p.s.longAt > renewEvery) {
-		p.s.show(p.s.long.Seconds)
+	every := int64(renewEvery)
+	if p.s.long.Node != "" {
+		every = renewNode
 	}
-	if c&(changeStats|changeConn|changeWindow) != 0 {
+	if p.s.long.Seconds > 0 && p.s.live() && (back || wallNow()-p.s.longAt > every) {
+		p.s.show(p.s.long.Seconds, p.s.long.Node)
+	}
+	if c&(changeCache|changeStats|changeConn|changeWindow) != 0 {
 		p.Update()
 	}
 }
@@ -87,7 +96,7 @@ func (p *statsPage) Render() app.UI {
 		charts = append(charts, &chart{s: p.s, spec: spec})
 	}
 	return app.Div().ID("page-stats").Class("page").Body(
-		app.Div().Class("page-head").Body(app.H1().Text(t("Statistics")), p.spans(), asOf(p.s, p.s.statsAt)),
+		app.Div().Class("page-head").Body(app.H1().Text(t("Statistics")), p.spans(), p.nodes(), asOf(p.s, p.s.statsAt)),
 		p.failed(),
 		p.tiles(),
 		app.P().Class("muted").Text(t("Requests are what the cache was asked for: objects, and the small pictures of the grid.")),
@@ -101,17 +110,55 @@ func (p *statsPage) Render() app.UI {
 func (p *statsPage) spans() app.UI {
 	links := make([]app.UI, 0, len(spans()))
 	for _, x := range spans() {
-		path := pathStats
-		if x.Seconds != api.DefaultWindow {
-			path += "?window=" + x.ID
-		}
-		a := app.A().ID("window-" + x.ID).Class("segment").Href(path).Text(x.Name)
+		a := app.A().ID("window-" + x.ID).Class("segment").Href(statsPath(x.ID, p.s.shown().Node)).Text(x.Name)
 		if x.Seconds == p.s.shown().Seconds {
 			a = a.Aria("current", "true")
 		}
 		links = append(links, a)
 	}
 	return app.Nav().ID("windows").Class("segments").Aria("label", t("Window")).Body(links...)
+}
+
+// statsPath is the address of a window, of one node or, where that is "", of all.
+func statsPath(window, node string) string {
+	q := url.Values{}
+	if window != spans()[0].ID {
+		q.Set("window", window)
+	}
+	if node != "" {
+		q.Set("node", node)
+	}
+	if len(q) == 0 {
+		return pathStats
+	}
+	return pathStats + "?" + q.Encode()
+}
+
+// nodes is the choice of all nodes or one, where there are several.
+func (p *statsPage) nodes() app.UI {
+	shown := p.s.shown()
+	if p.s.cache == nil || len(p.s.cache.Nodes) < 2 && shown.Node == "" {
+		return nil
+	}
+	options, known := [][2]string{{"", t("All nodes")}}, shown.Node == ""
+	for _, n := range p.s.cache.Nodes {
+		options = append(options, [2]string{n.Name, n.Name})
+		known = known || n.Name == shown.Node
+	}
+	if !known { // it left
+		options = append(options, [2]string{shown.Node, shown.Node})
+	}
+	return node("div", "", "stats-node", selection("stats-node", t("Cache node"), shown.Node, p.onNode, options...))
+}
+
+func (p *statsPage) onNode(ctx app.Context, _ app.Event) {
+	window := spans()[0].ID
+	for _, x := range spans() {
+		if x.Seconds == p.s.shown().Seconds {
+			window = x.ID
+		}
+	}
+	ctx.Navigate(statsPath(window, fieldValue(ctx)))
 }
 
 func (p *statsPage) failed() app.UI {

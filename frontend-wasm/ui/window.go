@@ -10,6 +10,7 @@ import (
 // time at its right edge.
 type window struct {
 	Seconds int
+	Node    string // "" for all
 	Now     int64
 	Samples []api.Sample
 	Marks   []api.Mark // what happened, oldest first

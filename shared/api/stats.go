@@ -1,8 +1,10 @@
 package api
 
-// StatsQuery asks for samples of the last Seconds; 0 is DefaultWindow.
+// StatsQuery asks for samples of the last Seconds; 0 is DefaultWindow. With a Node, of
+// that one alone: what is added a second is of all.
 type StatsQuery struct {
-	Seconds int `json:"seconds,omitempty"`
+	Seconds int    `json:"seconds,omitempty"`
+	Node    string `json:"node,omitempty"` // its address; "" for all
 }
 
 // DefaultWindow is the length of the statistics shown first, in seconds.

@@ -203,7 +203,7 @@ func TestRestoredIsWhatWasBackedUp(t *testing.T) {
 	if err != nil || settings.Capacity != 5*api.MB || settings.Policy != "random" || settings.Generation != before.Generation {
 		t.Errorf("the settings are %+v, %v; want those of the backup with the generation %d", settings, err, before.Generation)
 	}
-	samples, err := to.index.Samples(t.Context(), time.UnixMilli(-1), time.UnixMilli(1e12))
+	samples, err := to.index.Samples(t.Context(), time.UnixMilli(-1), time.UnixMilli(1e12), "")
 	if err != nil || len(samples) != 3 || samples[2].Requests != 7 {
 		t.Errorf("the samples are %+v, %v", samples, err)
 	}

@@ -30,7 +30,7 @@ type Database interface {
 	Settings(ctx context.Context) (sqlindex.Settings, error)
 	SaveSettings(ctx context.Context, capacity int64, policy string) error
 	RecordSample(ctx context.Context, node string, s api.Sample) error
-	Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error)
+	Samples(ctx context.Context, since, until time.Time, node string) ([]api.Sample, error)
 	MarkStart(ctx context.Context, node string, at time.Time) error
 	Marks(ctx context.Context, since, until time.Time, limit int) ([]api.Mark, error)
 	KeepCurves(ctx context.Context, node string, at time.Time, curves []byte) error

@@ -403,15 +403,21 @@ func TestWindowHoldsTheRecordedAndTheNewest(t *testing.T) {
 			}
 		}
 	}
-	stats, err := f.Window(t.Context(), 60)
+	stats, err := f.Window(t.Context(), 60, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(stats.Samples) != 2 || stats.Total.Requests != 30 || stats.Total.HitRate != 0.5 {
 		t.Errorf("got %+v, want a recorded and a new sample, 30 requests and a hit rate of 0.5", stats)
 	}
+	if stats, err := f.Window(t.Context(), 60, "a"); err != nil || len(stats.Samples) != 2 || stats.Total.Requests != 30 {
+		t.Errorf("of the node alone: %+v, %v", stats, err)
+	}
+	if stats, err := f.Window(t.Context(), 60, "b"); err != nil || len(stats.Samples) != 0 {
+		t.Errorf("of another node: %+v, %v", stats, err)
+	}
 	for _, seconds := range []int{-1, 0, maxWindow + 1} {
-		if _, err := f.Window(t.Context(), seconds); err == nil || api.AsError(err).Code != api.Invalid {
+		if _, err := f.Window(t.Context(), seconds, ""); err == nil || api.AsError(err).Code != api.Invalid {
 			t.Errorf("a window of %d s: %v, want a refusal", seconds, err)
 		}
 	}
@@ -442,7 +448,7 @@ func TestSampleThatCannotBeWrittenIsNotLost(t *testing.T) {
 			t.Errorf("record %d: %v", i, err)
 		}
 	}
-	samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now)
+	samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now, "")
 	if err != nil || len(samples) != 1 || samples[0].Requests != 20 || samples[0].Seconds != 2 || samples[0].Reads.Seconds != 2 {
 		t.Errorf("got %+v, %v; want one sample of 2 s with 20 requests", samples, err)
 	}

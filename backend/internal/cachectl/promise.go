@@ -92,7 +92,7 @@ func (c *Controller) promise(ctx context.Context) (*api.Promise, error) {
 		return nil, fmt.Errorf("read a promise: %w", err)
 	}
 	at := time.UnixMilli(p.Time)
-	samples, err := c.cfg.Database.Samples(ctx, at, at.Add(warmUpMost+measured))
+	samples, err := c.cfg.Database.Samples(ctx, at, at.Add(warmUpMost+measured), "")
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func TestReadsAreCountedWithoutACache(t *testing.T) {
 	}
 	f.nodes.edit(0, func(n *cachelink.NodeStats) { n.Gets += 5 })
 	f.count(f.nodes.Stats(t.Context()), now)
-	stats, err := f.Window(t.Context(), 60)
+	stats, err := f.Window(t.Context(), 60, "")
 	if err != nil || len(stats.Samples) != 2 {
 		t.Fatalf("the window is %+v, %v", stats, err)
 	}
@@ -83,7 +83,7 @@ func TestChangesAndStartsAreMarked(t *testing.T) {
 	if err := f.Record(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	stats, err := f.Window(t.Context(), 60)
+	stats, err := f.Window(t.Context(), 60, "")
 	if err != nil || len(stats.Marks) != 4 {
 		t.Fatalf("the window has the marks %+v, %v; want both starts and the changes, each once", stats.Marks, err)
 	}
@@ -106,7 +106,7 @@ func TestWhoFollowsRecordsOnlyItself(t *testing.T) {
 		if err := f.Record(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now)
+		samples, err := f.db.Samples(t.Context(), now.Add(-time.Minute), now, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -207,14 +207,15 @@ const maxSamples = 1000
 // maxMarks is how many marks a window is shown with: the newest.
 const maxMarks = 200
 
-// Window returns the samples of the last seconds, to this moment; in a long
-// window several recorded ones are one.
-func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error) {
+// Window returns the samples of the last seconds, to this moment, of a node or, where
+// that is "", of all and of what backends read; in a long window several recorded ones
+// are one.
+func (c *Controller) Window(ctx context.Context, seconds int, node string) (api.Stats, error) {
 	if seconds < 1 || seconds > maxWindow {
 		return api.Stats{}, api.Errorf(api.Invalid, "the window of %d seconds cannot be shown: use 1 to %d", seconds, maxWindow)
 	}
 	now := time.Now()
-	samples, err := c.cfg.Database.Samples(ctx, now.Add(-time.Duration(seconds)*time.Second), now)
+	samples, err := c.cfg.Database.Samples(ctx, now.Add(-time.Duration(seconds)*time.Second), now, node)
 	if err != nil {
 		return api.Stats{}, unavailable("read the statistics", err)
 	}
@@ -223,7 +224,7 @@ func (c *Controller) Window(ctx context.Context, seconds int) (api.Stats, error)
 		return api.Stats{}, unavailable("read the statistics", err)
 	}
 	samples = thin(samples, int64(seconds)*1000/maxSamples)
-	if s, ok := c.unrecorded(); ok {
+	if s, ok := c.unrecorded(node); ok {
 		samples = append(samples, s)
 	}
 	if samples == nil {
@@ -249,12 +250,12 @@ func thin(samples []api.Sample, step int64) []api.Sample {
 	return kept
 }
 
-// unrecorded is the sample that the next Record will write.
-func (c *Controller) unrecorded() (all api.Sample, ok bool) {
+// unrecorded is the sample that the next Record will write, of a node or of all.
+func (c *Controller) unrecorded(node string) (all api.Sample, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.opens() {
-		if s.Seconds > 0 || s.Reads.Seconds > 0 {
+	for name, s := range c.opens() {
+		if (node == "" || node == name) && (s.Seconds > 0 || s.Reads.Seconds > 0) {
 			all.Beside(*s)
 			all.Time, ok = max(all.Time, s.Time), true
 		}

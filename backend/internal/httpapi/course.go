@@ -194,7 +194,7 @@ func (s *server) courseRate(w http.ResponseWriter, r *http.Request) error {
 	if rate != "hit" && rate != "miss" {
 		return api.Errorf(api.Invalid, "the rate %q is not known: ask for hit or miss", rate)
 	}
-	stats, err := s.Stats.Window(r.Context(), rateWindow)
+	stats, err := s.Stats.Window(r.Context(), rateWindow, "")
 	if err != nil {
 		return err
 	}

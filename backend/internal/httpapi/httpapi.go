@@ -62,7 +62,7 @@ type Cache interface {
 
 // Stats is what the routes need of the statistics.
 type Stats interface {
-	Window(ctx context.Context, seconds int) (api.Stats, error)
+	Window(ctx context.Context, seconds int, node string) (api.Stats, error)
 	Insight(ctx context.Context) (api.Insight, error)
 	Top(ctx context.Context) api.TopKeys
 	Evictions(ctx context.Context) api.Evictions

@@ -16,7 +16,7 @@ func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
 		}
 		seconds = int(window.Seconds())
 	}
-	stats, err := s.Stats.Window(r.Context(), seconds)
+	stats, err := s.Stats.Window(r.Context(), seconds, r.URL.Query().Get("node"))
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ type Cache interface {
 
 // Stats is the recorded statistics.
 type Stats interface {
-	Window(ctx context.Context, seconds int) (api.Stats, error)
+	Window(ctx context.Context, seconds int, node string) (api.Stats, error)
 	Insight(ctx context.Context) (api.Insight, error)
 	Keys(ctx context.Context) api.CacheKeys
 }

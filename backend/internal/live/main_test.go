@@ -205,7 +205,7 @@ func (m *memory) called(what string) error {
 	return nil
 }
 
-func (m *memory) Window(_ context.Context, seconds int) (api.Stats, error) {
+func (m *memory) Window(_ context.Context, seconds int, _ string) (api.Stats, error) {
 	return api.Stats{Seconds: seconds, Samples: []api.Sample{{Requests: 3, Hits: 2, Misses: 1}}}, nil
 }
 

@@ -210,7 +210,7 @@ func (h *Hub) subscribe(ctx context.Context, _ *conn, q api.StatsQuery) (any, er
 	if q.Seconds == 0 {
 		q.Seconds = api.DefaultWindow
 	}
-	return h.config.Stats.Window(ctx, q.Seconds)
+	return h.config.Stats.Window(ctx, q.Seconds, q.Node)
 }
 
 // insight answers the present curves; run adds the client to the watchers.

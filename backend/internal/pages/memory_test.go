@@ -49,7 +49,7 @@ func (still) Insight(context.Context) (api.Insight, error) {
 }
 
 // Window is full, so that each sample that comes drops one.
-func (still) Window(_ context.Context, seconds int) (api.Stats, error) {
+func (still) Window(_ context.Context, seconds int, _ string) (api.Stats, error) {
 	stats := api.Stats{Seconds: seconds, Now: sampleTime(0)}
 	for i := range seconds {
 		stats.Samples = append(stats.Samples, sample(i-seconds+1))

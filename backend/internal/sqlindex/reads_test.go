@@ -55,7 +55,7 @@ func TestDamagedTimesAreAnError(t *testing.T) {
 			"VALUES (?, 'x', 0, 1, 1, 1, 1, 1, 1, 1, ?)", noon.UnixMilli(), bad); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.Samples(t.Context(), noon.Add(-time.Second), noon); err == nil {
+		if got, err := db.Samples(t.Context(), noon.Add(-time.Second), noon, ""); err == nil {
 			t.Errorf("the times %x were read as %+v", bad, got)
 		}
 	}

@@ -99,11 +99,14 @@ func (db *DB) RecordSample(ctx context.Context, node string, s api.Sample) error
 
 // Samples returns the samples with since < Time <= until, oldest first. Those of
 // several nodes at one time are one sample: their sum, and the longest intervals.
-func (db *DB) Samples(ctx context.Context, since, until time.Time) ([]api.Sample, error) {
+func (db *DB) Samples(ctx context.Context, since, until time.Time, node string) ([]api.Sample, error) {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
-	rows, err := db.reader.QueryContext(short, "SELECT "+sampleColumns+" FROM samples WHERE time_ms > ? AND time_ms <= ? ORDER BY time_ms",
-		since.UnixMilli(), until.UnixMilli())
+	where, values := "time_ms > ? AND time_ms <= ?", []any{since.UnixMilli(), until.UnixMilli()}
+	if node != "" {
+		where, values = where+" AND node = ?", append(values, node)
+	}
+	rows, err := db.reader.QueryContext(short, "SELECT "+sampleColumns+" FROM samples WHERE "+where+" ORDER BY time_ms", values...)
 	if err != nil {
 		return nil, db.fail(ctx, "read samples", err)
 	}

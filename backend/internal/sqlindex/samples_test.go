@@ -32,7 +32,7 @@ func record(t *testing.T, db *DB, node string, samples ...api.Sample) {
 
 func wantSamples(t *testing.T, db *DB, since, until time.Time, want ...api.Sample) {
 	t.Helper()
-	got, err := db.Samples(t.Context(), since, until)
+	got, err := db.Samples(t.Context(), since, until, "")
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Samples from %v to %v, %v:\n%+v, want\n%+v", since, until, err, got, want)
 	}
@@ -53,6 +53,11 @@ func TestSamples(t *testing.T) {
 		other := sampleAt(10*time.Second, 40)
 		other.Seconds = 5.25
 		record(t, db, "/run/ünix.sock", other)
+		for node, want := range map[string][]api.Sample{"one": {a, b, d}, "/run/ünix.sock": {other}, "none": {}} {
+			if got, err := db.Samples(t.Context(), noon, all, node); err != nil || !slices.Equal(got, want) {
+				t.Errorf("Samples of %q: %+v, %v; want %+v", node, got, err, want)
+			}
+		}
 		b.Seconds = 5.25
 		b.Items, b.Bytes, b.Requests = b.Items+other.Items, b.Bytes+other.Bytes, b.Requests+other.Requests
 		b.Capacity = 2 * other.Capacity
@@ -137,7 +142,7 @@ func TestPruneBacklog(t *testing.T) {
 			})
 		}
 		all.Wait()
-		got, err := db.Samples(t.Context(), noon, noon.Add(24*time.Hour))
+		got, err := db.Samples(t.Context(), noon, noon.Add(24*time.Hour), "")
 		if err != nil || len(got) != 180 {
 			t.Fatalf("%d minutes, %v; want 180", len(got), err)
 		}
