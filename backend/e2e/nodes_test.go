@@ -198,14 +198,14 @@ func TestCacheNodesFromThePage(t *testing.T) {
 	p.ready(s, "/stats")
 	p.choice("#stats-node", elsewhere.Address)
 	p.until(`location.search === "?node=" + encodeURIComponent(` + quote(elsewhere.Address) + `)`)
-	p.until(`Number(document.querySelector("#requests").innerText) >= 1 && Number(document.querySelector("#requests").innerText) < 100`)
+	p.until(`Number(document.querySelector("#tile-requests").innerText) >= 1 && Number(document.querySelector("#tile-requests").innerText) < 100`)
 	for _, width := range []int64{390, 1440} {
 		p.setWidth(width)
 		p.bothSchemes(t, fmt.Sprintf("stats-node-%d", width))
 	}
 	p.choice("#stats-node", "")
 	p.until(`location.search === ""`)
-	p.until(`Number(document.querySelector("#requests").innerText) >= 160`)
+	p.until(`Number(document.querySelector("#tile-requests").innerText) >= 110`)
 	p.ready(s, "/cache")
 	p.until(`document.querySelector(` + quote(row) + `) !== null`)
 	p.click(row + " .remove-node")

@@ -90,6 +90,10 @@ func (p *statsPage) sessionChanged(c change, _ *news) {
 
 // Render draws the page.
 func (p *statsPage) Render() app.UI {
+	class := "charts"
+	if p.s.shown().Node != "" {
+		class = "charts charts-node" // without what only the servers know
+	}
 	specs := chartSpecs()
 	charts := make([]app.UI, 0, len(specs))
 	for _, spec := range specs {
@@ -100,7 +104,7 @@ func (p *statsPage) Render() app.UI {
 		p.failed(),
 		p.tiles(),
 		app.P().Class("muted").Text(t("Requests are what the cache was asked for: objects, and the small pictures of the grid.")),
-		app.Div().ID("charts").Class("charts").Body(charts...),
+		app.Div().ID("charts").Class(class).Body(charts...),
 		p.changes(),
 		p.numbers(),
 	)
@@ -188,7 +192,7 @@ func (p *statsPage) tiles() app.UI {
 		return percent(r)
 	}
 	all, now := spanNote(w.Seconds), t("in memory now")
-	return app.Dl().ID("tiles").Class("tiles").Body(
+	tiles := []app.UI{
 		tile("hit-rate", t("Hit rate"), rate(sum.HitRate), t("of requests")),
 		tile("miss-rate", t("Miss rate"), rate(sum.MissRate), t("of requests")),
 		tile("requests", t("Requests"), text(count(sum.Requests)), all),
@@ -197,11 +201,15 @@ func (p *statsPage) tiles() app.UI {
 		tile("evictions", t("Evictions"), text(count(sum.Evictions)), all),
 		tile("items", t("Items"), text(count(last.Items)), now),
 		tile("bytes", t("Memory in use"), text(size(last.Bytes)), inUse(last)),
-		tile("memory-bytes", t("From memory"), text(size(sum.MemoryBytes)), all),
-		tile("disk-bytes", t("From disk"), text(size(sum.DiskBytes)), all),
-		timeTile("hit-time", t("Latency of hits"), sum.HitTimes),
-		timeTile("miss-time", t("Latency of misses"), sum.MissTimes),
-	)
+	}
+	if w.Node == "" { // else only the servers know
+		tiles = append(tiles,
+			tile("memory-bytes", t("From memory"), text(size(sum.MemoryBytes)), all),
+			tile("disk-bytes", t("From disk"), text(size(sum.DiskBytes)), all),
+			timeTile("hit-time", t("Latency of hits"), sum.HitTimes),
+			timeTile("miss-time", t("Latency of misses"), sum.MissTimes))
+	}
+	return app.Dl().ID("tiles").Class("tiles").Body(tiles...)
 }
 
 // inUse says of how much memory the items' is.
