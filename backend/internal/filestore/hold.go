@@ -21,25 +21,36 @@ const (
 	holdPause = 20 * time.Millisecond
 )
 
-// Held is a data folder from which no blob is swept until it is closed. A server
-// may use the folder meanwhile.
-type Held struct{ store Store }
+// Reader is a data folder whose blobs are read, while a server may use it.
+type Reader struct{ store Store }
 
-// Hold keeps the blobs of the data folder dir. It fails when another process
-// holds them.
-func Hold(ctx context.Context, dir string) (*Held, error) {
+// OpenReader opens the data folder dir.
+func OpenReader(dir string) (*Reader, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder: %w", err)
 	}
-	h := &Held{Store{root: root}}
-	if h.store.blobs, err = openFolder(root, blobsDir); err == nil {
-		err = waitForLock(ctx, h.store.blobs)
+	r := &Reader{Store{root: root}}
+	if r.store.blobs, err = openFolder(root, blobsDir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the blobs of the data folder %q: %w", dir, err), r.Close())
 	}
+	return r, nil
+}
+
+// Held is a Reader from whose folder no blob is swept until it is closed.
+type Held struct{ *Reader }
+
+// Hold keeps the blobs of the data folder dir. It fails when another process
+// holds them.
+func Hold(ctx context.Context, dir string) (*Held, error) {
+	r, err := OpenReader(dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("hold the blobs of the data folder %q: %w", dir, err), h.Close())
+		return nil, err
 	}
-	return h, nil
+	if err := waitForLock(ctx, r.store.blobs); err != nil {
+		return nil, errors.Join(fmt.Errorf("hold the blobs of the data folder %q: %w", dir, err), r.Close())
+	}
+	return &Held{r}, nil
 }
 
 func openFolder(root *os.Root, name string) (*os.File, error) {
@@ -66,8 +77,8 @@ func waitForLock(ctx context.Context, folder *os.File) error {
 
 // Open opens a blob and tells its size in bytes. [fs.ErrNotExist] when there is
 // none.
-func (h *Held) Open(ctx context.Context, id string) (io.ReadCloser, int64, error) {
-	blob, err := h.store.Open(ctx, id)
+func (r *Reader) Open(ctx context.Context, id string) (io.ReadCloser, int64, error) {
+	blob, err := r.store.Open(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -81,13 +92,13 @@ func (h *Held) Open(ctx context.Context, id string) (io.ReadCloser, int64, error
 	return blob, size, nil
 }
 
-// Close lets the blobs be swept again.
-func (h *Held) Close() error {
+// Close gives back what the reader takes; with it, a hold ends.
+func (r *Reader) Close() error {
 	var err error
-	if h.store.blobs != nil {
-		err = h.store.blobs.Close()
+	if r.store.blobs != nil {
+		err = r.store.blobs.Close()
 	}
-	return errors.Join(err, h.store.root.Close())
+	return errors.Join(err, r.store.root.Close())
 }
 
 // maySweep tells whether blobs may be removed, and keeps it so until done.

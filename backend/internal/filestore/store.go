@@ -26,6 +26,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -234,6 +235,45 @@ func (s *Store) HasBlobs(context.Context) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// BlobsAfter returns a page of the blobs that come after an id, in the order of the
+// ids: as many as a folder has, and none at the end.
+func (s *Store) BlobsAfter(ctx context.Context, after string) ([]storage.Stored, error) {
+	first := 0
+	if storage.ValidID(after) {
+		if _, err := fmt.Sscanf(after[:2], "%02x", &first); err != nil {
+			return nil, err
+		}
+	}
+	for i := first; i < 256; i++ {
+		page, err := s.blobsOf(fmt.Sprintf("%02x", i), after)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if len(page) > 0 || err != nil {
+			return page, err
+		}
+	}
+	return nil, nil
+}
+
+// blobsOf lists those of a fan-out folder.
+func (s *Store) blobsOf(fan, after string) (page []storage.Stored, err error) {
+	err = s.eachBatch(fan, func(entries []fs.DirEntry) error {
+		for _, e := range entries {
+			id := fan + e.Name()
+			if id <= after || !storage.ValidID(id) || !e.Type().IsRegular() {
+				continue
+			}
+			if info, err := e.Info(); err == nil { // else it has just gone
+				page = append(page, storage.Stored{ID: id, Size: info.Size()})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(page, func(a, b storage.Stored) int { return strings.Compare(a.ID, b.ID) })
+	return page, err
 }
 
 // blobPath is where a blob is, below the data folder.

@@ -18,10 +18,33 @@ const (
 	digits    = "0123456789abcdef"
 )
 
-// Held is a location from which no blob is swept until it is closed. Servers may use
-// it meanwhile.
+// Reader is a location whose blobs are read, while servers may use it. It needs no
+// right to write.
+type Reader struct{ store *Store }
+
+// OpenReader opens a location, and fails when it cannot be read.
+func OpenReader(ctx context.Context, cfg Config) (*Reader, error) {
+	s, err := newStore(ctx, cfg)
+	if err == nil {
+		if _, err = s.listPage(ctx, s.at.Prefix, "", 1); err != nil {
+			s.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the store %s: %w", cfg.Location, withCause(err))
+	}
+	return &Reader{s}, nil
+}
+
+// Close ends the connections that wait for a next request.
+func (r *Reader) Close() error {
+	r.store.Close()
+	return nil
+}
+
+// Held is a Reader from whose location no blob is swept until it is closed.
 type Held struct {
-	store *Store
+	*Reader
 	key   string
 	stop  context.CancelFunc
 	ended sync.WaitGroup
@@ -33,7 +56,7 @@ func Hold(ctx context.Context, cfg Config) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Held{store: store, key: store.key(holdsDir + rand.Text())}
+	h := &Held{Reader: &Reader{store}, key: store.key(holdsDir + rand.Text())}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h.stop = stop
 	if err = store.putObject(ctx, h.key, nil); err == nil {
@@ -73,8 +96,8 @@ func (h *Held) renew(ctx context.Context) {
 
 // Open opens a blob and tells its size in bytes. [fs.ErrNotExist] when there is
 // none.
-func (h *Held) Open(ctx context.Context, id string) (io.ReadCloser, int64, error) {
-	b, err := h.store.open(ctx, id)
+func (r *Reader) Open(ctx context.Context, id string) (io.ReadCloser, int64, error) {
+	b, err := r.store.open(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -87,7 +110,7 @@ func (h *Held) Close() error {
 	h.ended.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
 	defer cancel()
-	return h.store.remove(ctx, h.key)
+	return errors.Join(h.store.remove(ctx, h.key), h.Reader.Close())
 }
 
 // isHeld tells whether a backup is being made.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"memcache/backend/internal/storage"
 )
 
 // entry is an object of a listing.
@@ -59,6 +61,29 @@ func (s *Store) eachPage(ctx context.Context, prefix string, do func(from string
 		}
 	}
 	return nil
+}
+
+// BlobsAfter returns a page of the blobs that come after an id, in the order of the
+// ids, and none at the end.
+func (s *Store) BlobsAfter(ctx context.Context, after string) (found []storage.Stored, err error) {
+	from := ""
+	if after != "" {
+		from = s.blobKey(after)
+	}
+	for more := true; more && len(found) == 0; {
+		p, err := s.listPage(ctx, s.key(blobsDir), from, pageSize)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range p.entries {
+			if id := s.idOf(e.key); id != "" {
+				found = append(found, storage.Stored{ID: id, Size: e.size})
+			}
+			from = e.key
+		}
+		more = p.more
+	}
+	return found, nil
 }
 
 // each calls do for every blob.

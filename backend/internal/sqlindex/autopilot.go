@@ -22,7 +22,7 @@ func (db *DB) Autopilot(ctx context.Context) (state []byte, version int64, err e
 // with it, changes the capacity from one to another, if they differ and it is still the
 // one, and marks that. It reports false, and changes nothing, when somebody else was first.
 func (db *DB) SaveAutopilot(ctx context.Context, state []byte, version, from, to int64) (saved bool, err error) {
-	err = db.write(ctx, defaultTimeout, "save the state of the autopilot", func(ctx context.Context, tx *sql.Tx) error {
+	err = db.change(ctx, defaultTimeout, "save the state of the autopilot", func(ctx context.Context, tx *sql.Tx) error {
 		n, err := execCount(ctx, tx, "UPDATE autopilot SET state = ?, version = version + 1 WHERE version = ?", state, version)
 		if err == nil && n == 1 && from != to {
 			n, err = execCount(ctx, tx, "UPDATE settings SET capacity = ? WHERE capacity = ?", to, from)

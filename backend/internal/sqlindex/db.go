@@ -1,7 +1,6 @@
 package sqlindex
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -43,6 +42,11 @@ type Config struct {
 	Connections int           // at most; 0 for DefaultConnections
 	Lifetime    time.Duration // of a connection; 0 for DefaultLifetime
 
+	// Store is the name of the store that has the blobs: see [Moving]. Receives says that
+	// a part of a copy is to be opened, too.
+	Store    string
+	Receives bool
+
 	Log *slog.Logger
 
 	sqliteDriver string // its name; "" for the real one. Tests watch its statements.
@@ -51,6 +55,7 @@ type Config struct {
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	name    string // for messages: never with a password
+	store   string // see [Config]
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB // the same as writer on MySQL
@@ -73,9 +78,9 @@ type DB struct {
 	countLimit, manyMatches int64
 }
 
-func newDB(name string, d dialect, writer, reader, finder *sql.DB) *DB {
+func (c Config) newDB(name string, d dialect, writer, reader, finder *sql.DB) *DB {
 	return &DB{
-		name: name, dialect: d, writer: writer, reader: reader, finder: finder, countLimit: CountLimit, manyMatches: manyMatches,
+		name: name, store: c.Store, dialect: d, writer: writer, reader: reader, finder: finder, countLimit: CountLimit, manyMatches: manyMatches,
 		getObject: statement{text: "SELECT " + objectColumns + " FROM objects WHERE object_key = ?"},
 	}
 }
@@ -106,6 +111,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err == nil {
 		err = db.firstSettings(ctx, c.Capacity, c.Policy)
 	}
+	if err == nil {
+		err = db.checkWhole(ctx, c.Receives)
+	}
 	if err != nil {
 		return nil, errors.Join(db.fail(ctx, "open", err), db.Close())
 	}
@@ -126,7 +134,7 @@ func (c Config) connect(ctx context.Context) (*DB, error) {
 	if c.DSN != "" {
 		return openMySQL(ctx, c)
 	}
-	return openSQLite(cmp.Or(c.sqliteDriver, "sqlite"), c.SQLitePath)
+	return c.openSQLite()
 }
 
 // Name describes the database for people, without its password.
@@ -172,7 +180,11 @@ func (db *DB) write(ctx context.Context, limit time.Duration, op string, fn func
 
 // read runs fn on one snapshot of the database.
 func (db *DB) read(ctx context.Context, op string, fn func(context.Context, *sql.Tx) error) error {
-	short, cancel := withTimeout(ctx, defaultTimeout)
+	return db.readFor(ctx, defaultTimeout, op, fn)
+}
+
+func (db *DB) readFor(ctx context.Context, limit time.Duration, op string, fn func(context.Context, *sql.Tx) error) error {
+	short, cancel := withTimeout(ctx, limit)
 	defer cancel()
 	err := inTx(short, db.reader, &sql.TxOptions{ReadOnly: true}, fn)
 	return db.fail(ctx, op, err)

@@ -80,7 +80,7 @@ func TestRetryConflictsGivesUp(t *testing.T) {
 }
 
 func TestFailCodes(t *testing.T) {
-	db := newDB("MySQL name at host", mysqlDialect, nil, nil, nil)
+	db := Config{}.newDB("MySQL name at host", mysqlDialect, nil, nil, nil)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, test := range []struct {
@@ -121,7 +121,7 @@ func TestAMissingSocketIsNoMissingRow(t *testing.T) {
 	ready.Store(true)
 	pool := sql.OpenDB(mysqlConnector{connector, ready, new(primary)})
 	defer pool.Close()
-	db := newDB("MySQL name at host", mysqlDialect, pool, pool, pool)
+	db := Config{}.newDB("MySQL name at host", mysqlDialect, pool, pool, pool)
 	_, got := db.Get(t.Context(), "key")
 	_, put := db.Put(t.Context(), storage.Object{Key: "key"})
 	for what, err := range map[string]error{"get": got, "put": put} {

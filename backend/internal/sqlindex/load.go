@@ -45,25 +45,7 @@ func (l *Loader) Settings(capacity int64, policy string) error {
 }
 
 // Objects adds rows as they are, with their versions and times.
-func (l *Loader) Objects(rows []storage.Object) error {
-	all := int64(len(rows))
-	for len(rows) > 0 {
-		n := min(len(rows), loadRows)
-		var args, keys []any
-		for _, o := range rows[:n] {
-			keys = append(keys, []byte(o.Key))
-			args = append(args, []byte(o.Key), o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version, o.Checksum)
-		}
-		if _, err := l.tx.ExecContext(l.ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+marks("(?, ?, ?, ?, ?, ?, ?, ?)", n), args...); err != nil {
-			return err
-		}
-		if err := l.db.addPartsOf(l.ctx, l.tx, keys); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return l.db.addTotal(l.ctx, l.tx, all)
-}
+func (l *Loader) Objects(rows []storage.Object) error { return l.db.insertRows(l.ctx, l.tx, rows) }
 
 // Samples adds rows of the statistics.
 func (l *Loader) Samples(rows []StoredSample) error {

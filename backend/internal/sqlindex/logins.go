@@ -60,7 +60,7 @@ func scanLogin(row interface{ Scan(...any) error }) (l login.Login, err error) {
 
 // SaveLogin adds a login, in the place of one with the same id.
 func (db *DB) SaveLogin(ctx context.Context, l login.Login) error {
-	return db.write(ctx, defaultTimeout, "save a login", func(ctx context.Context, tx *sql.Tx) error {
+	return db.changeLogin(ctx, "save a login", l.Kind, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "REPLACE "+insertLogin, loginRow(l)...)
 		return err
 	})
@@ -69,7 +69,7 @@ func (db *DB) SaveLogin(ctx context.Context, l login.Login) error {
 // AddLogin adds a login. It reports false when there is one with the same id, which
 // then stays as it is.
 func (db *DB) AddLogin(ctx context.Context, l login.Login) (added bool, err error) {
-	err = db.write(ctx, defaultTimeout, "add a login", func(ctx context.Context, tx *sql.Tx) error {
+	err = db.changeLogin(ctx, "add a login", l.Kind, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := execCount(ctx, tx, db.dialect.addLogin, loginRow(l)...)
 		added = n == 1
 		return err
@@ -99,7 +99,7 @@ func (db *DB) SeeLogin(ctx context.Context, l login.Login) error {
 
 // DeleteLogin deletes a login. It reports false when that was gone already.
 func (db *DB) DeleteLogin(ctx context.Context, id [32]byte) (deleted bool, err error) {
-	err = db.write(ctx, defaultTimeout, "delete a login", func(ctx context.Context, tx *sql.Tx) error {
+	err = db.change(ctx, defaultTimeout, "delete a login", func(ctx context.Context, tx *sql.Tx) error {
 		n, err := execCount(ctx, tx, "DELETE FROM logins WHERE id = ?", id[:])
 		deleted = n == 1
 		return err

@@ -85,7 +85,7 @@ func (c Config) newMySQL(conf *mysql.Config) (*DB, error) {
 	ready.Store(true)
 	primary := new(primary)
 	pool := c.limit(sql.OpenDB(mysqlConnector{connector, ready, primary}))
-	db := newDB(mysqlName(conf), mysqlDialect, pool, pool, pool)
+	db := c.newDB(mysqlName(conf), mysqlDialect, pool, pool, pool)
 	db.ready, db.primary = ready, primary
 	return db, nil
 }

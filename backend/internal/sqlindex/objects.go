@@ -170,6 +170,24 @@ func (db *DB) DeleteAll(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
+// insertRows adds rows as they are, with their versions and times.
+func (db *DB) insertRows(ctx context.Context, tx *sql.Tx, rows []storage.Object) error {
+	for some := range slices.Chunk(rows, loadRows) {
+		var args, keys []any
+		for _, o := range some {
+			keys = append(keys, []byte(o.Key))
+			args = append(args, []byte(o.Key), o.Blob, o.Size, o.Type, o.Created.UnixMilli(), o.Modified.UnixMilli(), o.Version, o.Checksum)
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO objects ("+objectColumns+") VALUES "+marks("(?, ?, ?, ?, ?, ?, ?, ?)", len(some)), args...); err != nil {
+			return err
+		}
+		if err := db.addPartsOf(ctx, tx, keys); err != nil {
+			return err
+		}
+	}
+	return db.addTotal(ctx, tx, int64(len(rows)))
+}
+
 // totalSlots is how many rows the total is the sum of.
 const totalSlots = 16
 
@@ -210,8 +228,21 @@ func execCount(ctx context.Context, tx *sql.Tx, statement string, args ...any) (
 }
 
 // BlobsInUse tells which of the blobs are named by a row, also by one that can be
-// restored: those are true in the result, the others are absent.
+// restored: those are true in the result, the others are absent. It fails where rows
+// may not be changed: then the blobs may be in use by a copy of the rows.
 func (db *DB) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, error) {
+	m, err := db.Moving(ctx)
+	if err == nil {
+		err = m.check(db.store)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return db.NamedBlobs(ctx, ids)
+}
+
+// NamedBlobs does as BlobsInUse, and does not fail so.
+func (db *DB) NamedBlobs(ctx context.Context, ids []string) (map[string]bool, error) {
 	used := make(map[string]bool, len(ids))
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		if err := db.addUsed(ctx, used, chunk); err != nil {
@@ -224,10 +255,7 @@ func (db *DB) BlobsInUse(ctx context.Context, ids []string) (map[string]bool, er
 func (db *DB) addUsed(ctx context.Context, used map[string]bool, ids []string) error {
 	short, cancel := withTimeout(ctx, defaultTimeout)
 	defer cancel()
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
+	args := anys(ids)
 	named := " WHERE blob_id IN (" + marks("?", len(ids)) + ")"
 	// One statement sees one moment: a row that goes from one table to the other is in it.
 	rows, err := db.reader.QueryContext(short, "SELECT blob_id FROM objects"+named+" UNION SELECT blob_id FROM trash"+named, slices.Concat(args, args)...)

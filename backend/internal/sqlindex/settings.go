@@ -38,7 +38,7 @@ func (db *DB) SaveSettings(ctx context.Context, capacity int64, policy string) e
 	if err := checkSettings(capacity, policy); err != nil {
 		return err
 	}
-	return db.write(ctx, defaultTimeout, "save the settings", func(ctx context.Context, tx *sql.Tx) error {
+	return db.change(ctx, defaultTimeout, "save the settings", func(ctx context.Context, tx *sql.Tx) error {
 		var was Settings
 		err := tx.QueryRowContext(ctx, settingsQuery+db.dialect.forUpdate).Scan(&was.Capacity, &was.Policy, &was.Generation)
 		if err == nil {
@@ -133,14 +133,19 @@ func (f fenced) within(ctx context.Context) context.Context {
 }
 
 // checkFence fails with [storage.ErrFenced] unless the cache generation is that
-// of ctx's fence, if it has one. The generation cannot be raised until tx ends.
+// of ctx's fence, if it has one, and where rows may not be changed, because they are
+// copied to another place. Neither changes until tx ends.
 func (db *DB) checkFence(ctx context.Context, tx *sql.Tx) error {
 	fence, ok := ctx.Value(fenceKey{}).(int64)
 	if !ok {
 		return nil
 	}
 	var now int64
-	err := tx.QueryRowContext(ctx, "SELECT generation FROM settings"+db.dialect.forShare).Scan(&now)
+	var m Moving
+	err := tx.QueryRowContext(ctx, "SELECT generation, frozen, only_store FROM settings"+db.dialect.forShare).Scan(&now, &m.Frozen, &m.OnlyStore)
+	if err == nil {
+		err = m.check(db.store)
+	}
 	if err == nil && now != fence {
 		err = storage.ErrFenced
 	}

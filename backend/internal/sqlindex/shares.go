@@ -30,7 +30,7 @@ func (db *DB) ShareKey(ctx context.Context) (key [32]byte, err error) {
 
 // firstShareKey makes the key, or returns the one that another has made meanwhile.
 func (db *DB) firstShareKey(ctx context.Context) (secret []byte, err error) {
-	err = db.write(ctx, defaultTimeout, "make the key of shared links", func(ctx context.Context, tx *sql.Tx) error {
+	err = db.change(ctx, defaultTimeout, "make the key of shared links", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE share_key SET secret = ? WHERE LENGTH(secret) = 0", newSecret())
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (db *DB) firstShareKey(ctx context.Context) (secret []byte, err error) {
 
 // RenewShareKey makes another key: whatever was signed with the one before is void.
 func (db *DB) RenewShareKey(ctx context.Context) error {
-	return db.write(ctx, defaultTimeout, "renew the key of shared links", func(ctx context.Context, tx *sql.Tx) error {
+	return db.change(ctx, defaultTimeout, "renew the key of shared links", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE share_key SET secret = ?", newSecret())
 		return err
 	})

@@ -45,6 +45,9 @@ func OpenExisting(ctx context.Context, c Config) (*DB, error) {
 	if err == nil {
 		err = db.checkVersion(ctx)
 	}
+	if err == nil {
+		err = db.checkWhole(ctx, c.Receives)
+	}
 	if err != nil {
 		return nil, errors.Join(db.fail(ctx, "open", err), db.Close())
 	}
@@ -62,7 +65,7 @@ func (c Config) connectExisting() (*DB, error) {
 	if _, err := os.Stat(c.SQLitePath); err != nil {
 		return nil, fmt.Errorf("open the SQLite file: %w", err)
 	}
-	return openSQLite("sqlite", c.SQLitePath)
+	return c.openSQLite()
 }
 
 // checkVersion fails unless the tables are of the version that this program makes.
@@ -116,10 +119,7 @@ func (s *Snapshot) Settings() (Settings, error) {
 func (s *Snapshot) Blobs(yield func(ids []string) error) error {
 	after := ""
 	return pages(func() ([]string, error) {
-		return collect(s, func(scan func(...any) error) (id string, err error) {
-			err = scan(&id)
-			return id, err
-		}, "SELECT DISTINCT blob_id FROM objects WHERE blob_id > ? ORDER BY blob_id LIMIT ?", after, snapshotPage)
+		return collect(s, scanID, "SELECT DISTINCT blob_id FROM objects WHERE blob_id > ? ORDER BY blob_id LIMIT ?", after, snapshotPage)
 	}, func(page []string) error {
 		after = page[len(page)-1]
 		return yield(page)
@@ -165,7 +165,12 @@ func pages[T any](next func() ([]T, error), yield func([]T) error) error {
 
 // collect returns the rows of a query.
 func collect[T any](s *Snapshot, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.tx.QueryContext(s.ctx, query, args...)
+	return queryAll(s.ctx, s.tx, scan, query, args...)
+}
+
+// queryAll returns the rows of a query in a transaction.
+func queryAll[T any](ctx context.Context, tx *sql.Tx, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -179,4 +184,17 @@ func collect[T any](s *Snapshot, scan func(func(...any) error) (T, error), query
 		all = append(all, row)
 	}
 	return all, rows.Err()
+}
+
+func scanID(scan func(...any) error) (id string, err error) {
+	err = scan(&id)
+	return id, err
+}
+
+func anys[T any](list []T) []any {
+	all := make([]any, len(list))
+	for i, v := range list {
+		all[i] = v
+	}
+	return all
 }

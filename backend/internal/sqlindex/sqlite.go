@@ -1,6 +1,7 @@
 package sqlindex
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -88,8 +89,9 @@ func sqliteContains(needle string) (string, any) {
 	return `CAST(object_key AS TEXT) LIKE ? ESCAPE '\'`, "%" + escaped + "%"
 }
 
-// openSQLite opens the file at path; the connections are made when needed.
-func openSQLite(driver, path string) (*DB, error) {
+// openSQLite opens the file of c; the connections are made when needed.
+func (c Config) openSQLite() (*DB, error) {
+	driver, path := cmp.Or(c.sqliteDriver, "sqlite"), c.SQLitePath
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create the SQLite file: %w", err)
 	}
@@ -111,7 +113,7 @@ func openSQLite(driver, path string) (*DB, error) {
 		limitConns(pool, p.conns)
 		pools = append(pools, pool)
 	}
-	return newDB("SQLite "+path, sqliteDialect, pools[0], pools[1], pools[2]), nil
+	return c.newDB("SQLite "+path, sqliteDialect, pools[0], pools[1], pools[2]), nil
 }
 
 // checkFile reads the whole file and fails if it is damaged: what a damaged

@@ -63,6 +63,12 @@ type Blob struct {
 	Release  func() // lets Sweep take the blob if no row names it by now
 }
 
+// Stored is a blob that is kept.
+type Stored struct {
+	ID   string
+	Size int64 // bytes
+}
+
 // ValidID tells whether id may be a [Blob]'s: a SHA-256 in lower-case hexadecimal.
 func ValidID(id string) bool {
 	if len(id) != 64 {

@@ -44,6 +44,7 @@ func Blobs(t *testing.T, open func(t *testing.T) storage.Blobs) {
 		{"SweepWithoutAnswer", blobsSweepWithoutAnswer},
 		{"SweepRacesWrite", blobsSweepRacesWrite},
 		{"QuarantineSparesTheWhole", blobsQuarantine},
+		{"ListedInOrder", blobsListed},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
@@ -330,5 +331,39 @@ func blobsQuarantine(t *testing.T, blobs storage.Blobs) {
 	f.Close()
 	if err := blobs.Quarantine(t.Context(), sum([]byte("never written"))); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of an absent blob: %v, want fs.ErrNotExist", err)
+	}
+}
+
+// blobsListed is about a method that a copy of all blobs takes.
+func blobsListed(t *testing.T, blobs storage.Blobs) {
+	lister, ok := blobs.(interface {
+		BlobsAfter(ctx context.Context, after string) ([]storage.Stored, error)
+	})
+	if !ok {
+		t.Skip("it lists none")
+	}
+	want := map[string]int64{}
+	for i := range 300 {
+		b := mustWrite(t, blobs, fmt.Append(nil, strings.Repeat("x", i%7), i))
+		want[b.ID] = b.Size
+	}
+	for after := ""; ; {
+		page, err := lister.BlobsAfter(t.Context(), after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, b := range page {
+			if size, ok := want[b.ID]; !ok || size != b.Size || b.ID <= after {
+				t.Fatalf("after %s comes %+v, of %d bytes, known: %v", after, b, size, ok)
+			}
+			delete(want, b.ID)
+			after = b.ID
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("%d were not listed", len(want))
 	}
 }
