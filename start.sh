@@ -9,7 +9,7 @@
 #   sudo ./start.sh install [the same]    also over an older version; settings stay
 #   sudo ./start.sh uninstall [-data]     with -data, what was stored goes, too
 #   sudo ./start.sh status
-#   sudo ./start.sh login [NAME] | backup FILE | restore FILE
+#   sudo ./start.sh login [NAME] | backup FILE | restore FILE | copy -to PLACE
 #
 # It needs bash, and setsid, setpriv and flock of util-linux.
 set -euo pipefail
@@ -38,7 +38,7 @@ readonly installed=("$home" "$settings" "${unit_files[@]}")
 main() {
   case ${1-} in
     install | uninstall | status) "${1}_service" "${@:2}" ;;
-    login | backup | restore) run_as_service "$@" ;;
+    login | backup | restore | copy) run_as_service "$@" ;;
     *) run "$@" ;;
   esac
 }
@@ -114,7 +114,7 @@ tell() {
     	many as the last time, 1 at first; the app can change it)
 
 start.sh install [flags], uninstall [-data] and status are about a service of systemd,
-login, backup and restore act on its data. They take root: sudo ./start.sh install
+login, backup, restore and copy act on its data. They take root: sudo ./start.sh install
 TEXT
   exit "$status"
 }

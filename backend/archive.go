@@ -20,6 +20,7 @@ import (
 const (
 	commandBackup  = "backup"
 	commandRestore = "restore"
+	commandCopy    = "copy"
 	commandLogin   = "login"
 	commandService = "service"
 )
@@ -27,7 +28,7 @@ const (
 func (c config) index(log *slog.Logger) sqlindex.Config {
 	return sqlindex.Config{
 		SQLitePath: c.sqlitePath(), DSN: c.database, Connections: c.databaseConnections, Lifetime: c.databaseLifetime,
-		Capacity: int64(c.capacity) * api.MB, Policy: c.policy, Log: log,
+		Capacity: int64(c.capacity) * api.MB, Policy: c.policy, Store: storeName(c.store), Log: log,
 	}
 }
 
@@ -146,7 +147,7 @@ func checkEmpty(ctx context.Context, blobs blobStore, index *sqlindex.DB) error 
 func command(args []string) (string, []string) {
 	if len(args) > 0 {
 		switch args[0] {
-		case commandBackup, commandRestore, commandLogin, commandService:
+		case commandBackup, commandRestore, commandCopy, commandLogin, commandService:
 			return args[0], args[1:]
 		}
 	}
@@ -156,7 +157,7 @@ func command(args []string) (string, []string) {
 // checkFile checks what follows a command.
 func (c config) checkFile(files []string) error {
 	switch {
-	case c.command == "" && len(files) > 0:
+	case (c.command == "" || c.command == commandCopy) && len(files) > 0:
 		return fmt.Errorf("there is no argument %q: -h lists the flags", files[0])
 	case c.command == commandLogin && len(files) > 1:
 		return fmt.Errorf("login takes the name of one account; it was given %d: %s", len(files), strings.Join(files, " "))

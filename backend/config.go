@@ -21,7 +21,7 @@ import (
 
 // config is everything that can be set from outside.
 type config struct {
-	command             string // backup, restore, login, service, or "" to serve
+	command             string // backup, restore, copy, login, service, or "" to serve
 	file                string // of the command; the account of login, the folder of service
 	given               string // for service: see [givenSettings]
 	listen              string
@@ -37,6 +37,7 @@ type config struct {
 	policy              string
 
 	maxCapacity int // MB; 0: the machine's memory
+	copying
 	limits
 	exposure
 	courseAPI int
@@ -61,6 +62,10 @@ variable too: MEMCACHE_ and the flag's name in capitals, as in MEMCACHE_DATABASE
                                          keep into FILE, also while a server uses them
   memcache-backend restore [flags] FILE  fill an empty -data, -store and -database from
                                          FILE, of either kind each. - is for pipes.
+  memcache-backend copy [flags] -to …    copy all that -data, -store and -database keep to
+                                         another folder, mysql://… or s3://…, also while a
+                                         server uses them; interrupted, it goes on. With
+                                         -finish, for the last time, servers can move there.
   memcache-backend login [flags] [NAME]  print a link that gives the account NAME (admin)
                                          a new password, once; also while a server runs
   memcache-backend service [flags] FOLDER  check the flags, and write them and units of systemd
@@ -93,12 +98,14 @@ func parseConfig(args []string, getenv func(string) string, stderr io.Writer) (c
 	fs.StringVar(&c.policy, "policy", defaultPolicy, "replacement `policy` that a new database starts with")
 	c.limits.flags(fs)
 	c.exposure.flags(fs)
+	c.copying.flags(fs)
 	fs.IntVar(&c.courseAPI, "course-api", 1, "`generation` of course testers to answer: 1 gives keys as lists, 2 as strings")
 	fs.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	fs.BoolVar(&c.version, "version", false, "print the version and exit")
 	if err := fromEnvironment(fs, getenv); err != nil {
 		return c, err
 	}
+	c.from.replaced, c.to.replaced = true, true
 	c.command, args = command(args)
 	files, err := parseMixed(fs, args)
 	if err != nil {
@@ -184,6 +191,9 @@ func (c config) check() error {
 		}
 	}
 	if err := c.checkStore(); err != nil {
+		return err
+	}
+	if err := c.checkCopying(); err != nil {
 		return err
 	}
 	return c.limits.check()

@@ -55,6 +55,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return makeBackup(ctx, cfg, log, stdout, stderr)
 	case commandRestore:
 		return restoreBackup(ctx, cfg, log, stdin, stderr)
+	case commandCopy:
+		return copyAll(ctx, cfg, log, stderr)
 	case commandLogin:
 		return printLink(ctx, cfg, log, stdout)
 	case commandService:

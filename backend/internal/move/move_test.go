@@ -504,11 +504,11 @@ func TestRowsAlone(t *testing.T) {
 // TestManyBlobs: more than are listed, and noted, at once.
 func TestManyBlobs(t *testing.T) {
 	from, to := newPlace(t, "SQLite and files", nil), newPlace(t, "SQLite and files", nil)
-	for i := range 1200 {
+	for i := range 600 {
 		from.put(fmt.Sprint(i), fmt.Append(nil, i))
 	}
 	result := run(t, finish(pass(from, to)))
-	if result.Copied != 1200 || result.Objects != 1200 {
+	if result.Copied != 600 || result.Objects != 600 {
 		t.Errorf("%+v", result)
 	}
 	if want, got := from.files(), to.files(); !slices.Equal(want, got) {

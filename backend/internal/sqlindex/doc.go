@@ -9,9 +9,10 @@
 // make the same tables (beside those that are told of below):
 //
 //	objects  object_key, blob_id, size, content_type, created, modified, version, checksum
-//	settings one row: capacity, policy, generation, nodes (the cache nodes, see package pool)
+//	settings one row: capacity, policy, generation, nodes (the cache nodes, see package pool), and who may change rows (frozen, only_store, moving)
 //	answers  id, expires, answer, claim
 //	trash    object_key … version, deleted: what was deleted in the last moments
+//	moved_blobs blob_id: those that a copy to another place has verified there; see [Moving]
 //	share_key one row: the key that signs links to objects; in no backup
 //	samples  time_ms, node, span, seconds, items, bytes, requests, hits, misses, evictions
 //
@@ -42,6 +43,11 @@
 // Where the connection to MySQL is lost while a change commits, the table commits
 // tells whether it was made: each change leaves a token of its own there. What was
 // made is not made twice, and what was not is tried again.
+//
+// Rows that are part of a copy to another place can be frozen: each change of them
+// looks at the row of the settings in its own transaction, with the fence of the
+// generation where it has one. A new table is either copied or known not to be, see
+// copiedTables.
 //
 // # Lists
 //

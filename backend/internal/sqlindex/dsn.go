@@ -123,3 +123,11 @@ func tlsOption(c *mysql.Config, u *url.URL, value string) error {
 func badDSN(what string) error {
 	return api.Errorf(api.Invalid, "the database address %s: %s", what, dsnForm)
 }
+
+// SameDatabase tells whether two addresses are of one database. Different ways to a
+// server, by its name and its number, are not seen to be the same.
+func SameDatabase(a, b string) bool {
+	one, errA := parseDSN(a)
+	other, errB := parseDSN(b)
+	return errA == nil && errB == nil && one.Net == other.Net && one.Addr == other.Addr && one.DBName == other.DBName
+}

@@ -12,8 +12,14 @@ import (
 
 // copiedObjects comes first: without it, nothing else is of use.
 var copiedObjects = table{name: "objects", key: 1, page: snapshotPage, columns: []column{
-	{"object_key", asBytes}, {"blob_id", asText}, {"size", asNumber}, {"content_type", asText},
-	{"created", asNumber}, {"modified", asNumber}, {"version", asNumber}, {"checksum", asText},
+	{"object_key", asBytes},
+	{"blob_id", asText},
+	{"size", asNumber},
+	{"content_type", asText},
+	{"created", asNumber},
+	{"modified", asNumber},
+	{"version", asNumber},
+	{"checksum", asText},
 }}
 
 // copiedTables are the others of which all rows are copied. What is kept beside the
@@ -22,12 +28,27 @@ var copiedObjects = table{name: "objects", key: 1, page: snapshotPage, columns: 
 // and the policy are copied.
 var copiedTables = []table{
 	{name: "trash", key: 1, page: snapshotPage, columns: []column{
-		{"object_key", asBytes}, {"blob_id", asText}, {"size", asNumber}, {"content_type", asText},
-		{"created", asNumber}, {"modified", asNumber}, {"version", asNumber}, {"deleted", asNumber},
+		{"object_key", asBytes},
+		{"blob_id", asText},
+		{"size", asNumber},
+		{"content_type", asText},
+		{"created", asNumber},
+		{"modified", asNumber},
+		{"version", asNumber},
+		{"deleted", asNumber},
 	}},
 	{name: "logins", key: 1, page: snapshotPage, columns: []column{
-		{"id", asBytes}, {"kind", asText}, {"account", asText}, {"scope", asText}, {"name", asText}, {"password", asText},
-		{"address", asText}, {"created", asNumber}, {"seen", asNumber}, {"expires", asNumber}, {"data", asText},
+		{"id", asBytes},
+		{"kind", asText},
+		{"account", asText},
+		{"scope", asText},
+		{"name", asText},
+		{"password", asText},
+		{"address", asText},
+		{"created", asNumber},
+		{"seen", asNumber},
+		{"expires", asNumber},
+		{"data", asText},
 	}},
 	{name: "share_key", key: 1, page: 1, columns: []column{{"id", asNumber}, {"secret", asBytes}}},
 	{name: "answers", key: 1, page: notePage, only: "claim = ''", columns: []column{{"id", asBytes}, {"expires", asNumber}, {"answer", asBytes}}},
@@ -36,9 +57,22 @@ var copiedTables = []table{
 	{name: "curves", key: 2, page: notePage, columns: []column{{"time_ms", asNumber}, {"node", asText}, {"curves", asBytes}}},
 	{name: "promises", key: 1, page: notePage, columns: []column{{"time_ms", asNumber}, {"promise", asBytes}}},
 	{name: "samples", key: 3, page: snapshotPage, columns: []column{
-		{"time_ms", asNumber}, {"node", asText}, {"span", asNumber}, {"seconds", asFloat}, {"items", asNumber}, {"bytes", asNumber},
-		{"requests", asNumber}, {"hits", asNumber}, {"misses", asNumber}, {"evictions", asNumber}, {"capacity", asNumber},
-		{"reads_seconds", asFloat}, {"memory_bytes", asNumber}, {"disk_bytes", asNumber}, {"hit_times", asBytes}, {"miss_times", asBytes},
+		{"time_ms", asNumber},
+		{"node", asText},
+		{"span", asNumber},
+		{"seconds", asFloat},
+		{"items", asNumber},
+		{"bytes", asNumber},
+		{"requests", asNumber},
+		{"hits", asNumber},
+		{"misses", asNumber},
+		{"evictions", asNumber},
+		{"capacity", asNumber},
+		{"reads_seconds", asFloat},
+		{"memory_bytes", asNumber},
+		{"disk_bytes", asNumber},
+		{"hit_times", asBytes},
+		{"miss_times", asBytes},
 	}},
 }
 
