@@ -20,18 +20,16 @@ import (
 
 // blobs copies the blobs that are not there, some at a time.
 func (m *moving) blobs(ctx context.Context) error {
-	total, bytes, err := m.From.Index.BlobTotal(ctx)
-	if err != nil {
+	if err := m.countBlobs(ctx); err != nil {
 		return err
 	}
-	m.Progress.beginBlobs(total, bytes)
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(m.Parallel)
 	listed := m.each(within, func(b sqlindex.BlobSize, there bool) {
 		group.Go(func() error { return m.blob(within, b, there) })
 	})
 	// What was verified is known, also where something else has failed.
-	err = errors.Join(group.Wait(), m.notes.flush(context.WithoutCancel(ctx)))
+	err := errors.Join(group.Wait(), m.notes.flush(context.WithoutCancel(ctx)))
 	if err == nil {
 		err = listed
 	}
@@ -39,6 +37,20 @@ func (m *moving) blobs(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	return err
+}
+
+// countBlobs begins the progress. The last pass takes the count of the one before it:
+// nothing can be changed while it goes on.
+func (m *moving) countBlobs(ctx context.Context) error {
+	blobs, bytes := m.Progress.blobs.Load(), m.Progress.bytes.Load()
+	if blobs == 0 {
+		var err error
+		if blobs, bytes, err = m.From.Index.BlobTotal(ctx); err != nil {
+			return err
+		}
+	}
+	m.Progress.beginBlobs(blobs, bytes)
+	return nil
 }
 
 // each calls do for every blob of the source that is not known to be copied; there

@@ -215,7 +215,8 @@ func (m *moving) last(ctx context.Context) (err error) {
 		return ErrIncomplete
 	}
 	defer func() {
-		if err != nil { // the source goes on as before
+		// The source goes on as before, unless servers may be using the copy already.
+		if err != nil && !errors.Is(err, storage.ErrInDoubt) {
 			err = errors.Join(err, m.From.Index.Thaw(context.WithoutCancel(ctx)))
 		}
 	}()
@@ -248,13 +249,17 @@ func (m *moving) rows(ctx context.Context) error {
 		return err
 	}
 	m.Progress.beginRows(total)
-	later, err := m.From.Index.Mirror(ctx, m.To.Index, sqlindex.Mirror{
+	all, later, err := m.From.Index.Mirror(ctx, m.To.Index, sqlindex.Mirror{
 		MovedOnly: m.To.Blobs != nil,
-		Each:      func(objects, _ int) { m.Progress.rows.Add(int64(objects)) },
+		Each:      func(objects int) { m.Progress.rows.Add(int64(objects)) },
 	})
-	m.result.Later = int64(later)
-	if err == nil {
-		m.result.Objects, err = m.To.Index.ObjectTotal(ctx)
+	if err != nil {
+		return err
+	}
+	m.result.Later = later
+	m.result.Objects, err = m.To.Index.CountObjects(ctx)
+	if err == nil && m.result.Objects != all-later {
+		err = fmt.Errorf("the copy has %d objects instead of %d: do it again", m.result.Objects, all-later)
 	}
 	return err
 }
@@ -268,11 +273,16 @@ func (m *moving) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	only := ""
 	if m.rehouses() {
-		return m.To.Index.EndMoving(ctx, m.To.Store, settings.Generation)
+		only = m.To.Store
 	}
-	if want, err := m.From.Index.ObjectTotal(ctx); err != nil || want != m.result.Objects {
-		return errors.Join(err, fmt.Errorf("the copy has %d objects instead of %d: do it again", m.result.Objects, want))
+	ctx = context.WithoutCancel(ctx) // half an end would be none
+	if err := m.To.Index.EndMoving(ctx, only, settings.Generation); err != nil {
+		return err
 	}
-	return m.To.Index.EndMoving(ctx, "", settings.Generation)
+	if err := m.To.Index.ForgetMovedBlobs(ctx); err != nil {
+		m.Log.Warn("what was copied stays noted until the next copy", "error", err)
+	}
+	return nil
 }

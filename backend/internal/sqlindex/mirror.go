@@ -84,33 +84,33 @@ type Mirror struct {
 	// MovedOnly leaves the objects out whose blobs were not noted by AddMovedBlobs, and
 	// the uploads in progress: the store is another one.
 	MovedOnly bool
-	// Each is told of the rows of objects that were gone through, and how many of them
-	// were left out; of rows of other tables with objects 0. It may be nil.
-	Each func(objects, leftOut int)
+	// Each is told of each page, how many rows of objects it had. It may be nil.
+	Each func(objects int)
 }
 
 // Mirror makes the rows of the copy, which BeginReceiving has begun, those that db has at this moment, in steps that
-// hold each by itself, and returns how many objects were left out. What is the same
-// already stays as it is, so that doing it again takes little.
-func (db *DB) Mirror(ctx context.Context, to *DB, m Mirror) (leftOut int, err error) {
+// hold each by itself, and returns how many objects db has, and how many of them were
+// left out. What is the same already stays as it is, so that doing it again takes little.
+func (db *DB) Mirror(ctx context.Context, to *DB, m Mirror) (objects, leftOut int64, err error) {
 	err = db.Snapshot(ctx, func(s *Snapshot) error {
 		c := &mirroring{Mirror: m, from: s, to: to, ctx: ctx}
 		if err := c.everything(); err != nil {
 			return fmt.Errorf("copy the rows: %w", err)
 		}
-		leftOut = c.leftOut
+		objects, leftOut = c.objects, c.leftOut
 		return nil
 	})
-	return leftOut, err
+	return objects, leftOut, err
 }
 
 // mirroring is one call of Mirror.
 type mirroring struct {
 	Mirror
-	from    *Snapshot
-	to      *DB
-	ctx     context.Context
-	leftOut int
+	from *Snapshot
+	to   *DB
+	ctx  context.Context
+
+	objects, leftOut int64
 }
 
 func (c *mirroring) everything() error {
@@ -164,8 +164,10 @@ func (c *mirroring) table(t table) error {
 		if len(page) == t.page {
 			until = page[len(page)-1][:t.key]
 		}
-		read := len(page)
+		objects := 0
 		if t.name == copiedObjects.name {
+			objects = len(page)
+			c.objects += int64(objects)
 			if page, err = c.moved(page); err != nil {
 				return err
 			}
@@ -173,10 +175,8 @@ func (c *mirroring) table(t table) error {
 		if err := c.span(t, page, after, until); err != nil {
 			return err
 		}
-		if c.Each != nil && t.name == copiedObjects.name {
-			c.Each(read, read-len(page))
-		} else if c.Each != nil {
-			c.Each(0, 0)
+		if c.Each != nil {
+			c.Each(objects)
 		}
 		if after = until; until == nil {
 			return nil
@@ -198,7 +198,7 @@ func (c *mirroring) moved(page []row) ([]row, error) {
 		return nil, err
 	}
 	kept := slices.DeleteFunc(slices.Clone(page), func(r row) bool { return !moved[r[1].(string)] })
-	c.leftOut += len(page) - len(kept)
+	c.leftOut += int64(len(page) - len(kept))
 	return kept, nil
 }
 

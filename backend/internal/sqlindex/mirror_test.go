@@ -159,9 +159,9 @@ func TestMirror(t *testing.T) {
 		ctx := t.Context()
 		fillAll(t, from)
 		seen := 0
-		left, err := from.Mirror(ctx, to, Mirror{Each: func(n, _ int) { seen += n }})
-		if err != nil || left != 0 || seen != 2*snapshotPage+99 {
-			t.Fatalf("left out %d of %d, %v", left, seen, err)
+		all, left, err := from.Mirror(ctx, to, Mirror{Each: func(n int) { seen += n }})
+		if err != nil || left != 0 || all != 2*snapshotPage+99 || seen != 2*snapshotPage+99 {
+			t.Fatalf("left out %d of %d, seen %d, %v", left, all, seen, err)
 		}
 		wantSame(t, from, to)
 		random := rand.New(rand.NewPCG(1, 2))
@@ -187,7 +187,7 @@ func TestMirror(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // the second changes nothing
-			if _, err := from.Mirror(ctx, to, Mirror{}); err != nil {
+			if _, _, err := from.Mirror(ctx, to, Mirror{}); err != nil {
 				t.Fatal(err)
 			}
 			wantSame(t, from, to)
@@ -195,7 +195,7 @@ func TestMirror(t *testing.T) {
 		if err := to.EndMoving(ctx, "", 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := from.Mirror(ctx, to, Mirror{}); err == nil || !strings.Contains(err.Error(), "ended by another process") {
+		if _, _, err := from.Mirror(ctx, to, Mirror{}); err == nil || !strings.Contains(err.Error(), "ended by another process") {
 			t.Errorf("after its end: %v", err)
 		}
 	})
@@ -219,10 +219,11 @@ func TestMirrorLeavesOutWhatWasNotMoved(t *testing.T) {
 		if err := to.AddMovedBlobs(ctx, moved(page)); err != nil {
 			t.Fatal(err)
 		}
-		left, err := from.Mirror(ctx, to, Mirror{MovedOnly: true})
-		n, failed := to.ObjectTotal(ctx)
-		if err := errors.Join(err, failed); err != nil || left != 100 || n != 2*snapshotPage-1 {
-			t.Errorf("%d rows, and %d left out, %v", n, left, err)
+		all, left, err := from.Mirror(ctx, to, Mirror{MovedOnly: true})
+		n, errN := to.ObjectTotal(ctx)
+		counted, errCounted := to.CountObjects(ctx)
+		if err := errors.Join(err, errN, errCounted); err != nil || all != n+left || left != 100 || n != 2*snapshotPage-1 || counted != n {
+			t.Errorf("%d rows, by the total %d, and %d of %d left out, %v", counted, n, left, all, err)
 		}
 		if len(dump(t, to, copiedUploads)) != 0 {
 			t.Error("uploads were copied")
@@ -237,7 +238,7 @@ func TestMirrorIsInterrupted(t *testing.T) {
 		for steps := 1; ; steps++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			n := 0
-			_, err := from.Mirror(ctx, to, Mirror{Each: func(int, int) {
+			_, _, err := from.Mirror(ctx, to, Mirror{Each: func(int) {
 				if n++; n == steps {
 					cancel()
 				}

@@ -138,7 +138,7 @@ func (db *DB) Thaw(ctx context.Context) error {
 // generation is raised beyond the one given, so that nothing is read that a cache has
 // kept of an earlier time.
 func (db *DB) EndMoving(ctx context.Context, onlyStore string, generation int64) error {
-	err := db.write(ctx, bulkTimeout, "end a copy", func(ctx context.Context, tx *sql.Tx) error {
+	return db.write(ctx, bulkTimeout, "end a copy", func(ctx context.Context, tx *sql.Tx) error {
 		var own int64
 		if err := tx.QueryRowContext(ctx, "SELECT generation FROM settings"+db.dialect.forUpdate).Scan(&own); err != nil {
 			return err
@@ -147,14 +147,11 @@ func (db *DB) EndMoving(ctx context.Context, onlyStore string, generation int64)
 		_, err := tx.ExecContext(ctx, "UPDATE settings SET frozen = 0, only_store = ?, moving = '', generation = ?", onlyStore, (next+1)&^1)
 		return err
 	})
-	if err == nil {
-		err = db.forgetMovedBlobs(ctx)
-	}
-	return err
 }
 
-// forgetMovedBlobs empties that table, in steps.
-func (db *DB) forgetMovedBlobs(ctx context.Context) error {
+// ForgetMovedBlobs forgets, in steps, what AddMovedBlobs has noted. The next copy
+// would, too.
+func (db *DB) ForgetMovedBlobs(ctx context.Context) error {
 	for more := true; more; {
 		err := db.write(ctx, bulkTimeout, "forget a copy", func(ctx context.Context, tx *sql.Tx) error {
 			ids, err := queryAll(ctx, tx, scanID, "SELECT blob_id FROM moved_blobs LIMIT ?", maxIDs)
@@ -232,17 +229,27 @@ func (db *DB) blobSizes(ctx context.Context, query, after string) (page []BlobSi
 
 // BlobTotal returns how many blobs objects name, and their bytes together.
 func (db *DB) BlobTotal(ctx context.Context) (blobs, bytes int64, err error) {
-	err = db.readFor(ctx, bulkTimeout, "count the blobs of objects", func(ctx context.Context, tx *sql.Tx) error {
+	err = db.readFor(ctx, openTimeout, "count the blobs of objects", func(ctx context.Context, tx *sql.Tx) error {
 		row := tx.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM (SELECT MAX(size) AS size FROM objects GROUP BY blob_id) AS blobs")
 		return row.Scan(&blobs, &bytes)
 	})
 	return blobs, bytes, err
 }
 
-// ObjectTotal returns how many objects there are.
-func (db *DB) ObjectTotal(ctx context.Context) (n int64, err error) {
-	err = db.readFor(ctx, bulkTimeout, "count the objects", func(ctx context.Context, tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM objects").Scan(&n)
+// ObjectTotal returns how many objects there are, as it is kept beside them.
+func (db *DB) ObjectTotal(ctx context.Context) (int64, error) {
+	return db.one(ctx, "read the number of objects", db.dialect.total)
+}
+
+// CountObjects counts the objects.
+func (db *DB) CountObjects(ctx context.Context) (int64, error) {
+	return db.one(ctx, "count the objects", "SELECT COUNT(*) FROM objects")
+}
+
+// one returns the number that a query gives.
+func (db *DB) one(ctx context.Context, op, query string) (n int64, err error) {
+	err = db.readFor(ctx, openTimeout, op, func(ctx context.Context, tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, query).Scan(&n)
 	})
 	return n, err
 }
