@@ -269,20 +269,22 @@ func (m *moving) finish(ctx context.Context) error {
 	if len(m.failures.list) > 0 || m.result.Later > 0 {
 		return ErrIncomplete
 	}
+	if err := m.end(context.WithoutCancel(ctx)); err != nil { // half an end would be none
+		return err
+	}
+	if err := m.To.Index.ForgetMovedBlobs(context.WithoutCancel(ctx)); err != nil {
+		m.Log.Warn("what was copied stays noted until the next copy", "error", err)
+	}
+	return nil
+}
+
+func (m *moving) end(ctx context.Context) error {
+	if m.rehouses() {
+		return m.To.Index.EndRehousing(ctx, m.To.Store)
+	}
 	settings, err := m.From.Index.Settings(ctx)
 	if err != nil {
 		return err
 	}
-	only := ""
-	if m.rehouses() {
-		only = m.To.Store
-	}
-	ctx = context.WithoutCancel(ctx) // half an end would be none
-	if err := m.To.Index.EndMoving(ctx, only, settings.Generation); err != nil {
-		return err
-	}
-	if err := m.To.Index.ForgetMovedBlobs(ctx); err != nil {
-		m.Log.Warn("what was copied stays noted until the next copy", "error", err)
-	}
-	return nil
+	return m.To.Index.EndReceiving(ctx, settings.Generation)
 }

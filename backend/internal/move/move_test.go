@@ -92,11 +92,11 @@ func (p *place) put(key string, content []byte) storage.Object {
 		p.t.Fatal(err)
 	}
 	blob.Release()
-	generation, err := p.index.Generation(p.t.Context())
+	settings, err := p.index.Settings(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	o, err := p.index.Fenced(generation).Put(p.t.Context(), storage.Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: "text/plain", Checksum: blob.Checksum, Modified: time.Now()})
+	o, err := p.index.Fenced(settings.Generation).Put(p.t.Context(), storage.Object{Key: key, Blob: blob.ID, Size: blob.Size, Type: "text/plain", Checksum: blob.Checksum, Modified: time.Now()})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestPasses(t *testing.T) {
 		if err := from.index.Delete(t.Context(), "k/4 é 🐼"); err != nil {
 			t.Fatal(err)
 		}
-		before, err := to.index.Generation(t.Context())
+		before, err := to.index.Settings(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,8 +231,8 @@ func TestPasses(t *testing.T) {
 			t.Errorf("the last pass: %+v", last)
 		}
 		wantSame(t, from, to)
-		if after, err := to.index.Generation(t.Context()); err != nil || after <= before {
-			t.Errorf("the generation was %d and is %d, %v", before, after, err)
+		if after, err := to.index.Settings(t.Context()); err != nil || after.Generation <= before.Generation {
+			t.Errorf("the generation was %d and is %d, %v", before.Generation, after.Generation, err)
 		}
 		if err := from.index.SaveSettings(t.Context(), 1, "lru"); api.AsError(err).Code != api.Unavailable {
 			t.Errorf("the source is changed: %v", err)

@@ -192,7 +192,7 @@ func TestMirror(t *testing.T) {
 			}
 			wantSame(t, from, to)
 		}
-		if err := to.EndMoving(ctx, "", 0); err != nil {
+		if err := to.EndReceiving(ctx, 0); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := from.Mirror(ctx, to, Mirror{}); err == nil || !strings.Contains(err.Error(), "ended by another process") {

@@ -67,7 +67,7 @@ func (db *DB) checkWhole(ctx context.Context, receives bool) error {
 }
 
 // BeginReceiving makes an empty database one that becomes the copy of from: nobody
-// changes its rows, and no server starts on it, until EndMoving. One that is so
+// changes its rows, and no server starts on it, until EndReceiving. One that is so
 // already goes on. [ErrOccupied] when it is not empty.
 func (db *DB) BeginReceiving(ctx context.Context, from string) error {
 	return db.beginMoving(ctx, movingFrom+from, true, func(ctx context.Context, tx *sql.Tx, m Moving) error {
@@ -133,18 +133,26 @@ func (db *DB) Thaw(ctx context.Context) error {
 	})
 }
 
-// EndMoving ends what BeginReceiving, or Freeze and BeginRehousing, have begun: the
-// database may be changed, by servers with that store if it is not "". The cache
-// generation is raised beyond the one given, so that nothing is read that a cache has
-// kept of an earlier time.
-func (db *DB) EndMoving(ctx context.Context, onlyStore string, generation int64) error {
+// EndReceiving ends what BeginReceiving has begun: servers can start on the database.
+// The cache generation is raised beyond the one given, that of the source, and no cache
+// nodes are known, so that nothing is read that any have kept of an earlier time.
+func (db *DB) EndReceiving(ctx context.Context, generation int64) error {
 	return db.write(ctx, bulkTimeout, "end a copy", func(ctx context.Context, tx *sql.Tx) error {
 		var own int64
 		if err := tx.QueryRowContext(ctx, "SELECT generation FROM settings"+db.dialect.forUpdate).Scan(&own); err != nil {
 			return err
 		}
 		next := max(time.Now().UnixMilli(), max(own, generation)+generationStep)
-		_, err := tx.ExecContext(ctx, "UPDATE settings SET frozen = 0, only_store = ?, moving = '', generation = ?", onlyStore, (next+1)&^1)
+		_, err := tx.ExecContext(ctx, "UPDATE settings SET frozen = 0, moving = '', generation = ?, nodes = NULL", next)
+		return err
+	})
+}
+
+// EndRehousing ends what BeginRehousing and Freeze have begun: servers with that store
+// may change rows. What is cached is the same as before.
+func (db *DB) EndRehousing(ctx context.Context, store string) error {
+	return db.write(ctx, bulkTimeout, "end a copy", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE settings SET frozen = 0, moving = '', only_store = ?", store)
 		return err
 	})
 }

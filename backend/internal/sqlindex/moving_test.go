@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"memcache/backend/internal/login"
+	"memcache/backend/internal/pool"
 	"memcache/backend/internal/storage"
 	"memcache/shared/api"
 )
@@ -21,13 +23,19 @@ func wantRefused(t *testing.T, what string, err error) {
 	}
 }
 
-// changes are all ways to change what is copied.
-func changes(ctx context.Context, db *DB) map[string]error {
-	generation, err := db.Generation(ctx)
+func mustGeneration(t *testing.T, db *DB) int64 {
+	t.Helper()
+	s, err := db.Settings(t.Context())
 	if err != nil {
-		return map[string]error{"the generation": err}
+		t.Fatal(err)
 	}
-	rows := db.Fenced(generation)
+	return s.Generation
+}
+
+// changes are all ways to change what is copied.
+func changes(t *testing.T, db *DB) map[string]error {
+	ctx := t.Context()
+	rows := db.Fenced(mustGeneration(t, db))
 	failed := map[string]error{}
 	_, failed["put"] = rows.Put(ctx, storage.Object{Key: "new", Blob: "b", Type: "text/plain", Modified: fromMillis(1)})
 	_, failed["copy"] = rows.Copy(ctx, "there", "copied", fromMillis(1), false)
@@ -55,7 +63,7 @@ func TestFrozenRowsDoNotChange(t *testing.T) {
 		if err := db.Freeze(ctx, "elsewhere"); err != nil {
 			t.Fatal(err)
 		}
-		for what, err := range changes(ctx, db) {
+		for what, err := range changes(t, db) {
 			wantRefused(t, what, err)
 		}
 		_, claimed := db.ClaimAnswer(ctx, [32]byte{3}, "claim", keepTokens)
@@ -70,7 +78,7 @@ func TestFrozenRowsDoNotChange(t *testing.T) {
 		if err := db.Thaw(ctx); err != nil {
 			t.Fatal(err)
 		}
-		for what, err := range changes(ctx, db) {
+		for what, err := range changes(t, db) {
 			// Those that come after the deletion of the object find none.
 			if err != nil && strings.Contains(err.Error(), "nothing can be changed") {
 				t.Errorf("afterwards, %s: %v", what, err)
@@ -83,10 +91,7 @@ func TestFrozenRowsDoNotChange(t *testing.T) {
 func TestFreezeWaitsForChanges(t *testing.T) {
 	onBoth(t, func(t *testing.T, c Config) {
 		db, ctx := mustOpen(t, c), t.Context()
-		generation, err := db.Generation(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		generation := mustGeneration(t, db)
 		stopped := make(chan int)
 		for w := range 4 {
 			go func() {
@@ -100,6 +105,7 @@ func TestFreezeWaitsForChanges(t *testing.T) {
 			}()
 		}
 		for n := int64(0); n < 20; {
+			var err error
 			if n, err = db.ObjectTotal(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -128,14 +134,10 @@ func TestOnlyTheStoresServersChangeRows(t *testing.T) {
 		if err := old.SaveSettings(ctx, 1<<30, "random"); err != nil {
 			t.Errorf("meanwhile: %v", err)
 		}
-		before, err := old.Generation(ctx)
-		if err != nil {
+		if err := errors.Join(old.Freeze(ctx, "s3://bucket"), old.EndRehousing(ctx, "s3://bucket"), old.ForgetMovedBlobs(ctx)); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(old.Freeze(ctx, "s3://bucket"), old.EndMoving(ctx, "s3://bucket", before)); err != nil {
-			t.Fatal(err)
-		}
-		for what, err := range changes(ctx, old) {
+		for what, err := range changes(t, old) {
 			wantRefused(t, what, err)
 		}
 		if err := moved.SaveSettings(ctx, 1<<31, "random"); err != nil {
@@ -147,9 +149,6 @@ func TestOnlyTheStoresServersChangeRows(t *testing.T) {
 		}
 		if ids, err := old.MovedBlobs(ctx, []string{"a", "b"}); err != nil || len(ids) != 0 {
 			t.Errorf("still noted as moved: %v, %v", ids, err)
-		}
-		if after, err := old.Generation(ctx); err != nil || after < before+generationStep || after%2 != 0 {
-			t.Errorf("the generation was %d and is %d, %v", before, after, err)
 		}
 	})
 }
@@ -186,8 +185,19 @@ func TestPartOfACopyIsNotServed(t *testing.T) {
 				t.Errorf("opened to be served: %v", errors.Join(err, other.Close()))
 			}
 		}
-		if err := db.EndMoving(ctx, "", 0); err != nil {
-			t.Fatal(err)
+		nodes := (&pool.State{Generation: 5}).Change([]string{"unix:/a"})
+		before, err := db.ChangePool(ctx, mustGeneration(t, db), nodes)
+		if err != nil || len(before.Nodes) != 1 {
+			t.Fatal(before, err)
+		}
+		for _, source := range []int64{0, time.Now().Add(time.Hour).UnixMilli()} {
+			if err := db.EndReceiving(ctx, source); err != nil {
+				t.Fatal(err)
+			}
+			after, err := db.Pool(ctx)
+			if err != nil || after.Generation < max(source, before.Generation)+generationStep || len(after.Nodes) != 0 {
+				t.Errorf("the generation was %d, that of the source %d, and it is %+v, %v", before.Generation, source, after, err)
+			}
 		}
 		if err := mustOpen(t, served).SaveSettings(ctx, 1, "lru"); err != nil {
 			t.Errorf("when it has ended: %v", err)
