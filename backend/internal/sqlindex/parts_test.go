@@ -142,7 +142,7 @@ func TestPartsOfOlderKeys(t *testing.T) {
 		if db.dialect.triggers {
 			again = append(again, "DROP TRIGGER objects_inserted_parts", "DROP TRIGGER objects_deleted_parts", "DROP TABLE numbers",
 				"ALTER TABLE answers DROP COLUMN claim", "ALTER TABLE logins DROP COLUMN data", "DROP TABLE marks", "DROP TABLE uploads", "DROP TABLE moved_blobs") // of the migrations that came after it
-			for _, column := range []string{"frozen", "only_store", "moving"} {
+			for _, column := range []string{"nodes", "frozen", "only_store", "moving"} {
 				again = append(again, "ALTER TABLE settings DROP COLUMN "+column)
 			}
 			for _, column := range []string{"capacity", "reads_seconds", "memory_bytes", "disk_bytes", "hit_times", "miss_times"} {
