@@ -132,7 +132,7 @@ func copyAll(ctx context.Context, cfg config, log *slog.Logger, stderr io.Writer
 	case err != nil:
 		return err
 	}
-	commandLine(log)("copied", "from", source.Name, "to", target.Name, "last", cfg.finish, "blobs", result.Copied, "objects", result.Objects)
+	commandLine(log)("copied", "source", source.Name, "target", target.Name, "last", cfg.finish, "blobs", result.Copied, "objects", result.Objects)
 	tellNext(stderr, cfg.finish, target.Index == source.Index)
 	return nil
 }

@@ -78,7 +78,7 @@ func (p *Progress) Line(now time.Time, bar int) string {
 	spent := now.Sub(time.Unix(0, p.began.Load()))
 	if objects := p.objects.Load(); objects > 0 {
 		share := fraction(p.rows.Load(), objects)
-		return fmt.Sprintf("%s%3.0f %%  %d of %d rows%s", barOf(share, bar), 100*share, p.rows.Load(), objects, left(spent, share, 0))
+		return fmt.Sprintf("%s%3.0f %%  %d of %d objects%s", barOf(share, bar), 100*share, p.rows.Load(), objects, left(spent, share, 0))
 	}
 	blobs, bytes := p.blobs.Load(), p.bytes.Load()
 	if blobs == 0 {

@@ -44,9 +44,9 @@ func TestLine(t *testing.T) {
 		}
 		p.beginRows(1000)
 		p.rows.Add(500)
-		tell(2*time.Second, 10, "[#####-----]  50 %  500 of 1000 rows, 2 s left")
+		tell(2*time.Second, 10, "[#####-----]  50 %  500 of 1000 objects, 2 s left")
 		p.rows.Add(700) // some were added meanwhile
-		tell(0, 10, "[##########] 100 %  1200 of 1000 rows")
+		tell(0, 10, "[##########] 100 %  1200 of 1000 objects")
 		p.beginBlobs(2, 0)
 		tell(0, 0, "  0 %  0 B of 0 B, 0 of 2 blobs")
 	})
