@@ -166,8 +166,10 @@ func (s *server) nativeRoutes() []route {
 		{path: api.Base + "/cache", methods: map[string]handler{"GET": s.getCache, "PUT": s.putCache}, change: api.ScopeAdmin, audit: noted{"PUT": "cache settings changed"}},
 		{path: api.Base + "/cache/top", methods: map[string]handler{"GET": s.topKeys}},
 		{path: api.Base + "/cache/evictions", methods: map[string]handler{"GET": s.evictions}},
-		{path: api.Base + "/cache/nodes", methods: map[string]handler{"POST": s.postNode, "DELETE": s.deleteNode, "PUT": s.putNodes}, change: api.ScopeAdmin,
-			audit: noted{"POST": "cache node added", "DELETE": "cache node removed", "PUT": "number of cache nodes set"}},
+		{
+			path: api.Base + "/cache/nodes", methods: map[string]handler{"POST": s.postNode, "DELETE": s.deleteNode, "PUT": s.putNodes}, change: api.ScopeAdmin,
+			audit: noted{"POST": "cache node added", "DELETE": "cache node removed", "PUT": "number of cache nodes set"},
+		},
 		{path: api.Base + "/cache/items", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItems}, change: api.ScopeAdmin, audit: noted{"DELETE": "cache cleared"}},
 		{path: api.Base + "/cache/items/", methods: map[string]handler{"GET": s.getItem, "DELETE": s.deleteItem}},
 		{path: api.ThumbnailsPath, methods: map[string]handler{"GET": s.getThumbnail}},
