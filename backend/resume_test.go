@@ -80,6 +80,7 @@ func startProcess(t *testing.T, args ...string) (address string, kill func()) {
 type balancer struct {
 	net.Listener
 	backend atomic.Pointer[string]
+	latest  atomic.Pointer[net.Conn] // of a client
 }
 
 func balance(t *testing.T, backend string) *balancer {
@@ -109,8 +110,12 @@ func balance(t *testing.T, backend string) *balancer {
 
 func (b *balancer) turnTo(backend string) { b.backend.Store(&backend) }
 
+// cut ends the latest connection, of which both ends live on.
+func (b *balancer) cut() { _ = (*b.latest.Load()).Close() }
+
 func (b *balancer) forward(conn net.Conn) {
 	defer conn.Close()
+	b.latest.Store(&conn)
 	to, err := net.Dial("tcp", *b.backend.Load())
 	if err != nil {
 		return
@@ -128,21 +133,26 @@ func (b *balancer) forward(conn net.Conn) {
 
 func (b *backend) address() string { return strings.TrimPrefix(b.url, "http://") }
 
-// slowly is what is uploaded: at some place it waits, and it counts what is read.
+// slowly is what is uploaded: at some places it waits, and it counts what is read.
 type slowly struct {
 	b       []byte
-	at      int64
-	arrived chan struct{} // closed when it gets there
-	goOn    chan struct{}
-	once    sync.Once
+	arrived chan struct{} // gets an element when it gets to a place
+	goOn    chan struct{} // takes one for each place
 	read    atomic.Int64
+
+	mu sync.Mutex
+	at []int64 // the places that it has not got to yet
+}
+
+func newSlowly(b []byte, at ...int64) *slowly {
+	return &slowly{b: b, at: at, arrived: make(chan struct{}), goOn: make(chan struct{})}
 }
 
 func (s *slowly) Size() int64 { return int64(len(s.b)) }
 
 func (s *slowly) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if off >= s.at {
-		s.once.Do(func() { close(s.arrived) })
+	if s.isPlace(off) {
+		s.arrived <- struct{}{}
 		select {
 		case <-s.goOn:
 		case <-ctx.Done():
@@ -152,6 +162,16 @@ func (s *slowly) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	n := copy(p, s.b[off:])
 	s.read.Add(int64(n))
 	return n, nil
+}
+
+func (s *slowly) isPlace(off int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.at) == 0 || off < s.at[0] {
+		return false
+	}
+	s.at = s.at[1:]
+	return true
 }
 
 // TestAnUploadGoesOnAtAnotherBackend: the one that it was begun at is killed or ends,
@@ -179,7 +199,7 @@ func TestAnUploadGoesOnAtAnotherBackend(t *testing.T) {
 			client := link.New(link.Config{URL: "http://" + lb.Addr().String() + "/ws"})
 			client.Start(t.Context())
 			t.Cleanup(client.Close)
-			source := &slowly{b: content, at: 17 << 20, arrived: make(chan struct{}), goOn: make(chan struct{})}
+			source := newSlowly(content, 17<<20)
 			done := make(chan error, 1)
 			var back atomic.Int64 // how far it went back
 			var most int64
@@ -196,7 +216,7 @@ func TestAnUploadGoesOnAtAnotherBackend(t *testing.T) {
 			second.until(20*time.Second, "three parts", http.MethodGet, "/healthz", "", func(*http.Response) bool { return strings.Contains(kept(t, dsn), `"offset":15728640,`) })
 			lb.turnTo(second.address())
 			leave()
-			close(source.goOn)
+			source.goOn <- struct{}{}
 			if err := <-done; err != nil {
 				t.Fatalf("the upload failed: %v\n%s", err, second.log)
 			}
@@ -211,6 +231,55 @@ func TestAnUploadGoesOnAtAnotherBackend(t *testing.T) {
 				t.Errorf("of the upload is kept %q", state)
 			}
 		})
+	}
+}
+
+// TestAnUploadGoesThereAndBack: the connection breaks and the next one leads to another
+// backend, while the first one runs on with what it had; and so once more, back to it.
+func TestAnUploadGoesThereAndBack(t *testing.T) {
+	s3test.Set(t)
+	s3 := s3test.Start(t)
+	dsn := mariadbtest.Start(t)
+	start := func() *backend {
+		return startBackend(t, "-data", t.TempDir(), "-database", dsn, "-store", s3.Location("", "objects"), "-log-level", "warn")
+	}
+	first, second := start(), start()
+	content := make([]byte, 33<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(content)
+	lb := balance(t, first.address())
+	client := link.New(link.Config{URL: "http://" + lb.Addr().String() + "/ws"})
+	client.Start(t.Context())
+	t.Cleanup(client.Close)
+	source := newSlowly(content, 12<<20, 23<<20)
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.Upload(t.Context(), link.Upload{ID: link.NewID(), Key: "k"}, source, func(int64, int64) {})
+		done <- err
+	}()
+	for _, step := range []struct {
+		to    *backend
+		parts int // that S3 has then
+	}{{second, 2}, {first, 4}} {
+		<-source.arrived
+		want := fmt.Sprintf(`"offset":%d,`, step.parts*5<<20)
+		first.until(20*time.Second, want, http.MethodGet, "/healthz", "", func(*http.Response) bool { return strings.Contains(kept(t, dsn), want) })
+		lb.turnTo(step.to.address())
+		lb.cut()
+		source.goOn <- struct{}{}
+	}
+	if err := <-done; err != nil {
+		t.Fatalf("the upload failed: %v\n%s\n%s", err, first.log, second.log)
+	}
+	for _, b := range []*backend{first, second} {
+		if _, stored := b.want(http.StatusOK, http.MethodGet, "/objects/k", ""); !bytes.Equal([]byte(stored), content) {
+			t.Errorf("%d bytes are stored, other than the %d sent", len(stored), len(content))
+		}
+	}
+	if again := source.read.Load() - int64(len(content)); again > 6<<20 {
+		t.Errorf("%d bytes were sent again", again)
+	}
+	if state := kept(t, dsn); state != "" {
+		t.Errorf("of the upload is kept %q", state)
 	}
 }
 

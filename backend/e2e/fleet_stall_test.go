@@ -21,6 +21,10 @@ const (
 	stallEvery = 20 * time.Millisecond
 	// stallLeast is from how long on a delay is noted.
 	stallLeast = 100 * time.Millisecond
+	// A stall of shakes has every deadline pass at once: for shaken after it, the balancer
+	// may take all backends for dead.
+	shakes = time.Second
+	shaken = 3 * time.Second
 )
 
 // watch notes them until ctx ends.
@@ -52,3 +56,6 @@ func (s *stalls) in(from, to time.Duration) (sum time.Duration) {
 	}
 	return sum
 }
+
+// shook tells whether a stall may be why a request failed.
+func (s *stalls) shook(r request) bool { return s.in(r.begin-shaken, r.end) >= shakes }
