@@ -12,6 +12,7 @@ import (
 
 	"nhooyr.io/websocket"
 
+	"memcache/backend/internal/s3store/s3test"
 	"memcache/backend/internal/sqlindex/mariadbtest"
 	"memcache/backend/internal/storage/storagetest"
 	"memcache/shared/api"
@@ -20,10 +21,10 @@ import (
 // TestSeveralBackendsTellStatisticsOfTheWhole: those that are recorded are of what all
 // of them have read, and what one streams is of what the cache was asked by all.
 func TestSeveralBackendsTellStatisticsOfTheWhole(t *testing.T) {
-	t.Parallel()
-	dsn, cache := mariadbtest.Start(t), storagetest.StartCache(t, storagetest.BuildCache(t))
+	s3test.Set(t)
+	objects, dsn, cache := s3test.Start(t), mariadbtest.Start(t), storagetest.StartCache(t, storagetest.BuildCache(t))
 	start := func() *backend {
-		return startBackend(t, "-data", t.TempDir(), "-database", dsn, "-cache", cache.Address, "-listen", storagetest.FreeAddress(t))
+		return startBackend(t, "-data", t.TempDir(), "-database", dsn, "-store", objects.Location("", ""), "-cache", cache.Address, "-listen", storagetest.FreeAddress(t))
 	}
 	first, second := start(), start()
 	content := strings.Repeat("c", 1000)
