@@ -109,14 +109,14 @@ await_hits() {
   done
 }
 
-# load_all RESULT loads all backends at once over so many $connections in all, and adds a
-# line to RESULT: requests a second, µs of our CPU a request, the middle latency and p99 in ms.
+# load_all RESULT loads all backends at once over 16 connections in all, and adds a line
+# to RESULT: requests a second, µs of our CPU a request, the middle latency and p99 in ms.
 load_all() {
   local before after url outputs=() wrks=()
   before=$(cpu "${ours[@]}")
   for url in "${urls[@]}"; do
     outputs+=("$dir/wrk-${#outputs[@]}")
-    wrk -t $((2 / ${#urls[@]})) -c $((connections / ${#urls[@]})) -d "$seconds" --latency -s "$lua" "$url" >"${outputs[-1]}" &
+    wrk -t $((2 / ${#urls[@]})) -c $((16 / ${#urls[@]})) -d "$seconds" --latency -s "$lua" "$url" >"${outputs[-1]}" &
     wrks+=($!)
   done
   wait "${wrks[@]}"
@@ -161,7 +161,6 @@ plural() { (($1 == 1)) || echo s; }
 machine
 start_mariadb
 start_s3
-connections=16
 table "hits of 1 KiB, 16 connections"
 for backends in 1 2; do
   for nodes in 1 2 3; do
@@ -172,8 +171,7 @@ for backends in 1 2; do
     row "$backends backend$(plural $backends), $nodes cache node$(plural $nodes)"
   done
 done
-connections=2
-table "reads, one backend, one node, 2 connections"
+table "reads, one backend, one cache node, 16 connections"
 for kib in 16 100; do
   start_fleet 1 1
   reads "files" $kib 300
