@@ -98,7 +98,7 @@ func TestFirstStartThatFailsIsNotRepeated(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, c.args...)
 			failing(s, c.says)
-			if strings.Contains(s.output.String(), "again") {
+			if strings.Contains(s.output.String(), "starting it again") {
 				t.Errorf("start.sh tried again:\n%s", s.output.String())
 			}
 		})
