@@ -202,6 +202,12 @@ func TestCopyOfBlobsAlone(t *testing.T) {
 			t.Errorf("with the old store, %s is %q", key, content)
 		}
 	}
+	if said := copied(t, "-from", data, "-to", store, "-finish"); !strings.Contains(said, "before, which can be served") {
+		t.Errorf("once more, it says %s", said)
+	}
+	if said, err := tryCopy(t, "-from", data, "-to", t.TempDir()); err == nil || !strings.Contains(err.Error(), "copy from there") {
+		t.Errorf("from the old store: %v, %s", err, said)
+	}
 	b.stop()
 	if err := os.RemoveAll(filepath.Join(data, "blobs")); err != nil {
 		t.Fatal(err)

@@ -144,6 +144,7 @@ func (p place) openSource(ctx context.Context, cfg config, log *slog.Logger) (s 
 	if err != nil {
 		return s, closers, err
 	}
+	s.Store = storeName(p.store)
 	s.Name, s.Open = s.Index.Name()+" and "+p.storeText(), reader.Open
 	return s, append(closers, reader), nil
 }

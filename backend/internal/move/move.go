@@ -38,6 +38,7 @@ import (
 // Source is what is copied. Servers may use it.
 type Source struct {
 	Name  string // for people, and to know it again
+	Store string // the name of its store, see Target
 	Index *sqlindex.DB
 	// Open opens a blob and tells its size in bytes; [fs.ErrNotExist] when there is none.
 	Open func(ctx context.Context, id string) (io.ReadCloser, int64, error)
@@ -147,14 +148,18 @@ func (m *moving) begin(ctx context.Context) error {
 	if from.From != "" {
 		return fmt.Errorf("%s holds a part of a copy from %s: end that first", m.From.Index.Name(), from.From)
 	}
+	finished := m.rehouses() && from.OnlyStore != "" && from.OnlyStore == m.To.Store
+	if from.OnlyStore != "" && from.OnlyStore != m.From.Store && !finished {
+		return fmt.Errorf("the objects of %s are kept in %s by now, and not in %s: copy from there", m.From.Index.Name(), from.OnlyStore, m.From.Store)
+	}
 	state, err := m.To.Index.Moving(ctx)
 	if err != nil {
 		return err
 	}
+	if finished {
+		return ErrFinished
+	}
 	if m.rehouses() {
-		if state.OnlyStore == m.To.Store {
-			return ErrFinished
-		}
 		if state.To != m.To.Name {
 			if err := m.checkEmpty(ctx); err != nil {
 				return err

@@ -3,6 +3,7 @@ package move
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -121,7 +122,7 @@ func (p *place) fill() {
 	}
 }
 
-// contents are all rows, each with the bytes of its object.
+// contents are all rows, each with the hash of the bytes of its object.
 func (p *place) contents() (all []string) {
 	p.t.Helper()
 	page, err := p.index.List(p.t.Context(), api.ListQuery{Sort: api.SortKey, Limit: api.MaxListLimit})
@@ -137,7 +138,7 @@ func (p *place) contents() (all []string) {
 		if err := errors.Join(err, blob.Close()); err != nil {
 			p.t.Fatal(err)
 		}
-		all = append(all, fmt.Sprintf("%+v %x", o, content))
+		all = append(all, fmt.Sprintf("%+v %x", o, sha256.Sum256(content)))
 	}
 	logins, err := p.index.Logins(p.t.Context())
 	if err != nil {
