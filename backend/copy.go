@@ -32,7 +32,7 @@ func (c *copying) flags(fs *flag.FlagSet) {
 	fs.Var(&c.from, "from", "for copy: `places` to copy from, a folder, mysql://… and s3://…, separated by commas or given one by one; empty for -data, -database and -store")
 	fs.Var(&c.to, "to", "for copy: `places` to copy to; a database or a store that is not named stays where it is")
 	fs.BoolVar(&c.finish, "finish", false, "for copy: the last time: nothing can be changed at -from any more, and -to can be served")
-	fs.BoolVar(&c.reopen, "reopen", false, "for copy: let -from be changed again, and copy nothing")
+	fs.BoolVar(&c.reopen, "reopen", false, "for copy: allow changes of -from anew, and copy nothing")
 	fs.BoolVar(&c.verify, "verify", true, "for copy: read what was written once more, and compare its hash")
 	fs.IntVar(&c.parallel, "parallel", defaultCopies, "for copy: `objects` to copy at once")
 }
