@@ -145,6 +145,31 @@ func TestAccessAllIsAccessOfEach(t *testing.T) {
 	}
 }
 
+// To age by many accesses is to age by each of them.
+func TestAgeIsAgeByEach(t *testing.T) {
+	rng := splitmix.New(9)
+	all, each := filled(t, policy.Default, 0).(policy.Ageing), filled(t, policy.Default, 0).(policy.Ageing)
+	for slot := range uint32(3_000) {
+		o := policy.Object{Hash: rng.Next(), Size: 10, Charge: 1 + int64(rng.Below(1000))}
+		all.Add(slot, o)
+		each.Add(slot, o)
+		used := uint32(rng.Below(uint64(slot + 1)))
+		all.Access(used)
+		each.Access(used)
+		n := int(rng.Below(200))
+		all.Age(n)
+		for range n {
+			each.Age(1)
+		}
+		if got, want := policy.Uses(all, used), policy.Uses(each, used); got != want {
+			t.Fatalf("slot %d has %d uses, want %d", used, got, want)
+		}
+	}
+	if got, want := evictAll(all), evictAll(each); !slices.Equal(got, want) {
+		t.Error("other objects go")
+	}
+}
+
 // Who tells a policy only of accesses to what is not saturated gets the same
 // victims, and the same uses.
 func TestSaturatedObjectsNeedNoAccess(t *testing.T) {

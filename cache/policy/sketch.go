@@ -25,6 +25,8 @@ type sketch struct {
 	slots int
 	hand  uint32 // the next line to halve
 	due   int    // lines to halve, in parts of agePeriod·slots
+
+	fetched uint16 // of no use but to be read
 }
 
 // counts holds tags above four bits of count, newest first.
@@ -83,6 +85,26 @@ func (s *sketch) age() {
 	if s.hand++; s.hand == s.n {
 		s.hand = 0
 	}
+}
+
+// ageBy is age n times.
+func (s *sketch) ageBy(n int) {
+	for n > 0 {
+		spared := min(n-1, max(0, (agePeriod*s.slots-s.due-1)/int(s.n))) // of which none halves a line
+		s.due += spared * int(s.n)
+		s.age()
+		n -= spared + 1
+	}
+}
+
+// fetch brings the lines of the hashes, all of them at once: add, one after the other,
+// would wait for each.
+func (s *sketch) fetch(hashes []uint32) {
+	var any uint16
+	for _, hash := range hashes {
+		any |= s.at(hash)[0]
+	}
+	s.fetched = any
 }
 
 // find returns the place of tag, or -1. It is on the path of every access, so

@@ -98,11 +98,12 @@ func (w *wtinylfu) Access(slot uint32) { w.sketch.add(w.touch(slot), 1) }
 // accessAll first finds out the hashes of some, so that the processor waits for
 // the memory of all of them at once, and again for that of the sketch.
 func (w *wtinylfu) accessAll(slots []uint32) {
-	var hashes [16]uint32
+	var hashes [64]uint32
 	for some := range slices.Chunk(slots, len(hashes)) {
 		for i, slot := range some {
 			hashes[i] = w.touch(slot)
 		}
+		w.sketch.fetch(hashes[:len(some)])
 		for _, hash := range hashes[:len(some)] {
 			w.sketch.add(hash, 1)
 		}
@@ -124,11 +125,7 @@ func (w *wtinylfu) Sated(slot uint32) bool {
 	return r.hash&touched != 0 && w.sketch.estimate(r.sketched()) == maxCount
 }
 
-func (w *wtinylfu) Age(n int) {
-	for range n {
-		w.sketch.age()
-	}
-}
+func (w *wtinylfu) Age(n int) { w.sketch.ageBy(n) }
 
 // last returns the end of a queue, or none. What was asked for there gets its
 // new place first.

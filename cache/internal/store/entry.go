@@ -150,15 +150,15 @@ func (e *entry) has(key []byte) bool {
 // moved may miss it, and is not sure.
 func (s *Store) lookup(p *stripe, h hash, key []byte) (item arena.Handle, sure bool) {
 	shifts := p.shifts.Load()
-	t := p.table.Load()
-	if t == nil {
-		return arena.None, true
+	t := p.table()
+	if t.size == 0 || shifts&1 != 0 || p.shifts.Load() != shifts {
+		return arena.None, t.size == 0
 	}
 	i, c := t.match(t.home(makeCell(h, 0)), h)
 	for c != 0 && !s.at(c.item()).has(key) {
 		i, c = t.match(t.after(i), h)
 	}
-	return c.item(), c != 0 || shifts&1 == 0 && p.shifts.Load() == shifts
+	return c.item(), c != 0 || p.shifts.Load() == shifts
 }
 
 // find returns the item of key, which has not expired, or nil.
@@ -202,6 +202,7 @@ func (s *Store) put(slot uint32, keyLen int, w *arena.Writer, e entry) arena.Han
 func (s *Store) swap(slot uint32, w *arena.Writer, e entry, uses uint8) {
 	item := s.place(slot).item
 	old := s.at(item)
+	s.changes++
 	s.account(old, -1)
 	s.repoint(item, s.put(slot, old.keyLen(), w, e))
 	s.list(slot, uses)
@@ -219,6 +220,7 @@ func (s *Store) repoint(from, to arena.Handle) {
 func (s *Store) setCAS(slot uint32, cas uint64) {
 	e := s.entry(slot)
 	e.setCAS(cas)
+	s.changes++
 	s.place(slot).stamp = e.stamp()
 }
 
@@ -247,6 +249,7 @@ func (s *Store) forget(slot uint32) {
 	h := s.index.hash(s.key(item))
 	s.index.stripe(h).remove(makeCell(h, item))
 	s.account(e, -1)
+	s.changes++
 	*p = place{expire: s.free}
 	s.free = slot
 	s.retire(item)

@@ -2,9 +2,9 @@ package store
 
 import (
 	"hash/maphash"
-	"math/bits"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 
 	"memcache/cache/internal/arena"
 )
@@ -22,16 +22,21 @@ type index struct {
 
 // stripe is a part of the index.
 type stripe struct {
-	table atomic.Pointer[table] // nil while it is empty
+	first atomic.Pointer[atomic.Uint64] // cell of the table; nil while it is empty
+	size  atomic.Int64                  // cells of the table
 	// shifts is odd while cells are moved to where a search under way has been
-	// already, and another number afterwards.
+	// already, or first and size are of two tables; and another number afterwards.
 	shifts atomic.Uint32
 	n      int
-	_      [40]byte // a cache line each
+	_      [32]byte // a cache line each
 }
 
-// table is a hash table with linear probing.
-type table struct{ cells []atomic.Uint64 }
+// table is a hash table with linear probing. Where it stands, and how long it is, a
+// search knows from the stripe: another place to look at first would cost it time.
+type table struct {
+	first *atomic.Uint64
+	size  int
+}
 
 // cell is a place of a table: bits of the key's hash in the high half, the handle
 // of the item in the low half. 0 is empty.
@@ -53,47 +58,54 @@ func (c cell) item() arena.Handle { return arena.Handle(c) }
 
 func (c cell) matches(h hash) bool { return uint32(c>>32) == uint32(h) }
 
-func (t *table) at(i int) cell     { return cell(t.cells[i].Load()) }
-func (t *table) set(i int, c cell) { t.cells[i].Store(uint64(c)) }
+func (t table) at(i int) cell     { return cell(t.cell(i).Load()) }
+func (t table) set(i int, c cell) { t.cell(i).Store(uint64(c)) }
+
+func (t table) cell(i int) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Add(unsafe.Pointer(t.first), i*cellSize))
+}
 
 // home is where the search for a cell begins. It needs no key, so that growing
 // touches the table alone, and no power of two, so that growing by an eighth is
 // enough.
-func (t *table) home(c cell) int {
-	high, _ := bits.Mul64(uint64(c)&^(1<<32-1), uint64(len(t.cells)))
-	return int(high)
-}
+func (t table) home(c cell) int { return int(uint64(c) >> 32 * uint64(t.size) >> 32) }
 
-func (t *table) after(i int) int {
-	if i++; i < len(t.cells) {
+func (t table) after(i int) int {
+	if i++; i < t.size {
 		return i
 	}
 	return 0
 }
 
-const minCells = 8
+const (
+	minCells = 8
+	cellSize = 8 // bytes
+)
 
 // insert adds a cell, which is not there. A table is at most five sixths full:
 // then a search for what is missing looks at some 18 cells, three cache lines.
 // A large one is hardly ever less than three quarters full, so that an item
 // takes 10 to 11 bytes of it.
 func (p *stripe) insert(c cell) {
-	size := p.size()
+	size := p.table().size
 	if (p.n+1)*6 > size*5 {
 		p.resize(size + size/12 + minCells)
 	}
 	p.n++
-	p.table.Load().put(c)
+	p.table().put(c)
 }
 
-func (p *stripe) size() int {
-	if t := p.table.Load(); t != nil {
-		return len(t.cells)
-	}
-	return 0
+// table is the stripe's table, if it cannot change meanwhile.
+func (p *stripe) table() table { return table{p.first.Load(), int(p.size.Load())} }
+
+func (p *stripe) setTable(t table) {
+	p.shifts.Add(1)
+	p.first.Store(t.first)
+	p.size.Store(int64(t.size))
+	p.shifts.Add(1)
 }
 
-func (t *table) put(c cell) {
+func (t table) put(c cell) {
 	i := t.home(c)
 	for t.at(i) != 0 {
 		i = t.after(i)
@@ -103,7 +115,7 @@ func (t *table) put(c cell) {
 
 // match returns the first cell from i on that may be that of a key with the hash h,
 // or 0.
-func (t *table) match(i int, h hash) (int, cell) {
+func (t table) match(i int, h hash) (int, cell) {
 	for {
 		if c := t.at(i); c == 0 || c.matches(h) {
 			return i, c
@@ -113,7 +125,7 @@ func (t *table) match(i int, h hash) (int, cell) {
 }
 
 // find returns the place of a cell, which is there.
-func (t *table) find(c cell) int {
+func (t table) find(c cell) int {
 	i := t.home(c)
 	for t.at(i) != c {
 		i = t.after(i)
@@ -123,7 +135,7 @@ func (t *table) find(c cell) int {
 
 // replace puts a cell in the place of another, which has the same home.
 func (p *stripe) replace(old, c cell) {
-	t := p.table.Load()
+	t := p.table()
 	t.set(t.find(old), c)
 }
 
@@ -131,15 +143,15 @@ func (p *stripe) replace(old, c cell) {
 // no search ends too early.
 func (p *stripe) remove(c cell) {
 	p.shifts.Add(1)
-	p.table.Load().remove(c)
+	p.table().remove(c)
 	p.shifts.Add(1)
 	p.n--
-	if size := p.size(); size > 8*minCells && p.n*4 < size {
+	if size := p.table().size; size > 8*minCells && p.n*4 < size {
 		p.resize(size / 2)
 	}
 }
 
-func (t *table) remove(c cell) {
+func (t table) remove(c cell) {
 	hole := t.find(c)
 	for i := t.after(hole); t.at(i) != 0; i = t.after(i) {
 		if t.distance(t.home(t.at(i)), i) >= t.distance(hole, i) {
@@ -151,9 +163,9 @@ func (t *table) remove(c cell) {
 }
 
 // distance is how many cells to lies behind from.
-func (t *table) distance(from, to int) int {
+func (t table) distance(from, to int) int {
 	if to < from {
-		to += len(t.cells)
+		to += t.size
 	}
 	return to - from
 }
@@ -161,15 +173,14 @@ func (t *table) distance(from, to int) int {
 // resize gives the stripe another table. Searches in the old one go on.
 func (p *stripe) resize(size int) {
 	cells := slices.Grow([]atomic.Uint64(nil), size)
-	to := &table{cells[:cap(cells)]} // what the allocator rounds up to is of use
-	if from := p.table.Load(); from != nil {
-		for i := range from.cells {
-			if c := from.at(i); c != 0 {
-				to.put(c)
-			}
+	to := table{&cells[:1][0], cap(cells)} // what the allocator rounds up to is of use
+	from := p.table()
+	for i := range from.size {
+		if c := from.at(i); c != 0 {
+			to.put(c)
 		}
 	}
-	p.table.Store(to)
+	p.setTable(to)
 }
 
 // clear takes everything out.
@@ -177,6 +188,6 @@ func (x *index) clear() {
 	for i := range x.parts {
 		p := &x.parts[i]
 		p.n = 0
-		p.table.Store(nil)
+		p.setTable(table{})
 	}
 }

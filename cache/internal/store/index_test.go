@@ -36,15 +36,15 @@ func TestAStripeHoldsWhatWasInserted(t *testing.T) {
 			checkStripe(t, &part, held)
 		}
 	}
-	if part.size() > 8*len(cells)+8*minCells {
-		t.Errorf("%d cells for %d items", part.size(), len(cells))
+	if part.table().size > 8*len(cells)+8*minCells {
+		t.Errorf("%d cells for %d items", part.table().size, len(cells))
 	}
 }
 
 func checkStripe(t *testing.T, part *stripe, held map[cell]bool) {
 	t.Helper()
-	n, table := 0, part.table.Load()
-	for i := range table.cells {
+	n, table := 0, part.table()
+	for i := range table.size {
 		c := table.at(i)
 		if c == 0 {
 			continue
@@ -90,7 +90,7 @@ func BenchmarkStripe(b *testing.B) {
 			for i := range n {
 				part.insert(makeCell(hash(rand.Uint64()), arena.Handle(i+1)))
 			}
-			b.ReportMetric(float64(part.size()*8)/float64(n), "B/entry")
+			b.ReportMetric(float64(part.table().size*8)/float64(n), "B/entry")
 			for i := 0; b.Loop(); i++ {
 				c := makeCell(hash(i)*0x9e3779b97f4a7c15, arena.Handle(n+1))
 				part.insert(c)

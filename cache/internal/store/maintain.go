@@ -118,6 +118,7 @@ func (s *Store) reset() {
 	s.dying, s.pages = append(s.dying, s.pages...), nil
 	s.flushAt.Store(0)
 	s.slots, s.free, s.cursor = 0, none, 0
+	s.changes++
 	s.mortal, s.bytes, s.leaseBytes = 0, 0, 0
 	s.largest, s.topCursor, s.evicted = nil, 0, evicted{}
 	s.order.policy, s.order.old = s.follow(newPolicy(s.order.name, s.order.seed)), nil

@@ -30,7 +30,8 @@ type Reader struct {
 	now     uint32
 	began   uint64 // the epoch of the last lookup, or atRest
 	hits    [maxKept]hit
-	n       int // of hits
+	n       int   // of hits
+	changes int64 // Store.changes when the policy was told last
 	slots   [batch]uint32
 	spared  spared
 	pending lookups // not counted yet
@@ -61,6 +62,7 @@ func (s *Store) NewReader() *Reader {
 	r.Rest()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.changes = s.changes
 	s.readers = append(s.readers, r)
 	return r
 }
@@ -220,8 +222,11 @@ func (r *Reader) Flush() {
 
 // tell tells the policy of the hits. The store is locked.
 func (r *Reader) tell() {
-	hits := r.stillThere()
-	r.n = 0
+	hits := r.hits[:r.n]
+	if r.changes != r.s.changes {
+		hits = r.stillThere()
+	}
+	r.n, r.changes = 0, r.s.changes
 	for some := range slices.Chunk(hits, batch) {
 		for i, h := range some {
 			r.slots[i] = h.slot

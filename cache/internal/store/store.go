@@ -83,6 +83,7 @@ type Store struct {
 	pages      []*page // places by slot
 	slots      uint32  // slots ever used
 	free       uint32  // first unused slot below slots; none ends the list
+	changes    int64   // how often a slot got another object, or was freed
 	order      order
 	leases     policy.Policy // orders the leases, oldest first
 	capacity   int64
