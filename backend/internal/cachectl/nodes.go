@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"memcache/backend/internal/cachelink"
 	"memcache/backend/internal/pool"
@@ -45,9 +46,11 @@ func (c *Controller) AddNode(ctx context.Context, address string) (api.Cache, er
 	if err := cachelink.CheckAddress(address); err != nil {
 		return api.Cache{}, err
 	}
-	if err := c.prepare(ctx, address); err != nil {
+	found, err := c.prepare(ctx, address)
+	if err != nil {
 		return api.Cache{}, err
 	}
+	at := time.Now()
 	return c.change(ctx, func(now *pool.State) (*pool.State, error) {
 		switch members := now.Members(); {
 		case slices.Contains(members, address):
@@ -55,6 +58,7 @@ func (c *Controller) AddNode(ctx context.Context, address string) (api.Cache, er
 		case len(members) >= maxNodes:
 			return nil, api.Errorf(api.Invalid, "there are %d cache nodes, which is the most: remove one before you add %q", maxNodes, address)
 		default:
+			c.follow(address, found, at)
 			return now.Change(append(members, address)), nil
 		}
 	})
@@ -123,7 +127,13 @@ func (c *Controller) grow(ctx context.Context, before, count int) error {
 		return err
 	}
 	for _, address := range c.cfg.Local.Addresses(count)[before:] {
-		err := c.cfg.Local.await(ctx, func(ctx context.Context) error { return c.prepare(ctx, address) })
+		err := c.cfg.Local.await(ctx, func(ctx context.Context) error {
+			found, err := c.prepare(ctx, address)
+			if err == nil {
+				c.follow(address, found, time.Now())
+			}
+			return err
+		})
 		if err != nil {
 			_ = c.cfg.Local.set(before)
 			return api.Errorf(api.Unavailable, "the cache process at %q was not started in time, so there are %d as before: see what start.sh says, and try again", address, before).Because(err)
@@ -133,20 +143,20 @@ func (c *Controller) grow(ctx context.Context, before, count int) error {
 }
 
 // prepare makes sure that a cache which can be used answers at an address, and sets
-// it as the others are.
-func (c *Controller) prepare(ctx context.Context, address string) error {
+// it as the others are. It returns what the cache said of itself.
+func (c *Controller) prepare(ctx context.Context, address string) (cachelink.NodeStats, error) {
 	st, err := c.cfg.Nodes.Probe(ctx, address)
 	if err != nil {
-		return err
+		return st, err
 	}
 	if st.Policy == "" && older(st.Version) {
-		return api.Errorf(api.Invalid, "the memcached at %q has the version %s, which lacks what is needed: use 1.6 or newer", address, st.Version)
+		return st, api.Errorf(api.Invalid, "the memcached at %q has the version %s, which lacks what is needed: use 1.6 or newer", address, st.Version)
 	}
 	settings, err := c.cfg.Database.Settings(ctx)
 	if err != nil {
-		return unavailable("read the cache's settings", err)
+		return st, unavailable("read the cache's settings", err)
 	}
-	return c.cfg.Nodes.Prepare(ctx, address, c.within(settings), settings.Policy)
+	return st, c.cfg.Nodes.Prepare(ctx, address, c.within(settings), settings.Policy)
 }
 
 // older tells whether a version of memcached is older than 1.6.

@@ -42,6 +42,32 @@ func TestNodesAreAddedAndRemoved(t *testing.T) {
 	}
 }
 
+// TestANodeThatJoinsIsCountedFromThen: neither is what it did for others before
+// counted, nor anything lost until the next tick, whatever the process calls its run.
+func TestANodeThatJoinsIsCountedFromThen(t *testing.T) {
+	f := start(t, node("unix:/a"))
+	begin := time.Now()
+	f.count(f.nodes.Stats(t.Context()), begin)
+	joins := node("b:1")
+	joins.Gets, joins.Hits, joins.Instance = 1000, 900, "started at 7"
+	f.nodes.there = map[string]cachelink.NodeStats{"b:1": joins}
+	for round := range int64(2) {
+		if _, err := f.AddNode(t.Context(), "b:1"); err != nil {
+			t.Fatal(err)
+		}
+		joins.Gets, joins.Hits, joins.Instance = joins.Gets+5, joins.Hits+4, "started at 8"
+		s := f.count([]cachelink.NodeStats{f.nodes.Stats(t.Context())[0], joins}, begin.Add(time.Duration(round+1)*time.Second)).Sample
+		if s.Requests != 5 || s.Hits != 4 {
+			t.Errorf("round %d: %d requests and %d hits, want 5 and 4", round, s.Requests, s.Hits)
+		}
+		if _, err := f.RemoveNode(t.Context(), "b:1"); err != nil {
+			t.Fatal(err)
+		}
+		joins.Gets, joins.Hits, joins.Instance = joins.Gets+100, joins.Hits+90, "started at 7" // for others
+		f.nodes.there["b:1"] = joins
+	}
+}
+
 func TestNodesThatCannotBeAddedOrRemoved(t *testing.T) {
 	f := start(t, node("unix:/a"))
 	f.nodes.there = map[string]cachelink.NodeStats{"unix:/a": node("unix:/a"), "old:1": {Version: "1.5.22"}, "odd:1": {Version: "unknown"}}

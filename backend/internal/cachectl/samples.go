@@ -12,7 +12,8 @@ import (
 
 // counter follows the counters of one node.
 type counter struct {
-	instance string // which run of the process the counters are of
+	instance string // which run of the process the counters are of, "" when none was read since it is a node
+	known    bool   // stats are those of the moment at
 	at       time.Time
 	stats    cachelink.NodeStats
 	open     api.Sample // what happened since the last recorded sample
@@ -61,11 +62,7 @@ func (c *Controller) count(nodes []cachelink.NodeStats, now time.Time) api.Tick 
 			continue
 		}
 		tick.Up = true
-		k := c.counters[n.Name]
-		if k == nil {
-			k = &counter{}
-			c.counters[n.Name] = k
-		}
+		k := c.counter(n.Name)
 		if k.instance != n.Instance {
 			tick.Marks = append(tick.Marks, api.Mark{Time: now.Add(-n.Uptime).UnixMilli(), Kind: api.MarkStart, Node: n.Name})
 		}
@@ -75,15 +72,34 @@ func (c *Controller) count(nodes []cachelink.NodeStats, now time.Time) api.Tick 
 	return tick
 }
 
-// advance returns what the node did since the last call. Counters that began
-// anew, because the process did, count from zero; the first reading of a
+// counter returns the counter of a node.
+func (c *Controller) counter(name string) *counter {
+	k := c.counters[name]
+	if k == nil {
+		k = &counter{}
+		c.counters[name] = k
+	}
+	return k
+}
+
+// follow has a node that is about to join counted from what its counters are now:
+// what it did before was not for us, and what it does until the next tick is.
+func (c *Controller) follow(name string, n cachelink.NodeStats, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.counter(name)
+	k.instance, k.known, k.at, k.stats = "", true, now, n
+}
+
+// advance returns what the node did since the last call, or since follow. Counters
+// that began anew, because the process did, count from zero; the first reading of a
 // process that was there before us counts nothing.
 func (k *counter) advance(n cachelink.NodeStats, now time.Time) api.Sample {
 	s := api.Sample{Time: now.UnixMilli(), Items: n.Items, Bytes: n.Bytes, Capacity: n.Capacity}
 	before := k.stats
-	if k.instance != "" {
+	if k.known {
 		s.Seconds = now.Sub(k.at).Seconds()
-		if k.instance != n.Instance {
+		if k.instance != "" && k.instance != n.Instance {
 			before = cachelink.NodeStats{}
 		}
 		s.Requests = max(0, n.Gets-before.Gets)
@@ -94,7 +110,7 @@ func (k *counter) advance(n cachelink.NodeStats, now time.Time) api.Sample {
 	if s.Seconds > 0 {
 		k.rate += (float64(s.Requests)/s.Seconds - k.rate) * min(1, s.Seconds/lately)
 	}
-	k.instance, k.at, k.stats = n.Instance, now, n
+	k.instance, k.known, k.at, k.stats = n.Instance, true, now, n
 	k.open.Join(s)
 	return s
 }
