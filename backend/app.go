@@ -142,11 +142,16 @@ func (a *app) wire(ctx context.Context, cfg config, rules *access.Rules, blobs b
 		return err
 	}
 	var elector *jobs.Elector
+	var shareReads func(context.Context, api.Reads) (map[string]api.Reads, error)
 	if cfg.database != "" { // SQLite is this server's alone
-		elector = jobs.NewElector(index, cfg.name()+" "+rand.Text())
+		self := cfg.name() + " " + rand.Text()
+		elector = jobs.NewElector(index, self)
+		shareReads = func(ctx context.Context, r api.Reads) (map[string]api.Reads, error) {
+			return index.ShareReads(ctx, self, r)
+		}
 	}
 	control := cachectl.New(cachectl.Config{
-		Name: cfg.name(), Reads: a.counts.Reads, Recognize: storage.Recognize,
+		Name: cfg.name(), Reads: a.counts.Reads, ShareReads: shareReads, Recognize: storage.Recognize,
 		Database: index, Nodes: nodes, Pool: objects, Local: cfg.local(), Follows: elector.Follows, MaxCapacity: most, Log: a.log,
 		Changed: func(c api.Cache) { hub.Broadcast(api.NoteCache, c) },
 		Piloted: func(a api.Autopilot) { hub.Broadcast(api.NotePilot, a) },

@@ -43,7 +43,7 @@ func TestSeveralBackendsTellStatisticsOfTheWhole(t *testing.T) {
 	for range reads {
 		first.want(http.StatusOK, "GET", "/objects/k", "")
 	}
-	for streamed := int64(0); streamed < reads; { // or the test's time is over
+	for streamed := (api.Sample{}); streamed.Requests < reads || streamed.Reads.MemoryBytes < reads*int64(len(content)); { // or the test's time is over
 		var note struct {
 			Method string
 			Params api.Tick
@@ -53,7 +53,7 @@ func TestSeveralBackendsTellStatisticsOfTheWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(text, &note); err == nil && note.Method == api.NoteStats {
-			streamed += note.Params.Sample.Requests
+			streamed.Join(note.Params.Sample)
 		}
 	}
 	for range reads {

@@ -205,7 +205,7 @@ func (p *page) hasNot(selector string) {
 
 // snapshot describes the page for the message of a failed test.
 func (p *page) snapshot() string {
-	text, err := tryEval[string](p, `location.href + "\n" + document.body.innerText.slice(0, 2000)`)
+	text, err := tryEval[string](p, `location.href + ", the focus on " + document.activeElement.outerHTML.slice(0, 200) + "\n" + document.body.innerText.slice(0, 2000)`)
 	if err != nil {
 		return fmt.Sprintf("(the page cannot be read: %v)", err)
 	}

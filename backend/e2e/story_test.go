@@ -65,7 +65,7 @@ func (p *page) findAndView() {
 	p.until(`document.querySelectorAll("#rows tr").length === 1`)
 	p.click(rowOf(pandaKey) + " a")
 	p.shows("h1", pandaKey)
-	p.has(`#provenance[data-source="miss"]`)
+	p.viewedFirst()
 	p.shows("#provenance", "from disk in")
 	p.until(`document.querySelector("#preview-image")?.naturalWidth > 0`)
 	p.viewAgain()
@@ -73,18 +73,29 @@ func (p *page) findAndView() {
 	p.shows("#facts", "image/png")
 }
 
+// viewedFirst expects that the object which the page shows came from the disk, for it
+// was not in the cache. It is viewed again where a busy machine kept the cache from
+// answering in time, which the page says.
+func (p *page) viewedFirst() {
+	p.t.Helper()
+	p.has(`#provenance[data-source="miss"], #provenance[data-source="bypass"]`)
+	source := eval[string](p, viewed+".source")
+	for source == "bypass" {
+		source = p.viewOnce()
+	}
+	if source != "miss" {
+		p.t.Fatalf("viewed first, the object's source is a %s\n%s", source, p.snapshot())
+	}
+}
+
 // viewAgain views the object until it comes from memory, as it must at once, unless
 // the view before still fills the cache or a busy machine keeps the cache from
 // answering in time, which the page says.
 func (p *page) viewAgain() {
 	p.t.Helper()
-	const now = `document.querySelector("#provenance").dataset`
 	forgotten := false
 	for {
-		run := eval[string](p, now+".run")
-		p.click("#view-again")
-		p.until(fmt.Sprintf(`%s.run !== %s && !document.querySelector("#provenance[aria-busy=true]")`, now, quote(run)))
-		switch source := eval[string](p, now+".source"); {
+		switch source := p.viewOnce(); {
 		case source == "hit":
 			return
 		case source == "bypass":
@@ -93,6 +104,18 @@ func (p *page) viewAgain() {
 			p.t.Fatalf("viewed again, the object's source is a %s\n%s", source, p.snapshot())
 		}
 	}
+}
+
+// viewed is what the page says of the last view.
+const viewed = `document.querySelector("#provenance").dataset`
+
+// viewOnce views the object once more, and returns where that came from.
+func (p *page) viewOnce() (source string) {
+	p.t.Helper()
+	run := eval[string](p, viewed+".run")
+	p.click("#view-again")
+	p.until(fmt.Sprintf(`%s.run !== %s && !document.querySelector("#provenance[aria-busy=true]")`, viewed, quote(run)))
+	return eval[string](p, viewed+".source")
 }
 
 // watchStatistics expects that the page moves with what others do.
@@ -170,7 +193,7 @@ func (p *page) clearCache(s *site) {
 		p.t.Errorf("after Clear the cache has %d items", n.Items)
 	}
 	p.open(s.url + api.ViewPath(pandaKey))
-	p.has(`#provenance[data-source="miss"]`)
+	p.viewedFirst()
 	p.run(`window.sameVisit = true`)
 }
 

@@ -69,17 +69,27 @@ func focusIn(id string) focused {
 	return f
 }
 
-// restore gives the focus back to that row, or to the element itself when the row
-// is not in the document any more.
-func (f focused) restore(id string) {
+// restore gives the focus back to that row, where drawing the rows has lost it, or to
+// the element itself while the row is not in the document. It tells whether the row
+// has what it had.
+func (f focused) restore(id string) bool {
 	e := byID(id)
-	if f.row == "" || f.control == "" || !e.Truthy() || focusIn(id) == f {
-		return
+	if f.row == "" || f.control == "" || !e.Truthy() || !focusLost(id) {
+		return true
 	}
-	if control := e.Call("querySelector", `[data-i="`+f.row+`"] `+f.control); control.Truthy() {
+	control := e.Call("querySelector", `[data-i="`+f.row+`"] `+f.control)
+	if control.Truthy() {
 		e = control
 	}
 	e.Call("focus", map[string]any{"preventScroll": true})
+	return control.Truthy()
+}
+
+// focusLost tells whether nothing has the focus, or the element with that id itself.
+func focusLost(id string) bool {
+	document := app.Window().Get("document")
+	active := document.Get("activeElement")
+	return !active.Truthy() || active.Equal(document.Get("body")) || active.Equal(byID(id))
 }
 
 // loadPictures gives the pictures within e their addresses. An element that was

@@ -56,8 +56,7 @@ func (p *objectsPage) redrawRows(done func()) {
 // placed gives the rows that are not in the document their room, and the focus
 // back to the row that had it: elements are used again for other rows.
 func (p *objectsPage) placed() {
-	e, at := byID("rows"), p.focus
-	p.focus = focused{}
+	e := byID("rows")
 	if p.run == nil || !e.Truthy() {
 		return
 	}
@@ -66,12 +65,14 @@ func (p *objectsPage) placed() {
 	style.Set("paddingTop", strconv.FormatFloat(above, 'f', 1, 64)+"px")
 	style.Set("paddingBottom", strconv.FormatFloat(below, 'f', 1, 64)+"px")
 	loadPictures(e)
-	at.restore("rows")
+	if p.focus.restore("rows") {
+		p.focus = focused{}
+	}
 }
 
 // Render draws the rows in the way that the address says.
 func (r *rowsPanel) Render() app.UI {
-	if r.p.ctx != nil {
+	if r.p.ctx != nil && !focusLost("rows") { // else it is still to be given back
 		r.p.focus = focusIn("rows") // as it is before anything changes
 	}
 	if r.p.q.View == viewGrid {

@@ -63,10 +63,14 @@ type Pool interface {
 	ChangeNodes(ctx context.Context, change func(*pool.State) (*pool.State, error)) (*pool.State, error)
 }
 
-// Config is what a Controller is made of. All fields but Local, Now and Follows are needed.
+// Config is what a Controller is made of. All fields but ShareReads,
+// Local, Now and Follows are needed.
 type Config struct {
 	Name  string           // of this backend, among others on the same database
 	Reads func() api.Reads // what it read since its start
+	// ShareReads tells the others on the same database what this backend read since
+	// its start, and returns what each of them did; nil where there are no others.
+	ShareReads func(context.Context, api.Reads) (map[string]api.Reads, error)
 	// Recognize tells the object of a value in the cache, by its beginning.
 	Recognize   func(cacheKey string, head []byte) (api.Object, bool)
 	Database    Database
@@ -91,10 +95,11 @@ type Controller struct {
 	mu       sync.Mutex
 	counters map[string]*counter // by node
 	reads    readCounter
-	starts   []api.Mark         // of nodes, not recorded yet
-	settings *sqlindex.Settings // as they were seen last
-	answers  map[string]answer  // by node
-	last     string             // what Changed was last told, to tell it only news
+	others   map[string]api.Reads // what other backends had read, by their names
+	starts   []api.Mark           // of nodes, not recorded yet
+	settings *sqlindex.Settings   // as they were seen last
+	answers  map[string]answer    // by node
+	last     string               // what Changed was last told, to tell it only news
 }
 
 // New returns a controller; it does nothing until it is asked.

@@ -1,7 +1,9 @@
 package cachectl
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -118,5 +120,50 @@ func TestWhoFollowsRecordsOnlyItself(t *testing.T) {
 		if requests != want || reads != float64(i) {
 			t.Errorf("after %d s %d requests and %v s of reads are recorded, want %d", i, requests, reads, want)
 		}
+	}
+}
+
+// What other backends read is in the stream of each, from when it is seen, and is not
+// recorded by those who did not read it. Without it, the tick is still good.
+func TestTheStreamIsOfAllBackends(t *testing.T) {
+	f := start(t, node("a"))
+	f.reads = api.Reads{DiskBytes: 7}
+	others := map[string]api.Reads{"b": {MemoryBytes: 1000, Hits: api.Times{2: 50}}}
+	var failure error
+	f.cfg.ShareReads = func(_ context.Context, mine api.Reads) (map[string]api.Reads, error) {
+		if mine != f.reads {
+			t.Errorf("the others are told %+v, want %+v", mine, f.reads)
+		}
+		return maps.Clone(others), failure
+	}
+	tick := func() api.Reads {
+		got, err := f.Tick(t.Context())
+		if !errors.Is(err, failure) || !got.Up {
+			t.Errorf("the tick is %+v, %v; want the error %v", got, err, failure)
+		}
+		got.Sample.Reads.Seconds = 0
+		return got.Sample.Reads
+	}
+	if got := tick(); got != (api.Reads{}) {
+		t.Errorf("what was read before the first tick counts: %+v", got)
+	}
+	f.reads.DiskBytes += 3
+	others["b"], others["c"] = api.Reads{MemoryBytes: 1010, Hits: api.Times{2: 52}}, api.Reads{MemoryBytes: 500}
+	if got, want := tick(), (api.Reads{MemoryBytes: 10, DiskBytes: 3, Hits: api.Times{2: 2}}); got != want {
+		t.Errorf("the tick has %+v, want %+v", got, want)
+	}
+	failure = errors.New("the database does not answer")
+	f.reads.DiskBytes++
+	others["c"] = api.Reads{MemoryBytes: 520}
+	if got, want := tick(), (api.Reads{DiskBytes: 1}); got != want {
+		t.Errorf("without the others, the tick has %+v, want %+v", got, want)
+	}
+	failure = nil
+	delete(others, "b") // it ended
+	if got, want := tick(), (api.Reads{MemoryBytes: 20}); got != want {
+		t.Errorf("the next tick has %+v, want %+v", got, want)
+	}
+	if all, ok := f.unrecorded("backend"); !ok || all.Reads.MemoryBytes != 0 || all.Reads.DiskBytes != 4 {
+		t.Errorf("to be recorded is %+v", all.Reads)
 	}
 }

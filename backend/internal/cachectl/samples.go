@@ -3,6 +3,7 @@ package cachectl
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"memcache/backend/internal/cachelink"
@@ -24,14 +25,48 @@ type counter struct {
 const lately = 10
 
 // Tick reads every node's counters and returns what happened since the tick
-// before, over all nodes and in this backend. It also keeps the nodes in step with the settings.
-// When the settings cannot be read, the tick is still good.
+// before, over all nodes and backends. It also keeps the nodes in step with the settings.
+// When the settings, or what other backends read, cannot be read, the tick is still good.
 func (c *Controller) Tick(ctx context.Context) (api.Tick, error) {
 	nodes := c.nodes(ctx)
 	tick := c.count(nodes, time.Now())
+	var elsewhere api.Reads
+	var errElsewhere error
+	var wg sync.WaitGroup
+	wg.Go(func() { elsewhere, errElsewhere = c.readElsewhere(ctx) })
 	marks, err := c.followSettings(ctx, nodes)
+	wg.Wait()
 	tick.Marks = append(tick.Marks, marks...)
-	return tick, err
+	tick.Sample.Reads.Add(elsewhere)
+	return tick, errors.Join(err, errElsewhere)
+}
+
+// othersTimeout is how long a tick waits for what other backends read: what is
+// missing now is in the next.
+const othersTimeout = time.Second
+
+// readElsewhere returns what the other backends read since the last call. Of one that
+// is seen for the first time nothing counts.
+func (c *Controller) readElsewhere(ctx context.Context) (sum api.Reads, err error) {
+	if c.cfg.ShareReads == nil {
+		return sum, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, othersTimeout)
+	defer cancel()
+	now, err := c.cfg.ShareReads(ctx, c.cfg.Reads())
+	if err != nil {
+		return sum, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, reads := range now {
+		if before, ok := c.others[name]; ok {
+			sum.Add(reads)
+			sum.Subtract(before)
+		}
+	}
+	c.others = now
+	return sum, nil
 }
 
 // followSettings returns the marks of what was changed since the last call.

@@ -20,7 +20,7 @@ import (
 var notCopied = []string{
 	"settings",                       // of which the capacity and the policy are copied
 	"totals", "key_parts", "numbers", // kept beside the objects
-	"leader", "commits", "moved_blobs", // of the servers on one database
+	"leader", "running", "commits", "moved_blobs", // of the servers on one database
 	"goose_db_version", "objects_search", // and what FTS5 keeps for its tables
 }
 

@@ -51,9 +51,13 @@ func scanSample(scan func(...any) error) (s StoredSample, err error) {
 	err = scan(&s.Time, &s.Node, &s.Span, &s.Seconds, &s.Items, &s.Bytes, &s.Capacity, &s.Requests, &s.Hits, &s.Misses, &s.Evictions,
 		&r.Seconds, &r.MemoryBytes, &r.DiskBytes, &hits, &misses)
 	if err == nil {
-		err = errors.Join(unpackTimes(&r.Hits, hits), unpackTimes(&r.Misses, misses))
+		err = unpackBoth(r, hits, misses)
 	}
 	return s, err
+}
+
+func unpackBoth(r *api.Reads, hits, misses []byte) error {
+	return errors.Join(unpackTimes(&r.Hits, hits), unpackTimes(&r.Misses, misses))
 }
 
 // packTimes writes a histogram as varints, without what is 0 at the end.
@@ -129,8 +133,8 @@ func (db *DB) Samples(ctx context.Context, since, until time.Time, node string) 
 // Prune makes one row a minute and node of the rows that were recorded
 // more than a day before now, and deletes the rows older than 30 days, the
 // tokens of commits older than an hour, the answers and uploads that are no longer kept and
-// what was deleted and cannot be restored any more. Curves, promises and marks go
-// after 30 days, too.
+// what was deleted and cannot be restored any more, and backends that have ended.
+// Curves, promises and marks go after 30 days, too.
 // Each step is a transaction: killed at any point, it goes on where it was when
 // it is called again; several backends may call it at once.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
@@ -140,7 +144,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE time_ms <= ?", now.Add(-keepMinutes).UnixMilli())
 		return err
 	})
-	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneUploads(ctx, now, maxUploads), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneLogins(ctx, now), db.pruneParts(ctx))
+	err = errors.Join(err, db.pruneTokens(ctx, now), db.pruneAnswers(ctx, now, maxAnswers), db.pruneUploads(ctx, now, maxUploads), db.pruneTrash(ctx, now), db.pruneCurves(ctx, now), db.prunePromises(ctx, now), db.pruneMarks(ctx, now), db.pruneLogins(ctx, now), db.pruneParts(ctx), db.pruneRunning(ctx))
 	// Whole minutes only, so that no minute is rolled up before it is complete.
 	until := now.Add(-keepRecorded).UnixMilli() / minute * minute
 	for more := err == nil; more && err == nil; {
