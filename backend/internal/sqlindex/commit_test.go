@@ -2,6 +2,7 @@ package sqlindex
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"strings"
@@ -131,4 +132,27 @@ func TestTokensAreForgotten(t *testing.T) {
 	if n := count(); n != 0 {
 		t.Errorf("%d tokens are left after an hour", n)
 	}
+}
+
+// TestWhatIsGivenUpSaysSo: a transaction whose context ended before its commit was rolled
+// back by then, and the error is the context's.
+func TestWhatIsGivenUpSaysSo(t *testing.T) {
+	onBoth(t, func(t *testing.T, c Config) {
+		db := mustOpen(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := inTx(ctx, db.writer, nil, func(_ context.Context, tx *sql.Tx) error {
+			cancel()
+			for {
+				if _, err := tx.ExecContext(t.Context(), "UPDATE settings SET capacity = 1"); errors.Is(err, sql.ErrTxDone) {
+					return nil
+				}
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the error is %v", err)
+		}
+		if s, err := db.Settings(t.Context()); err != nil || s.Capacity == 1 {
+			t.Errorf("the settings are %+v, %v", s, err)
+		}
+	})
 }

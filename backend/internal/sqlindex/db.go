@@ -200,10 +200,14 @@ func inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(contex
 		_ = tx.Rollback()
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	switch err := tx.Commit(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil:
+		return ctx.Err() // for which it was rolled back before
+	default:
 		return &commitError{err}
 	}
-	return nil
 }
 
 // withTimeout gives ctx a deadline if it has none.
