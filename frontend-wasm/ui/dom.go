@@ -288,11 +288,25 @@ func browserLocale(preferred, language string) locale {
 		}
 	}
 	var forms [len(timeOptions)]app.Value // made when they are needed: they cost some milliseconds
+	type moment struct {
+		style timeStyle
+		at    int64
+	}
+	written := map[moment]string{} // lately: the rows of a list are drawn often
 	l.time = func(style timeStyle, at int64) string {
+		text, ok := written[moment{style, at}]
+		if ok {
+			return text
+		}
 		if forms[style] == nil {
 			forms[style] = intl.Get("DateTimeFormat").New(tag, timeOptions[style])
 		}
-		return forms[style].Call("format", float64(at)).String()
+		if len(written) >= maxDrawn {
+			clear(written)
+		}
+		text = forms[style].Call("format", float64(at)).String()
+		written[moment{style, at}] = text
+		return text
 	}
 	return l
 }

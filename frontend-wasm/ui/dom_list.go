@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/maxence-charriere/go-app/v9/pkg/app"
@@ -90,6 +93,32 @@ func focusLost(id string) bool {
 	document := app.Window().Get("document")
 	active := document.Get("activeElement")
 	return !active.Truthy() || active.Equal(document.Get("body")) || active.Equal(byID(id))
+}
+
+// arrange puts the rows within e in the order of their numbers.
+func arrange(e app.Value) {
+	children := e.Get("children")
+	elements := make([]app.Value, children.Get("length").Int())
+	rows := make([]int, len(elements))
+	for i := range elements {
+		elements[i] = children.Index(i)
+		rows[i], _ = strconv.Atoi(elements[i].Call("getAttribute", "data-i").String())
+	}
+	if slices.IsSorted(rows) {
+		return
+	}
+	moves, order := outOfOrder(rows), make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(rows[a], rows[b]) })
+	var next any // null: at the end
+	for _, i := range slices.Backward(order) {
+		if moves[i] {
+			e.Call("insertBefore", elements[i], next)
+		}
+		next = elements[i]
+	}
 }
 
 // loadPictures gives the pictures within e their addresses. An element that was

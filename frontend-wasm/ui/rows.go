@@ -167,14 +167,14 @@ func origin() string {
 func (p *objectsPage) skeleton() app.UI {
 	if p.q.View == viewGrid {
 		tiles := make([]app.UI, 0, 8)
-		for range 8 {
-			tiles = append(tiles, p.tile(0, nil))
+		for i := range 8 {
+			tiles = append(tiles, ghostTile(i))
 		}
 		return app.Ul().Class("pictures").Aria("busy", "true").Body(tiles...)
 	}
 	rows := make([]app.UI, 0, 6)
-	for range 6 {
-		rows = append(rows, ghostRow())
+	for i := range 6 {
+		rows = append(rows, (&rowState{Number: i}).row())
 	}
 	return app.Table().Class("table table-ghost").Role("table").Aria("busy", "true").Body(tableHead(), app.TBody().Role("rowgroup").Body(rows...))
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"memcache/shared/api"
@@ -130,13 +131,13 @@ func TestDrawnRows(t *testing.T) {
 		offset, height float64
 		n, from, to    int
 	}{
-		{grid{50, 1}, -400, 800, 1000, 0, 16}, // the list begins in the middle of the screen
+		{grid{50, 1}, -400, 800, 1000, 0, 32}, // the list begins in the middle of the screen
 		{grid{50, 1}, 0, 800, 10, 0, 10},
 		{grid{50, 1}, 5000, 800, 1000, 92, 124},
-		{grid{50, 1}, 49_500, 800, 1000, 984, 1000},
-		{grid{50, 1}, 90_000, 800, 1000, 999, 1000}, // the list became shorter
+		{grid{50, 1}, 49_500, 800, 1000, 968, 1000},
+		{grid{50, 1}, 90_000, 800, 1000, 968, 1000}, // the list became shorter
 		{grid{200, 4}, 2000, 800, 1000, 16, 96},
-		{grid{1, 9}, 0, 5000, 100_000, 0, maxDrawn},
+		{grid{1, 9}, 0, 5000, 100_000, 0, maxDrawn / 9 * 9},
 		{grid{50, 1}, 0, 800, 0, 0, 0},
 		{grid{50, 0}, 0, 800, 10, 0, 10}, // not measured yet
 	} {
@@ -148,6 +149,63 @@ func TestDrawnRows(t *testing.T) {
 		drawn := float64(c.g.lines(to)-from/c.g.cols()) * c.g.Line
 		if above+drawn+below != float64(c.g.lines(c.n))*c.g.Line {
 			t.Errorf("%+v of %d rows: %v above, %v drawn and %v below are not the whole list", c.g, c.n, above, drawn, below)
+		}
+	}
+}
+
+// TestRowsKeepTheirElements: while the list is scrolled, a row that stays in the document
+// stays in its place, and those that came move to where they belong, and no others.
+func TestRowsKeepTheirElements(t *testing.T) {
+	const n = 10_000
+	g := grid{Line: 50, Cols: 1}
+	from, to := g.drawn(0, 777, n)
+	elements := slots(from, to) // in the order of the document
+	for offset := 0.0; offset < 500*g.Line; offset += 170 {
+		nextFrom, nextTo := g.drawn(offset, 777, n)
+		if nextTo-nextFrom != to-from {
+			t.Fatalf("at %v there are %d rows, %d before", offset, nextTo-nextFrom, to-from)
+		}
+		if float64(nextFrom)*g.Line > offset || float64(nextTo)*g.Line < offset+777 {
+			t.Fatalf("at %v the rows from %d to %d do not fill the screen", offset, nextFrom, nextTo)
+		}
+		is, changed := map[int]int{}, 0
+		for place, was := range slots(from, to) {
+			is[was] = slots(nextFrom, nextTo)[place]
+			if is[was] != was {
+				changed++
+			}
+		}
+		for i := range elements {
+			elements[i] = is[elements[i]]
+		}
+		moved := 0
+		for _, moves := range outOfOrder(elements) {
+			if moves {
+				moved++
+			}
+		}
+		if changed > nextFrom-from || moved != changed {
+			t.Fatalf("from %d to %d, %d rows changed and %d moved", from, nextFrom, changed, moved)
+		}
+		slices.Sort(elements)
+		from, to = nextFrom, nextTo
+	}
+}
+
+func TestFewestRowsMove(t *testing.T) {
+	for _, c := range []struct {
+		rows  []int
+		moves string
+	}{
+		{nil, "[]"},
+		{[]int{1, 2, 3}, "[false false false]"},
+		{[]int{4, 1, 2, 3}, "[true false false false]"},
+		{[]int{2, 3, 4, 0, 1}, "[false false false true true]"},
+		{[]int{3, 2, 1}, "[false true true]"},
+		{[]int{1, 9, 3, 8, 5, 6}, "[false true false true false false]"},
+	} {
+		if got := fmt.Sprint(outOfOrder(c.rows)); got != c.moves {
+			t.Errorf("of %v move %s, want %s", c.rows, got, c.moves)
 		}
 	}
 }
