@@ -14,7 +14,7 @@
 // that a page opened without a server still shows something.
 //
 // The files: shell.go and session.go hold the frame; objects.go (with list.go,
-// loading.go, rows.go and rowspanel.go), object.go (with objectview.go and
+// loading.go, rows.go, rowspanel.go and row.go), object.go (with objectview.go and
 // objectdo.go), cache.go and stats.go are the pages; uploads.go draws
 // the files that queue.go counts; chart.go draws what chartpath.go computes, and
 // curvechart.go what curvepath.go does: hit rates by capacity, which curves.go takes
