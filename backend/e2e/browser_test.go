@@ -243,8 +243,8 @@ func (p *page) setWidth(width int64) {
 }
 
 // tooWide names the elements that reach beyond the window.
-const tooWide = `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
-	.map(e => e.tagName + " " + e.id + " " + e.className).join(", ")`
+const tooWide = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
+	.map(e => e.tagName + " " + e.id + " " + e.getAttribute("class")).join(", ")`
 
 func (p *page) scheme(name string) {
 	p.t.Helper()

@@ -208,6 +208,12 @@ func TestCacheNodesFromThePage(t *testing.T) {
 	p.until(`Number(document.querySelector("#tile-requests").innerText) >= 110`)
 	p.ready(s, "/cache")
 	p.until(`document.querySelector(` + quote(row) + `) !== null`)
+	for range 1000 { // of one node alone, which the page names then
+		s.do("GET", "/objects/1", nil, http.StatusOK)
+	}
+	p.shows("#balance", "times")
+	p.setWidth(390)
+	p.bothSchemes(t, "nodes-uneven-390")
 	p.click(row + " .remove-node")
 	p.shows("#confirm", "Remove this cache node?")
 	p.click("#confirm-yes")

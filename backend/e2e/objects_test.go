@@ -87,7 +87,7 @@ func (p *page) bothSchemes(t *testing.T, name string) {
 	for _, scheme := range []string{"light", "dark"} {
 		p.scheme(scheme)
 		if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-			t.Errorf("%s is %d px wider than the window", name, over)
+			t.Errorf("%s is %d px wider than the window, for %s", name, over, eval[string](p, tooWide))
 		}
 		p.screenshot(name + "-" + scheme)
 	}

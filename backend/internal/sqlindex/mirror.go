@@ -23,7 +23,7 @@ var copiedObjects = table{name: "objects", key: 1, page: snapshotPage, columns: 
 }}
 
 // copiedTables are the others of which all rows are copied. What is kept beside the
-// objects for searches and counts is made anew; the lead, tokens of commits and claims
+// objects for searches and counts is made anew; the lead, who runs, tokens of commits and claims
 // of requests under way hold for a moment and a server. Of the settings, the capacity
 // and the policy are copied.
 var copiedTables = []table{
